@@ -1,0 +1,34 @@
+package io.tern.router;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.UserId;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+import java.util.List;
+
+/// One thing for an edge to do. A session that is gone, or has a newer epoch, is passed over.
+public sealed interface Delivery {
+
+  /// The outcome of a command, for the session that sent it.
+  record Answer(Origin to, Command command, Outcome outcome) implements Delivery {}
+
+  /// A committed entry.
+  ///
+  /// @param body the DELIVER body, encoded once; the same array for every recipient
+  /// @param ownBody the body for the sender's other devices (it has the csn)
+  /// @param to recipients' sessions on this edge; those of the sender's user are its other devices
+  record Entries(
+      ChatId chat, long seq, UserId sender, byte[] body, byte[] ownBody, List<Attachment> to)
+      implements Delivery {}
+
+  /// A member's watermarks, merged by max. At most one for a chat and member in a ring batch.
+  record Receipts(ChatId chat, UserId member, long delivered, long read, List<Attachment> to)
+      implements Delivery {}
+
+  /// A newer session of the same device has taken over: close this one with SESSION_REPLACED.
+  record Replaced(Attachment session) implements Delivery {}
+
+  /// An entry that this session's device should have acknowledged by now has not been: catch the
+  /// chat up from the store, if nothing of it is in flight.
+  record Nudge(ChatId chat, Attachment to) implements Delivery {}
+}

@@ -1,0 +1,22 @@
+package io.tern.router;
+
+import io.tern.store.KeyValues;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/// The bounded pool of platform threads on which all reads of the store run, one page at a time.
+/// Each question gets snapshots of the shards it names and must not keep them.
+public interface Readers {
+
+  /// Runs `question` on a reader and hands its answer to `then` (on the reader's thread: hop if you
+  /// own another). Any thread; never blocks. False: the queue is full, answer BUSY.
+  ///
+  /// If the question throws, `failed` gets the reason instead.
+  <T> boolean ask(
+      Function<Shards, T> question, Consumer<? super T> then, Consumer<Throwable> failed);
+
+  /// Snapshots by slot, opened as they are asked for, closed when the question is answered.
+  interface Shards {
+    KeyValues of(int slot);
+  }
+}

@@ -1,0 +1,11 @@
+package io.tern.store;
+
+import io.tern.protocol.UserId;
+import java.util.List;
+
+/// What the batch `n` still owes to others, read back after a restart.
+public record OutboxRecord(long n, List<Due> entries, List<Command.ListChat> lists) {
+
+  /// An entry and the members who have not acknowledged it (never the sender).
+  public record Due(Entry entry, List<UserId> members, List<UserId> waiting) {}
+}

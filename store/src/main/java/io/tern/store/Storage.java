@@ -1,0 +1,35 @@
+package io.tern.store;
+
+/// One shard's keys and values: RocksDB, or memory with a simulated disk. Reads may come from any
+/// thread; [#write] only from the shard's owner.
+public interface Storage extends KeyValues, AutoCloseable {
+
+  /// Applies the batch atomically. With `sync` it is on the disk when this returns, and so is every
+  /// batch before it; without, it survives the process but perhaps not the machine.
+  ///
+  /// @throws LostDurability when the disk refuses: what is on it is unknown and the process must
+  ///   end
+  void write(Batch batch, boolean sync);
+
+  /// A frozen view for a reader; to be closed by it.
+  Snapshot snapshot();
+
+  @Override
+  void close();
+
+  /// A view of one moment.
+  interface Snapshot extends KeyValues, AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /// The log can no longer keep what it promised (an fsync failed, a write was refused). Nothing
+  /// may be acknowledged after it.
+  final class LostDurability extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    public LostDurability(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+}
