@@ -14,6 +14,8 @@ import java.util.function.LongConsumer;
 /// A round is [#on] for each command of a committed batch, then [#endOfBatch].
 public final class Dispatcher {
 
+  /// A dispatcher without anything under way.
+  ///
   /// @param commands where other shards' halves (chat list entries) go
   /// @param settle told, on the dispatch thread, the number of each outbox record that is done
   public Dispatcher(
@@ -31,10 +33,13 @@ public final class Dispatcher {
     throw new UnsupportedOperationException();
   }
 
+  /// Takes one outcome of a committed batch.
   public void on(Command command, Origin origin, Outcome outcome, long nowMillis) {
     throw new UnsupportedOperationException();
   }
 
+  /// Closes a round: hands over what it gathered.
+  ///
   /// @param n number of the committed batch, 0 when it wrote nothing
   public void endOfBatch(long n, long nowMillis) {
     throw new UnsupportedOperationException();
