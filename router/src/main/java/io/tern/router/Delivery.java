@@ -31,4 +31,8 @@ public sealed interface Delivery {
   /// An entry that this session's device should have acknowledged by now has not been: catch the
   /// chat up from the store, if nothing of it is in flight.
   record Nudge(ChatId chat, Attachment to) implements Delivery {}
+
+  /// `member` types in a chat, or has stopped. Never stored, sent by an edge and not by a shard;
+  /// the first thing to be dropped.
+  record Typing(ChatId chat, UserId member, boolean on, List<Attachment> to) implements Delivery {}
 }
