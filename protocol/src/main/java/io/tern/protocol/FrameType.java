@@ -73,6 +73,17 @@ public enum FrameType {
     return BY_CODE[code & 0xFF];
   }
 
+  /// The TYPE byte of a reply to the request `code`.
+  public static int replyOf(int code) {
+    return (code & 0xFF) + 0x80;
+  }
+
+  /// Whether frames of this TYPE byte, known or not, are requests: with a RID they are answered, by
+  /// [#replyOf] or by ERROR.
+  public static boolean isRequest(int code) {
+    return code >= 0x20 && code <= 0x5F;
+  }
+
   /// Whether a receiver that does not know this TYPE byte may drop the frame.
   public static boolean isIgnorable(int code) {
     return (code >= 0x60 && code <= 0x7F) || (code >= 0xF0 && code <= 0xF7);

@@ -19,17 +19,17 @@ public final class FrameWriter {
       ByteBuf out, FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
     int len = lenOf(flags, rid, chat, seq, body.length);
     out.ensureWritable(3 + len);
-    writeVarint(out, len);
+    Varint.write(out, len);
     out.writeByte(type.code());
     out.writeByte(flags);
     if ((flags & FrameHeader.RID) != 0) {
-      writeVarint(out, rid & 0xFFFF_FFFFL);
+      Varint.write(out, rid & 0xFFFF_FFFFL);
     }
     if ((flags & FrameHeader.CHAT) != 0) {
-      writeVarint(out, chat);
+      Varint.write(out, chat);
     }
     if ((flags & FrameHeader.SEQ) != 0) {
-      writeVarint(out, seq);
+      Varint.write(out, seq);
     }
     out.writeBytes(body);
   }
@@ -37,32 +37,20 @@ public final class FrameWriter {
   /// Bytes that [#write] will take, LEN included.
   public static int frameBytes(int flags, int rid, long chat, long seq, int bodyBytes) {
     int len = lenOf(flags, rid, chat, seq, bodyBytes);
-    return varintBytes(len) + len;
+    return Varint.bytes(len) + len;
   }
 
   private static int lenOf(int flags, int rid, long chat, long seq, int bodyBytes) {
     int len = 2 + bodyBytes;
     if ((flags & FrameHeader.RID) != 0) {
-      len += varintBytes(rid & 0xFFFF_FFFFL);
+      len += Varint.bytes(rid & 0xFFFF_FFFFL);
     }
     if ((flags & FrameHeader.CHAT) != 0) {
-      len += varintBytes(chat);
+      len += Varint.bytes(chat);
     }
     if ((flags & FrameHeader.SEQ) != 0) {
-      len += varintBytes(seq);
+      len += Varint.bytes(seq);
     }
     return len;
-  }
-
-  private static int varintBytes(long value) {
-    return (63 - Long.numberOfLeadingZeros(value | 1)) / 7 + 1;
-  }
-
-  private static void writeVarint(ByteBuf out, long value) {
-    while ((value & ~0x7FL) != 0) {
-      out.writeByte((int) (value & 0x7F) | 0x80);
-      value >>>= 7;
-    }
-    out.writeByte((int) value);
   }
 }

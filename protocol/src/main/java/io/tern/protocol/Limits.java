@@ -52,5 +52,16 @@ public final class Limits {
   public static final int PROTO_FIELDS_MAX = 512;
   public static final int MENTIONS_MAX = 64;
 
+  /// Most members of a group that an operator may allow.
+  public static final int GROUP_MEMBERS_MAX = 1024;
+
+  public static final int PRESENCE_USERS_MAX = 100;
+
+  /// Name and version of the app in HELLO.
+  public static final int APP_BYTES_MAX = 64;
+
+  /// The opaque body of PING, which PONG returns.
+  public static final int PING_BYTES_MAX = 64;
+
   private Limits() {}
 }
