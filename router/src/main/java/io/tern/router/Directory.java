@@ -8,36 +8,56 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/// Who is connected where, and the news of those who are not. Soft state: all of it may vanish at
-/// any moment, which costs latency, never a message.
+/// Who is connected where, and the news of devices that are not. Soft state: all of it may vanish
+/// at any moment, which costs latency, never a message.
+///
+/// *News* of a device are the chats that may hold something it has not acknowledged. They are known
+/// from the moment it detached and said what was still due; a device that the directory has never
+/// seen, or has forgotten, has no known news, and a scan of the user's chat list takes their place.
 public interface Directory {
 
   /// What [#attach] did.
   ///
   /// @param replaced the session that was there before, to be closed by whoever holds it
-  record Attached(Attachment now, @Nullable Attachment replaced) {}
+  /// @param news the chats that may hold something new for the device; null when unknown: then
+  ///   every chat of the user may. Handed over, no longer kept here.
+  record Attached(Attachment now, @Nullable Attachment replaced, @Nullable Set<ChatId> news) {}
+
+  /// A user's devices as the directory knows them.
+  ///
+  /// @param sessions of those that are connected
+  /// @param absentDevices whether news are kept for a device that is not: see [#addNews]
+  record Routes(List<Attachment> sessions, boolean absentDevices) {
+    public static final Routes NONE = new Routes(List.of(), false);
+  }
+
+  /// One piece of news.
+  record News(UserId user, ChatId chat) {}
 
   /// Makes `session` the device's route, with the next epoch. Any thread; the future completes on
   /// the directory's thread, or at once.
   CompletableFuture<Attached> attach(DeviceId device, EdgeId edge, long session);
 
-  /// Removes the route if it is still this one. Any thread, never blocks.
-  void detach(Attachment attachment);
+  /// Removes the route if it is still this one, and from then on keeps news for the device. Any
+  /// thread, never blocks.
+  ///
+  /// An entry that reaches the edge for the session after this call must be given to [#addNews].
+  ///
+  /// @param due the chats that hold something the device has not acknowledged, as far as the
+  ///   session knew; null when it does not know, then the device's news are unknown
+  void detach(Attachment attachment, @Nullable Set<ChatId> due);
 
-  /// The sessions of each of `users`, in the same order, in one round trip. Dispatch threads and
-  /// readers only: may block.
-  List<List<Attachment>> lookup(List<UserId> users);
+  /// The routes of each of `users`, in the same order, in one round trip. May block: dispatch
+  /// threads and readers, or an event loop if the directory is in memory.
+  List<Routes> lookup(List<UserId> users);
 
-  /// Notes that `chat` holds something that an absent device of `user` has not seen. At most
-  /// `newsMax` chats a user are kept; beyond, the user's news are unknown and a scan finds them.
-  /// Dispatch threads only.
-  void addNews(UserId user, ChatId chat);
-
-  /// The chats noted for `user`, or null when unknown (lost, too many, never asked before): then
-  /// every chat of theirs may hold news. Readers only: may block.
-  @Nullable Set<ChatId> news(UserId user);
-
-  /// Says that the news of `user` were complete when a reader had looked at every chat, so that
-  /// from now on [#news] can answer. Readers only.
-  void newsKnown(UserId user, Set<ChatId> chats);
+  /// Adds each chat to the news of every absent device of its user, in one round trip. Does nothing
+  /// for devices that are connected or unknown.
+  ///
+  /// Whoever finds [Routes#absentDevices] adds the news and *then looks up again*: a device that
+  /// attached in between has taken its news without this one, but is found by the second look.
+  ///
+  /// Bounds: so many chats a device (beyond, its news are unknown) and so many absent devices (the
+  /// one that has been absent longest is forgotten).
+  void addNews(List<News> news);
 }

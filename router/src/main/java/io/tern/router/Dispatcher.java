@@ -12,19 +12,31 @@ import java.util.function.LongConsumer;
 /// shard.
 ///
 /// A round is [#on] for each command of a committed batch, then [#endOfBatch].
-public final class Dispatcher {
+///
+/// It has an address on the [Bus], where it hears what became of the commands it sent to other
+/// shards: whoever owns it registers it there.
+public final class Dispatcher implements Deliveries {
 
   /// A dispatcher without anything under way.
   ///
+  /// @param address this dispatcher's own, with an incarnation that differs after each start
   /// @param commands where other shards' halves (chat list entries) go
   /// @param settle told, on the dispatch thread, the number of each outbox record that is done
   public Dispatcher(
+      EdgeId address,
       Directory directory,
       Bus bus,
       PushQueue pushQueue,
       Commands commands,
       DispatchConfig config,
+      RouterMetrics metrics,
       LongConsumer settle) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// Answers from other shards. Any thread: they are kept until the next [#endOfBatch] or [#tick].
+  @Override
+  public void deliver(List<Delivery> answers) {
     throw new UnsupportedOperationException();
   }
 
