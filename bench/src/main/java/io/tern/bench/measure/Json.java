@@ -1,0 +1,29 @@
+package io.tern.bench.measure;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/// Results as JSON.
+public final class Json {
+
+  private static final ObjectMapper MAPPER =
+      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+  private Json() {}
+
+  public static String write(Object value) throws IOException {
+    return MAPPER.writeValueAsString(value);
+  }
+
+  public static void write(Path file, Object value) throws IOException {
+    Files.writeString(file, write(value) + "\n");
+  }
+
+  public static JsonNode read(Path file) throws IOException {
+    return MAPPER.readTree(file.toFile());
+  }
+}
