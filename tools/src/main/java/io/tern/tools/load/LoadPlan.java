@@ -1,0 +1,79 @@
+package io.tern.tools.load;
+
+import io.tern.protocol.Limits;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+
+/// What one load run does.
+///
+/// @param users how many users; each has one device and one connection
+/// @param inFlight closed loop: messages each user keeps going until their delivered receipts are
+///   in; else 0
+/// @param ratePerSecond open loop: messages a second of all users together; else 0. With neither
+///   loop the users log in and are silent
+/// @param measured how long the part that is measured lasts, or the silence
+/// @param warmup traffic before the part that is measured
+/// @param bodyBytes size of a message's body
+/// @param drain how long to wait, after the last send, for what is still on its way
+/// @param loginPatience how long to wait for the next user to be let in before giving up
+/// @param run names the run: its users are new ones, so that their numbers start at 1
+/// @param serverPid process to read CPU time and memory of; 0 for none
+record LoadPlan(
+    InetSocketAddress connect,
+    int users,
+    int inFlight,
+    double ratePerSecond,
+    Duration measured,
+    Duration warmup,
+    int bodyBytes,
+    Pattern pattern,
+    Duration drain,
+    Duration loginPatience,
+    long run,
+    long serverPid) {
+
+  /// Who talks to whom.
+  enum Pattern {
+    /// User 0 with user 1, user 2 with user 3…
+    PAIRS,
+    /// Every message to a user picked at random.
+    RANDOM
+  }
+
+  LoadPlan {
+    if (inFlight > 0 && ratePerSecond > 0) {
+      throw new IllegalArgumentException("say either how many in flight or at which rate");
+    }
+    if (users < 1) {
+      throw new IllegalArgumentException("no users, no load");
+    }
+    if (inFlight > 0 || ratePerSecond > 0) {
+      requirePeers(users, pattern);
+    }
+    if (bodyBytes < Stamp.BYTES_MIN || bodyBytes > Limits.BODY_BYTES_MAX) {
+      throw new IllegalArgumentException(
+          "a body has %,d to %,d bytes".formatted(Stamp.BYTES_MIN, Limits.BODY_BYTES_MAX));
+    }
+  }
+
+  private static void requirePeers(int users, Pattern pattern) {
+    if (users < 2) {
+      throw new IllegalArgumentException("a conversation needs at least 2 users");
+    }
+    if (pattern == Pattern.PAIRS && users % 2 != 0) {
+      throw new IllegalArgumentException("pairs need an even number of users");
+    }
+    if (pattern == Pattern.RANDOM && users > LoadUser.CONVERSATIONS_MAX) {
+      throw new IllegalArgumentException(
+          "at most " + LoadUser.CONVERSATIONS_MAX + " users can talk to each other at random");
+    }
+  }
+
+  boolean isIdle() {
+    return inFlight == 0 && ratePerSecond == 0;
+  }
+
+  boolean isOpenLoop() {
+    return ratePerSecond > 0;
+  }
+}

@@ -1,0 +1,494 @@
+package io.tern.tools.load;
+
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.UnsafeByteOperations;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.ByteToMessageDecoder;
+import io.netty.util.collection.LongObjectHashMap;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.FrameHeader;
+import io.tern.protocol.FrameReader;
+import io.tern.protocol.FrameType;
+import io.tern.protocol.FrameWriter;
+import io.tern.protocol.Limits;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ClientActivity;
+import io.tern.protocol.v1.ConnectReason;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Deliver;
+import io.tern.protocol.v1.Error;
+import io.tern.protocol.v1.GoAway;
+import io.tern.protocol.v1.Hello;
+import io.tern.protocol.v1.HelloAck;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Receipt;
+import io.tern.protocol.v1.Send;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/// A simulated user with one device and one connection: frames in, frames out, gathered into one
+/// write per read pass. Keeps the client's rules: numbers its sends, stays within the server's
+/// limit in flight, sends again what was put off, drops what it has by seq, acknowledges only what
+/// it has without a hole.
+///
+/// Confined to the load's event loop. A lost connection is not repaired: the run ends with its
+/// reason.
+final class LoadUser extends ChannelInboundHandlerAdapter {
+
+  /// Bits of a request id that hold the message's number; the others name the conversation.
+  private static final int NUMBER_BITS = 20;
+
+  private static final int NUMBER_MASK = (1 << NUMBER_BITS) - 1;
+  static final int CONVERSATIONS_MAX = 1 << (32 - NUMBER_BITS - 1);
+
+  /// The heartbeat this client promises.
+  static final int PING_SECONDS = 240;
+
+  private final LoadRun run;
+  final int index;
+  final UserId id;
+
+  private final FrameHeader header = new FrameHeader();
+  private @Nullable Channel channel;
+  private @Nullable ByteBuf in;
+  private @Nullable ByteBuf out;
+  private boolean isUp;
+  private int frameBytesMax = Limits.FRAME_BYTES_MAX;
+
+  /// The server's limit of sends in flight, and how many are.
+  private int inFlightMax = Limits.SENDS_IN_FLIGHT_MAX;
+
+  private int attemptsOut;
+
+  private @Nullable LongObjectHashMap<Conversation> byChat;
+  private final List<Conversation> conversations = new ArrayList<>(1);
+  private final ArrayList<Conversation> ackList = new ArrayList<>(1);
+
+  LoadUser(LoadRun run, int index, UserId id) {
+    this.run = run;
+    this.index = index;
+    this.id = id;
+  }
+
+  // ---- what the run asks
+  // -------------------------------------------------------------------------
+
+  /// Plans one message to `peer` that should go out at `intendedNanos`, and sends what may be sent.
+  /// [#flush] brings it to the socket.
+  void say(LoadUser peer, long intendedNanos) {
+    var conversation = conversationWith(peer);
+    conversation.plan(intendedNanos);
+    if (conversation.planned() > Conversation.BACKLOG_MAX) {
+      run.fail("the server is more than " + Conversation.BACKLOG_MAX + " messages behind");
+    }
+    pump(conversation);
+  }
+
+  void flush() {
+    var frames = out;
+    var to = channel;
+    if (frames != null && to != null) {
+      out = null;
+      to.writeAndFlush(frames, to.voidPromise());
+    }
+  }
+
+  void ping() {
+    FrameWriter.write(out(), FrameType.PING, 0, 0, 0, 0);
+    flush();
+  }
+
+  void close() {
+    var open = channel;
+    if (open != null && open.isActive()) {
+      FrameWriter.write(out(), FrameType.BYE, 0, 0, 0, 0);
+      flush();
+      open.close();
+    }
+  }
+
+  List<Conversation> conversations() {
+    return conversations;
+  }
+
+  Conversation conversationWith(LoadUser peer) {
+    var map = byChat;
+    if (map == null) {
+      map = byChat = new LongObjectHashMap<>(1);
+    }
+    var conversation = map.get(peer.id.value());
+    if (conversation == null) {
+      conversation = new Conversation(this, peer, conversations.size());
+      map.put(peer.id.value(), conversation);
+      conversations.add(conversation);
+    }
+    return conversation;
+  }
+
+  // ---- sending
+  // -----------------------------------------------------------------------------------
+
+  private void pump(Conversation conversation) {
+    while (conversation.planned() > 0 && !conversation.isBlocked() && attemptsOut < inFlightMax) {
+      write(conversation, conversation.sendNext());
+    }
+  }
+
+  private void pumpAll() {
+    for (int i = 0; i < conversations.size() && attemptsOut < inFlightMax; i++) {
+      pump(conversations.get(i));
+    }
+  }
+
+  private void write(Conversation conversation, long number) {
+    var body = run.stamp(this, conversation, number);
+    var content =
+        Content.newBuilder()
+            .setKind(Kind.KIND_BINARY)
+            .setBody(UnsafeByteOperations.unsafeWrap(body));
+    var send = Send.newBuilder().setCsn(number).setContent(content).build().toByteArray();
+    int rid = conversation.ordinal << NUMBER_BITS | ((int) number & NUMBER_MASK);
+    FrameWriter.write(
+        out(),
+        FrameType.SEND,
+        FrameHeader.RID | FrameHeader.CHAT,
+        rid,
+        conversation.peer.id.value(),
+        0,
+        send);
+    attemptsOut++;
+    conversation.attemptsOut++;
+  }
+
+  /// The server put `number` off; what was sent after it will be out of order.
+  private void block(Conversation conversation, long number, long retryMillis) {
+    if (conversation.isBlocked()) {
+      conversation.resendFrom = Math.min(conversation.resendFrom, number);
+    } else {
+      conversation.resendFrom = number;
+    }
+    long retryAt = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(retryMillis);
+    conversation.retryAtNanos = Math.max(conversation.retryAtNanos, retryAt);
+    run.loop().schedule(() -> retry(conversation), Math.max(1, retryMillis), TimeUnit.MILLISECONDS);
+  }
+
+  private void retry(Conversation conversation) {
+    resendIfDue(conversation);
+    flush();
+  }
+
+  private void resendIfDue(Conversation conversation) {
+    if (!conversation.isBlocked()
+        || conversation.attemptsOut > 0
+        || System.nanoTime() < conversation.retryAtNanos
+        || !isUp) {
+      return;
+    }
+    long from = conversation.resendFrom;
+    conversation.resendFrom = 0;
+    for (long number = from; number <= conversation.flow.sent(); number++) {
+      write(conversation, number);
+    }
+  }
+
+  private ByteBuf out() {
+    var frames = out;
+    if (frames == null) {
+      var to = channel;
+      if (to == null) {
+        throw new IllegalStateException("user " + index + " is not connected");
+      }
+      frames = out = to.alloc().buffer(1024);
+    }
+    return frames;
+  }
+
+  // ---- the socket
+  // --------------------------------------------------------------------------------
+
+  @Override
+  public void channelActive(ChannelHandlerContext ctx) {
+    channel = ctx.channel();
+    var hello =
+        Hello.newBuilder()
+            .setVerMin(Limits.VERSION)
+            .setVerMax(Limits.VERSION)
+            .setDevice(1)
+            .setToken(UnsafeByteOperations.unsafeWrap(run.token(this)))
+            .setState(ClientActivity.CLIENT_ACTIVITY_ACTIVE)
+            .setReason(ConnectReason.CONNECT_REASON_START)
+            .setApp("tern load")
+            .setPingS(PING_SECONDS)
+            .build();
+    out().writeInt(Limits.PREFACE);
+    FrameWriter.write(out(), FrameType.HELLO, 0, 0, 0, 0, hello.toByteArray());
+    flush();
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    var read = (ByteBuf) message;
+    var bytes =
+        in == null ? read : ByteToMessageDecoder.MERGE_CUMULATOR.cumulate(ctx.alloc(), in, read);
+    in = null;
+    long now = System.nanoTime();
+    try {
+      while (true) {
+        var result = FrameReader.read(bytes, frameBytesMax, header);
+        if (result == FrameReader.Result.INCOMPLETE) {
+          break;
+        }
+        if (result != FrameReader.Result.FRAME) {
+          run.fail("user " + index + " received a frame that is " + result);
+          bytes.skipBytes(bytes.readableBytes());
+          break;
+        }
+        int next = bytes.readerIndex() + header.bodyBytes();
+        onFrame(bytes, now);
+        bytes.readerIndex(next);
+      }
+    } catch (IOException e) {
+      run.fail("user " + index + " received a body that is no protobuf: " + e.getMessage());
+    } finally {
+      if (bytes.isReadable()) {
+        in = bytes;
+      } else {
+        bytes.release();
+      }
+    }
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) {
+    for (int i = 0; i < ackList.size(); i++) {
+      var conversation = ackList.get(i);
+      conversation.isListedForAck = false;
+      long seq = conversation.ackDue();
+      if (seq > 0) {
+        FrameWriter.write(
+            out(),
+            FrameType.ACK,
+            FrameHeader.CHAT | FrameHeader.SEQ,
+            0,
+            conversation.peer.id.value(),
+            seq);
+      }
+    }
+    ackList.clear();
+    flush();
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    release();
+    run.fail("the server closed the connection of user " + index);
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    if (cause instanceof IOException) {
+      run.fail("the connection of user " + index + " broke: " + cause.getMessage());
+    } else {
+      run.fail(cause);
+    }
+    ctx.close();
+  }
+
+  private void release() {
+    if (in != null) {
+      in.release();
+      in = null;
+    }
+    if (out != null) {
+      out.release();
+      out = null;
+    }
+  }
+
+  // ---- frames
+  // ------------------------------------------------------------------------------------
+
+  private void onFrame(ByteBuf bytes, long now) throws IOException {
+    var type = FrameType.of(header.type());
+    if (type == null) {
+      return;
+    }
+    switch (type) {
+      case DELIVER -> onDeliver(bytes, now);
+      case SENT -> onSent(now);
+      case RECEIPT -> onReceipt(Receipt.parseFrom(body(bytes)), now);
+      case HELLO_ACK -> onHelloAck(HelloAck.parseFrom(body(bytes)));
+      case ERROR -> onError(Error.parseFrom(body(bytes)));
+      case GOAWAY -> {
+        var goAway = GoAway.parseFrom(body(bytes));
+        run.fail("the server sent user " + index + " away: " + name(goAway.getCode()));
+      }
+      case PING -> FrameWriter.write(out(), FrameType.PONG, 0, 0, 0, 0, bodyBytes(bytes));
+      case RESET -> {
+        var conversation = known(header.chat());
+        if (conversation != null) {
+          conversation.skipTo(header.seq());
+        }
+      }
+      case BEHIND -> run.onBehind();
+      default -> {
+        // PONG, pages of the catch-up, typing, presence: nothing to do here.
+      }
+    }
+  }
+
+  private void onHelloAck(HelloAck ack) {
+    isUp = true;
+    if (ack.getLimits().getInFlight() > 0) {
+      inFlightMax = ack.getLimits().getInFlight();
+    }
+    if (ack.getLimits().getMaxFrame() > 0) {
+      frameBytesMax = Math.max(frameBytesMax, ack.getLimits().getMaxFrame());
+    }
+    if (ack.getUser() != id.value()) {
+      run.fail("user " + index + " was logged in as another user");
+      return;
+    }
+    run.onUp(ack.getLimits());
+  }
+
+  private void onSent(long now) {
+    var conversation = known(header.chat());
+    if (conversation == null) {
+      run.fail("user " + index + " received SENT for a chat they never wrote to");
+      return;
+    }
+    attemptsOut--;
+    conversation.attemptsOut--;
+    var flow = conversation.flow;
+    long number = number(flow, header.rid());
+    if (number <= flow.sent()) {
+      run.onSent(flow.intendedNanos(number), now);
+    }
+    flow.acked(number, header.seq());
+    conversation.enter(header.seq());
+    listForAck(conversation);
+    complete(conversation, now);
+    resendIfDue(conversation);
+    pumpAll();
+  }
+
+  private void onDeliver(ByteBuf bytes, long now) throws IOException {
+    var stamp = Stamp.decode(Deliver.parseFrom(body(bytes)).getContent().getBody().toByteArray());
+    if (stamp == null || !run.isOurs(stamp) || stamp.recipient() != index) {
+      run.onForeign();
+      return;
+    }
+    var sender = run.user(stamp.sender());
+    if (sender == null || sender.id.value() != header.chat()) {
+      run.onForeign();
+      return;
+    }
+    var conversation = conversationWith(sender);
+    if (!conversation.enter(header.seq())) {
+      // Delivered again, which at least once allows: dropped by seq, as every client does.
+      run.onRedelivered();
+      return;
+    }
+    sender.conversationWith(this).flow.delivered(stamp.number(), header.seq());
+    run.onDelivered(stamp.intendedNanos(), now);
+    conversation.delivered(header.seq());
+    listForAck(conversation);
+  }
+
+  private void onReceipt(Receipt receipt, long now) {
+    if (receipt.getMember() != 0 && receipt.getMember() != header.chat()) {
+      return;
+    }
+    var conversation = known(header.chat());
+    if (conversation != null) {
+      conversation.flow.receipted(receipt.getDelivered());
+      complete(conversation, now);
+    }
+  }
+
+  private void complete(Conversation conversation, long now) {
+    var flow = conversation.flow;
+    while (true) {
+      long number = flow.nextComplete();
+      if (number == 0) {
+        return;
+      }
+      run.onComplete(this, flow.intendedNanos(number), now);
+    }
+  }
+
+  private void onError(Error error) {
+    if (!header.has(FrameHeader.RID)) {
+      run.fail("the server refused user " + index + ": " + name(error.getCode()) + detail(error));
+      return;
+    }
+    int ordinal = header.rid() >>> NUMBER_BITS;
+    if (ordinal >= conversations.size()) {
+      run.fail("the server refused a request nobody made: " + name(error.getCode()));
+      return;
+    }
+    var conversation = conversations.get(ordinal);
+    long number = number(conversation.flow, header.rid());
+    attemptsOut--;
+    conversation.attemptsOut--;
+    run.onPutOff(error.getCode());
+    switch (ErrorCode.classOf(error.getCode())) {
+      case LATER, SERVER -> block(conversation, number, Math.max(1, error.getRetryMs()));
+      case REQUEST -> {
+        boolean follows = conversation.isBlocked() && number > conversation.resendFrom;
+        if (error.getCode() != ErrorCode.OUT_OF_ORDER.number()) {
+          run.fail("a message was refused: " + name(error.getCode()) + detail(error));
+        } else if (!follows) {
+          block(conversation, error.getCsn() == 0 ? number : error.getCsn(), 1);
+        }
+      }
+      case PROTOCOL, IDENTITY ->
+          run.fail("the server refused user " + index + ": " + name(error.getCode()));
+    }
+    resendIfDue(conversation);
+    pumpAll();
+  }
+
+  private void listForAck(Conversation conversation) {
+    if (!conversation.isListedForAck) {
+      conversation.isListedForAck = true;
+      ackList.add(conversation);
+    }
+  }
+
+  private @Nullable Conversation known(long chat) {
+    return byChat == null ? null : byChat.get(chat);
+  }
+
+  /// The number whose low bits are in `rid`: the first such that has no answer yet.
+  private static long number(Flow flow, int rid) {
+    long first = flow.acked() + 1;
+    return first + ((rid - first) & NUMBER_MASK);
+  }
+
+  private CodedInputStream body(ByteBuf bytes) {
+    return CodedInputStream.newInstance(bytes.nioBuffer(bytes.readerIndex(), header.bodyBytes()));
+  }
+
+  private byte[] bodyBytes(ByteBuf bytes) {
+    var body = new byte[header.bodyBytes()];
+    bytes.getBytes(bytes.readerIndex(), body);
+    return body;
+  }
+
+  private static String name(int code) {
+    var known = ErrorCode.of(code);
+    return known == null ? "code " + code : known.toString();
+  }
+
+  private static String detail(Error error) {
+    return error.getDetail().isEmpty() ? "" : " (" + error.getDetail() + ")";
+  }
+}

@@ -1,0 +1,93 @@
+package io.tern.tools.load;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import java.net.SocketAddress;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
+
+/// Lets many users in, a few at a time: servers bound the connections that have not logged in yet.
+/// Confined to the load's event loop.
+final class LoginGate {
+
+  /// Below the server's bound of 64 for one address.
+  static final int ATTEMPTS_MAX = 32;
+
+  private final Bootstrap bootstrap;
+  private final int users;
+  private final IntFunction<ChannelHandler> handler;
+  private final Runnable onAllUp;
+  private final Consumer<String> onFailed;
+  private int started;
+  private int up;
+
+  LoginGate(
+      EventLoopGroup loop,
+      SocketAddress address,
+      int users,
+      IntFunction<ChannelHandler> handler,
+      Runnable onAllUp,
+      Consumer<String> onFailed) {
+    this.bootstrap =
+        new Bootstrap()
+            .group(loop)
+            .channel(channelType())
+            .remoteAddress(address)
+            .option(ChannelOption.TCP_NODELAY, true)
+            .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, 10_000);
+    this.users = users;
+    this.handler = handler;
+    this.onAllUp = onAllUp;
+    this.onFailed = onFailed;
+  }
+
+  static IoHandlerFactory ioHandler() {
+    return Epoll.isAvailable() ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+  }
+
+  private static Class<? extends SocketChannel> channelType() {
+    return Epoll.isAvailable() ? EpollSocketChannel.class : NioSocketChannel.class;
+  }
+
+  void start() {
+    while (started < users && started - up < ATTEMPTS_MAX) {
+      int index = started++;
+      bootstrap
+          .clone()
+          .handler(handler.apply(index))
+          .connect()
+          .addListener(
+              (ChannelFutureListener)
+                  connect -> {
+                    if (!connect.isSuccess()) {
+                      onFailed.accept(
+                          "user " + index + " cannot connect: " + connect.cause().getMessage());
+                    }
+                  });
+    }
+  }
+
+  /// One more is logged in.
+  void onUp() {
+    up++;
+    if (up == users) {
+      onAllUp.run();
+    } else {
+      start();
+    }
+  }
+
+  int up() {
+    return up;
+  }
+}

@@ -1,0 +1,180 @@
+package io.tern.tools.load;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tern.protocol.UserId;
+import io.tern.tools.Failure;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// The whole generator against a server that is right, and against servers that are wrong in one
+/// place.
+class LoadRunTest {
+
+  private static final long FAULT_AT = 500;
+
+  @ParameterizedTest
+  @EnumSource(LoadPlan.Pattern.class)
+  void aRightServerIsFoundSound(LoadPlan.Pattern pattern) throws Exception {
+    try (var server = new FakeServer(FakeServer.Fault.NONE, 0)) {
+      var result = run(closedLoop(server.address(), pattern));
+
+      assertThat(result.isSound()).isTrue();
+      assertThat(result.messages()).isGreaterThan(FAULT_AT * 2);
+      assertThat(result.completePerSecond()).isPositive();
+      assertThat(result.receipt().getTotalCount()).isPositive();
+      assertThat(result.serverCpuMicros()).isPositive();
+    }
+  }
+
+  @Test
+  void theOpenLoopSendsWhatTheScheduleSays() throws Exception {
+    try (var server = new FakeServer(FakeServer.Fault.NONE, 0)) {
+      var result = run(openLoop(server.address(), 1_000));
+
+      assertThat(result.isSound()).isTrue();
+      // 0.2 s of warm-up and 0.5 s measured
+      assertThat(result.messages()).isEqualTo(700);
+      assertThat(result.sent().getTotalCount()).isEqualTo(500);
+      assertThat(result.receipt().getTotalCount()).isEqualTo(500);
+    }
+  }
+
+  @Test
+  void silentUsersSendNothing() throws Exception {
+    try (var server = new FakeServer(FakeServer.Fault.NONE, 0)) {
+      var result = run(plan(server.address(), 0, 0, LoadPlan.Pattern.PAIRS));
+
+      assertThat(result.messages()).isZero();
+      assertThat(result.residentBefore()).isPositive();
+    }
+  }
+
+  @Test
+  void aLostMessageIsFound() throws Exception {
+    assertThat(runWith(FakeServer.Fault.LOSE).lost()).isEqualTo(1);
+  }
+
+  @Test
+  void aDoubledMessageIsFound() throws Exception {
+    assertThat(runWith(FakeServer.Fault.DOUBLE).doubled()).isEqualTo(1);
+  }
+
+  @Test
+  void aReorderedMessageIsFound() throws Exception {
+    assertThat(runWith(FakeServer.Fault.REORDER).reordered()).isEqualTo(1);
+  }
+
+  @Test
+  void aChangedBodyIsFound() throws Exception {
+    assertThat(runWith(FakeServer.Fault.CORRUPT).wrong()).isEqualTo(1);
+  }
+
+  @Test
+  void whatTheServerPutsOffIsSentAgainInOrder() throws Exception {
+    var result = runWith(FakeServer.Fault.PUT_OFF);
+
+    assertThat(result.isSound()).isTrue();
+    assertThat(result.putOff()).containsEntry(300, 1L);
+  }
+
+  @Test
+  void noServerIsSaidInOneLine() throws Exception {
+    InetSocketAddress nobody;
+    try (var server = new FakeServer(FakeServer.Fault.NONE, 0)) {
+      nobody = server.address();
+    }
+
+    assertThatThrownBy(() -> run(closedLoop(nobody, LoadPlan.Pattern.PAIRS)))
+        .isInstanceOf(ExecutionException.class)
+        .cause()
+        .isInstanceOf(Failure.class)
+        .hasMessageContaining("cannot connect");
+  }
+
+  @Test
+  void aServerThatDoesNotAnswerIsGivenUp() {
+    try (var server = new FakeServer(FakeServer.Fault.MUTE, 0)) {
+      assertThatThrownBy(() -> run(closedLoop(server.address(), LoadPlan.Pattern.PAIRS)))
+          .hasMessageContaining("lets nobody in");
+    }
+  }
+
+  @Test
+  void theResultHasTheKeysThatProgramsRead() throws Exception {
+    try (var server = new FakeServer(FakeServer.Fault.NONE, 0)) {
+      var json =
+          new ObjectMapper()
+              .readTree(
+                  run(closedLoop(server.address(), LoadPlan.Pattern.PAIRS)).json().toString());
+
+      assertThat(json.get("complete_per_s").asDouble()).isPositive();
+      for (var times : new String[] {"sent_ms", "delivered_ms", "receipt_ms"}) {
+        assertThat(json.get(times).fieldNames())
+            .toIterable()
+            .containsExactly("p50", "p90", "p99", "p999", "max");
+      }
+      assertThat(json.get("server_cpu_us_per_message").asDouble()).isPositive();
+      for (var count : new String[] {"lost", "doubled", "reordered", "wrong", "incomplete"}) {
+        assertThat(json.get(count).asLong(-1)).as(count).isZero();
+      }
+    }
+  }
+
+  private static LoadResult runWith(FakeServer.Fault fault) throws Exception {
+    try (var server = new FakeServer(fault, FAULT_AT)) {
+      return run(closedLoop(server.address(), LoadPlan.Pattern.PAIRS));
+    }
+  }
+
+  private static LoadPlan closedLoop(InetSocketAddress server, LoadPlan.Pattern pattern) {
+    return plan(server, 4, 0, pattern);
+  }
+
+  private static LoadPlan openLoop(InetSocketAddress server, double rate) {
+    return plan(server, 0, rate, LoadPlan.Pattern.PAIRS);
+  }
+
+  private static LoadPlan plan(
+      InetSocketAddress server, int inFlight, double rate, LoadPlan.Pattern pattern) {
+    return new LoadPlan(
+        server,
+        2,
+        inFlight,
+        rate,
+        Duration.ofMillis(500),
+        Duration.ofMillis(200),
+        100,
+        pattern,
+        Duration.ofMillis(500),
+        Duration.ofMillis(500),
+        42,
+        ProcessHandle.current().pid());
+  }
+
+  private static LoadResult run(LoadPlan plan) throws Exception {
+    var identities =
+        new LoadRun.Identities() {
+          @Override
+          public UserId id(int index) {
+            return new UserId(1_000 + index);
+          }
+
+          @Override
+          public byte[] token(int index) {
+            return ByteBuffer.allocate(8).putLong(1_000 + index).array();
+          }
+        };
+    try (var run = new LoadRun(plan, identities)) {
+      return run.start().get(10, TimeUnit.SECONDS);
+    }
+  }
+}
