@@ -390,12 +390,15 @@ public final class HistoryChecker {
   private void onRefused(DeviceState device, Cursor event) {
     int send = device.firstSend + (int) event.operand(0);
     int code = (int) event.operand(1);
-    refused++;
     if (sends.answer[send] == 0) {
       sends.answer[send] = -code;
     }
+    if (ErrorCode.classOf(code) != ErrorCode.ErrorClass.REQUEST) {
+      return; // Says nothing about the outcome.
+    }
+    refused++;
     long seq = sends.seq[send];
-    if (seq > 0 && ErrorCode.classOf(code) == ErrorCode.ErrorClass.REQUEST) {
+    if (seq > 0) {
       violation(
           Rule.REFUSED_BUT_THERE,
           sends.log(send),
@@ -934,7 +937,7 @@ public final class HistoryChecker {
     long unknownInLog() {
       long there = 0;
       for (int send = 0; send < count; send++) {
-        if (answer[send] == 0 && seq[send] > 0) {
+        if (answer[send] <= 0 && seq[send] > 0) {
           there++;
         }
       }

@@ -14,7 +14,8 @@ public record Report(List<Violation> violations, Map<Rule, Long> counts, Totals 
   /// The size of a history.
   ///
   /// @param entries in all chats' logs
-  /// @param unknown sends without an answer
+  /// @param refused for good (4xx)
+  /// @param unknown sends without an answer that says their outcome
   /// @param unknownThere of those, how many are in a log
   public record Totals(
       long events,
