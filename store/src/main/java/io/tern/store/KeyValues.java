@@ -3,6 +3,7 @@ package io.tern.store;
 import org.jspecify.annotations.Nullable;
 
 /// Ordered bytes to read: a shard's storage, or a snapshot of it. Keys compare as unsigned bytes.
+/// Each method may throw `UncheckedIOException` when what it needs is damaged or the disk fails.
 public interface KeyValues {
 
   /// The value, owned by the caller, or null.

@@ -24,6 +24,11 @@ public final class Slots {
     return (int) ((long) slot * shards / COUNT);
   }
 
+  /// First slot of `shard`; of the one behind the last, [#COUNT].
+  static int firstOf(int shard, int shards) {
+    return (int) (((long) shard * COUNT + shards - 1) / shards);
+  }
+
   // MurmurHash3's 64-bit finalizer over both words: ids are random already, this only guards
   // against ids that are not.
   private static int of(long low, long high) {

@@ -1,0 +1,311 @@
+package io.tern.store;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.UserId;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/// The keys of a shard, byte by byte; the only place that spells them out. Numbers are big-endian,
+/// so that keys sort as their parts do. The slot comes first, so that a range of slots can be moved
+/// or rebuilt by itself; what belongs to the shard and not to a slot lies in slot FFFF.
+///
+/// ```
+/// slot  2 bytes    user  6 bytes    chat 12 bytes: low 6, high 6
+///  seq  8 bytes    device 3 bytes   time  8 bytes: milliseconds since 1970
+///
+/// slot 'C' chat                    15  ChatSnapshot: the chat's state as of some seq
+/// slot 'M' chat seq                23  an entry, see EntryCodec
+/// slot 'W' chat user kind seq      30  kind 'd' or 'r': the member's delivered (read) watermark
+///                                      reached seq; value: the time, 8 bytes. The last key of a
+///                                      kind is the watermark; reading implies delivery
+/// slot 'V' chat user device        24  what the device itself has acknowledged: seq, a varint
+/// slot 'E' chat block              23  which of the entries block*256+1 … block*256+256 were
+///                                      erased: a bitmap of 32 bytes, first entry = bit 0 of byte 0
+/// slot 'X' time chat seq           31  the entry is due to be erased; no value
+/// slot 'U' user                     9  User
+/// slot 'D' user device             12  Device
+/// slot 'L' user chat               21  ListedChat: the user's chat list
+/// FFFF 'O' n                       11  Outbox of batch n
+/// FFFF 'Z'                          3  Position
+/// ```
+///
+/// Reserved for what comes later: `N` phone hash, `B` user other, `S` user key.
+public final class Keys {
+
+  /// Version of everything on disk: this table, the values, the hash of [Slots].
+  public static final int SCHEMA = 1;
+
+  /// The slot of what belongs to the whole shard.
+  public static final int SHARD = 0xFFFF;
+
+  /// Entries in a block of erased ones.
+  static final int BLOCK_ENTRIES = 256;
+
+  static final byte DELIVERED = 'd';
+  static final byte READ = 'r';
+
+  private static final VarHandle SHORT =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
+  private static final VarHandle INT =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
+  private static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+
+  private static final int TAG = 2;
+  private static final int BODY = 3;
+  private static final int CHAT_BYTES = 12;
+  private static final int USER_BYTES = 6;
+
+  private Keys() {}
+
+  public static byte[] chat(ChatId chat) {
+    return ofChat('C', chat, Slots.of(chat), 15);
+  }
+
+  public static byte[] entry(ChatId chat, long seq) {
+    return entry(chat, Slots.of(chat), seq);
+  }
+
+  static byte[] entry(ChatId chat, int slot, long seq) {
+    byte[] key = ofChat('M', chat, slot, 23);
+    putLong(key, BODY + CHAT_BYTES, seq);
+    return key;
+  }
+
+  /// Where the chat's entries end: above every seq.
+  public static byte[] entriesEnd(ChatId chat) {
+    return entry(chat, -1);
+  }
+
+  static long entrySeq(byte[] key) {
+    return getLong(key, BODY + CHAT_BYTES);
+  }
+
+  public static byte[] delivered(ChatId chat, UserId user, long seq) {
+    return watermark(chat, Slots.of(chat), user, DELIVERED, seq);
+  }
+
+  public static byte[] read(ChatId chat, UserId user, long seq) {
+    return watermark(chat, Slots.of(chat), user, READ, seq);
+  }
+
+  static byte[] watermark(ChatId chat, int slot, UserId user, byte kind, long seq) {
+    byte[] key = ofChat('W', chat, slot, 30);
+    putUser(key, BODY + CHAT_BYTES, user.value());
+    key[BODY + CHAT_BYTES + USER_BYTES] = kind;
+    putLong(key, BODY + CHAT_BYTES + USER_BYTES + 1, seq);
+    return key;
+  }
+
+  static UserId watermarkUser(byte[] key) {
+    return new UserId(getUser(key, BODY + CHAT_BYTES));
+  }
+
+  static byte watermarkKind(byte[] key) {
+    return key[BODY + CHAT_BYTES + USER_BYTES];
+  }
+
+  static long watermarkSeq(byte[] key) {
+    return getLong(key, BODY + CHAT_BYTES + USER_BYTES + 1);
+  }
+
+  public static byte[] position(ChatId chat, DeviceId device) {
+    return position(chat, Slots.of(chat), device);
+  }
+
+  static byte[] position(ChatId chat, int slot, DeviceId device) {
+    byte[] key = ofChat('V', chat, slot, 24);
+    putUser(key, BODY + CHAT_BYTES, device.user().value());
+    putDevice(key, BODY + CHAT_BYTES + USER_BYTES, device.index());
+    return key;
+  }
+
+  static DeviceId positionDevice(byte[] key) {
+    return new DeviceId(
+        new UserId(getUser(key, BODY + CHAT_BYTES)),
+        getDevice(key, BODY + CHAT_BYTES + USER_BYTES));
+  }
+
+  static long block(long seq) {
+    return (seq - 1) / BLOCK_ENTRIES;
+  }
+
+  static byte[] erased(ChatId chat, long block) {
+    byte[] key = ofChat('E', chat, Slots.of(chat), 23);
+    putLong(key, BODY + CHAT_BYTES, block);
+    return key;
+  }
+
+  static long erasedBlock(byte[] key) {
+    return getLong(key, BODY + CHAT_BYTES);
+  }
+
+  static byte[] expiry(ChatId chat, long timeMillis, long seq) {
+    byte[] key = expiryFrom(Slots.of(chat), timeMillis);
+    byte[] whole = new byte[31];
+    System.arraycopy(key, 0, whole, 0, key.length);
+    putChat(whole, key.length, chat);
+    putLong(whole, key.length + CHAT_BYTES, seq);
+    return whole;
+  }
+
+  /// Below every expiry of the slot at or after `timeMillis`.
+  static byte[] expiryFrom(int slot, long timeMillis) {
+    byte[] key = start('X', slot, 11);
+    putLong(key, BODY, timeMillis);
+    return key;
+  }
+
+  static long expiryTime(byte[] key) {
+    return getLong(key, BODY);
+  }
+
+  static ChatId expiryChat(byte[] key) {
+    return getChat(key, BODY + 8);
+  }
+
+  static long expirySeq(byte[] key) {
+    return getLong(key, BODY + 8 + CHAT_BYTES);
+  }
+
+  public static byte[] user(UserId user) {
+    byte[] key = start('U', Slots.of(user), 9);
+    putUser(key, BODY, user.value());
+    return key;
+  }
+
+  static UserId userOf(byte[] key) {
+    return new UserId(getUser(key, BODY));
+  }
+
+  public static byte[] device(DeviceId device) {
+    return device(device.user(), device.index());
+  }
+
+  /// As [#device(DeviceId)], for the ends of a range too.
+  static byte[] device(UserId user, int index) {
+    byte[] key = start('D', Slots.of(user), 12);
+    putUser(key, BODY, user.value());
+    putDevice(key, BODY + USER_BYTES, index);
+    return key;
+  }
+
+  static DeviceId deviceOf(byte[] key) {
+    return new DeviceId(new UserId(getUser(key, BODY)), getDevice(key, BODY + USER_BYTES));
+  }
+
+  public static byte[] listed(UserId user, ChatId chat) {
+    byte[] key = listedFrom(user);
+    putChat(key, BODY + USER_BYTES, chat);
+    return key;
+  }
+
+  /// Below every chat in the user's list.
+  static byte[] listedFrom(UserId user) {
+    byte[] key = start('L', Slots.of(user), 21);
+    putUser(key, BODY, user.value());
+    return key;
+  }
+
+  /// Above every chat in the user's list.
+  static byte[] listedEnd(UserId user) {
+    byte[] key = listedFrom(user);
+    for (int i = BODY + USER_BYTES; i < key.length; i++) {
+      key[i] = -1;
+    }
+    return key;
+  }
+
+  static ChatId listedChat(byte[] key) {
+    return getChat(key, BODY + USER_BYTES);
+  }
+
+  public static byte[] outbox(long n) {
+    byte[] key = start('O', SHARD, 11);
+    putLong(key, BODY, n);
+    return key;
+  }
+
+  static long outboxN(byte[] key) {
+    return getLong(key, BODY);
+  }
+
+  public static byte[] shardPosition() {
+    return start('Z', SHARD, 3);
+  }
+
+  // ---- for looking into a folder
+  // -----------------------------------------------------------------
+
+  /// Below every key of `slot` with this tag; `tag + 1` gives the end of the range.
+  static byte[] tagFrom(char tag, int slot) {
+    return start(tag, slot, BODY);
+  }
+
+  static int slotOf(byte[] key) {
+    return (short) SHORT.get(key, 0) & 0xFFFF;
+  }
+
+  static char tagOf(byte[] key) {
+    return (char) key[TAG];
+  }
+
+  /// The chat of a `C`, `M`, `W`, `V` or `E` key.
+  static ChatId chatOf(byte[] key) {
+    return getChat(key, BODY);
+  }
+
+  // ---- the parts
+  // ---------------------------------------------------------------------------------
+
+  private static byte[] start(char tag, int slot, int length) {
+    byte[] key = new byte[length];
+    SHORT.set(key, 0, (short) slot);
+    key[TAG] = (byte) tag;
+    return key;
+  }
+
+  private static byte[] ofChat(char tag, ChatId chat, int slot, int length) {
+    byte[] key = start(tag, slot, length);
+    putChat(key, BODY, chat);
+    return key;
+  }
+
+  private static void putChat(byte[] key, int pos, ChatId chat) {
+    putUser(key, pos, chat.low());
+    putUser(key, pos + USER_BYTES, chat.high());
+  }
+
+  private static ChatId getChat(byte[] key, int pos) {
+    return new ChatId(getUser(key, pos), getUser(key, pos + USER_BYTES));
+  }
+
+  private static void putUser(byte[] key, int pos, long value) {
+    SHORT.set(key, pos, (short) (value >>> 32));
+    INT.set(key, pos + 2, (int) value);
+  }
+
+  private static long getUser(byte[] key, int pos) {
+    return (((short) SHORT.get(key, pos) & 0xFFFFL) << 32)
+        | ((int) INT.get(key, pos + 2) & 0xFFFF_FFFFL);
+  }
+
+  private static void putDevice(byte[] key, int pos, int index) {
+    key[pos] = (byte) (index >>> 16);
+    SHORT.set(key, pos + 1, (short) index);
+  }
+
+  private static int getDevice(byte[] key, int pos) {
+    return ((key[pos] & 0xFF) << 16) | ((short) SHORT.get(key, pos + 1) & 0xFFFF);
+  }
+
+  private static void putLong(byte[] key, int pos, long value) {
+    LONG.set(key, pos, value);
+  }
+
+  private static long getLong(byte[] key, int pos) {
+    return (long) LONG.get(key, pos);
+  }
+}

@@ -1,0 +1,33 @@
+package io.tern.store;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Parser;
+import io.tern.store.v1.ChatSnapshot;
+import io.tern.store.v1.Outbox;
+import io.tern.store.v1.Position;
+
+/// Parses values that this code has written: what does not parse is damage, not input.
+final class Protos {
+
+  private Protos() {}
+
+  static ChatSnapshot chatSnapshot(byte[] bytes) {
+    return parse(ChatSnapshot.parser(), bytes);
+  }
+
+  static Outbox outbox(byte[] bytes) {
+    return parse(Outbox.parser(), bytes);
+  }
+
+  static Position position(byte[] bytes) {
+    return parse(Position.parser(), bytes);
+  }
+
+  static <T> T parse(Parser<T> parser, byte[] bytes) {
+    try {
+      return parser.parseFrom(bytes);
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("damaged value of " + bytes.length + " bytes", e);
+    }
+  }
+}

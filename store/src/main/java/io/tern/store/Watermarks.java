@@ -1,0 +1,75 @@
+package io.tern.store;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.UserId;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/// Reads the `W` and `V` keys. A member's delivered watermark is the last step of either kind: who
+/// has read an entry has got it.
+final class Watermarks {
+
+  private static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+
+  private Watermarks() {}
+
+  /// What the device itself has acknowledged.
+  static long position(KeyValues storage, ChatId chat, DeviceId device) {
+    byte[] value = storage.get(Keys.position(chat, device));
+    return value == null ? 0 : Varints.get(value, 0);
+  }
+
+  static byte[] positionValue(long seq) {
+    byte[] value = new byte[Varints.BYTES_MAX];
+    return Arrays.copyOf(value, Varints.put(value, 0, seq));
+  }
+
+  static long read(KeyValues storage, ChatId chat, UserId user) {
+    return last(storage, chat, user, Keys.READ);
+  }
+
+  static long delivered(KeyValues storage, ChatId chat, UserId user) {
+    return Math.max(last(storage, chat, user, Keys.DELIVERED), read(storage, chat, user));
+  }
+
+  private static long last(KeyValues storage, ChatId chat, UserId user, byte kind) {
+    int slot = Slots.of(chat);
+    long[] seq = {0};
+    storage.scanDown(
+        Keys.watermark(chat, slot, user, kind, 0),
+        Keys.watermark(chat, slot, user, kind, -1),
+        (key, value) -> {
+          seq[0] = Keys.watermarkSeq(key);
+          return false;
+        });
+    return seq[0];
+  }
+
+  /// When the member's watermark of this kind reached `seq`; 0 = not yet.
+  static long reachedMillis(KeyValues storage, ChatId chat, UserId user, byte kind, long seq) {
+    int slot = Slots.of(chat);
+    long[] time = {0};
+    storage.scan(
+        Keys.watermark(chat, slot, user, kind, seq),
+        Keys.watermark(chat, slot, user, kind, -1),
+        (key, value) -> {
+          time[0] = time(value);
+          return false;
+        });
+    return time[0];
+  }
+
+  static byte[] timeValue(long millis) {
+    byte[] value = new byte[Long.BYTES];
+    LONG.set(value, 0, millis);
+    return value;
+  }
+
+  static long time(byte[] value) {
+    return (long) LONG.get(value, 0);
+  }
+}

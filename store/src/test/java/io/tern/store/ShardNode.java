@@ -1,0 +1,110 @@
+package io.tern.store;
+
+import com.google.protobuf.ByteString;
+import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Send;
+import io.tern.store.memory.MemoryStorage;
+import java.util.Objects;
+
+/// A shard for tests, on a simulated disk, with a clock that the test moves. `commit` after each
+/// command unless the test prepares and commits itself.
+final class ShardNode {
+
+  static final UserId ALICE = new UserId(1001);
+  static final UserId BOB = new UserId(2002);
+  static final UserId EVE = new UserId(3003);
+  static final DeviceId ALICE_1 = new DeviceId(ALICE, 1);
+  static final DeviceId ALICE_2 = new DeviceId(ALICE, 2);
+  static final DeviceId BOB_1 = new DeviceId(BOB, 1);
+  static final DeviceId BOB_2 = new DeviceId(BOB, 2);
+  static final DeviceId EVE_1 = new DeviceId(EVE, 1);
+  static final ChatId CHAT = ChatId.direct(ALICE, BOB);
+
+  final MemoryStorage storage = new MemoryStorage();
+  long now = 1_700_000_000_000L;
+  boolean hasRoom = true;
+  int hotChatsMax = 1000;
+  Shard shard;
+
+  ShardNode() {
+    start();
+  }
+
+  ShardNode(int hotChatsMax) {
+    this.hotChatsMax = hotChatsMax;
+    start();
+  }
+
+  /// A new life of the shard on what storage has.
+  void start() {
+    shard =
+        new Shard(
+            storage, new LocalLog(storage), new ShardConfig(0, 1, hotChatsMax), () -> hasRoom);
+  }
+
+  void restart() {
+    storage.restart();
+    start();
+  }
+
+  Outcome prepare(Command command) {
+    return shard.prepare(command, now);
+  }
+
+  Outcome run(Command command) {
+    Outcome outcome = shard.prepare(command, now);
+    shard.commit();
+    return outcome;
+  }
+
+  Outcome send(DeviceId from, ChatId chat, long csn, String text) {
+    return run(new Command.Send(from, chat, body(csn, text)));
+  }
+
+  Outcome send(DeviceId from, long csn, String text) {
+    return send(from, CHAT, csn, text);
+  }
+
+  Outcome ack(DeviceId from, long seq) {
+    return run(new Command.Ack(from, CHAT, seq));
+  }
+
+  Outcome read(DeviceId from, long seq) {
+    return run(new Command.Read(from, CHAT, seq));
+  }
+
+  Reads.Summary summary(DeviceId viewer) {
+    return Objects.requireNonNull(Reads.summary(storage, CHAT, viewer));
+  }
+
+  static byte[] body(long csn, String text) {
+    return body(csn, text(text).build());
+  }
+
+  static byte[] body(long csn, Content content) {
+    return Send.newBuilder().setCsn(csn).setContent(content).build().toByteArray();
+  }
+
+  static Content.Builder text(String text) {
+    return Content.newBuilder().setKind(Kind.KIND_TEXT).setBody(ByteString.copyFromUtf8(text));
+  }
+
+  static String textOf(Entry entry) {
+    try {
+      return Content.parseFrom(entry.content()).getBody().toStringUtf8();
+    } catch (com.google.protobuf.InvalidProtocolBufferException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  static Outcome.Sent sent(Outcome outcome) {
+    if (outcome instanceof Outcome.Sent sent) {
+      return sent;
+    }
+    throw new AssertionError("not sent but " + outcome);
+  }
+}
