@@ -16,6 +16,9 @@ public final class Limits {
   public static final int FRAME_BYTES_MAX = 64 * 1024;
   public static final int FRAME_BYTES_NEGOTIABLE_MAX = 256 * 1024;
 
+  /// Least that a client may ask for: any message must fit.
+  public static final int FRAME_BYTES_NEGOTIABLE_MIN = 20 * 1024;
+
   /// LEN (3), TYPE, FLAGS, RID (5), CHAT (7, ids have 48 bits), SEQ (10).
   public static final int HEADER_BYTES_MAX = 27;
 

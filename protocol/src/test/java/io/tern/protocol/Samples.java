@@ -1,0 +1,248 @@
+package io.tern.protocol;
+
+import com.google.protobuf.ByteString;
+import io.tern.protocol.v1.*;
+import java.nio.charset.StandardCharsets;
+
+/// A body of every frame type, with every field of protocol 1 set.
+final class Samples {
+
+  static final long ALICE = 0x9A3F_27C1_84E5L;
+  static final long BOB = 0xC41D_0B7E_5A92L;
+  static final long GROUP = 0x8E55_10F2_6C3BL;
+  static final long TS = 1_764_000_000_123L;
+
+  private Samples() {}
+
+  static ByteString utf8(String text) {
+    return ByteString.copyFrom(text, StandardCharsets.UTF_8);
+  }
+
+  static Content content() {
+    return Content.newBuilder()
+        .setKind(Kind.KIND_TEXT)
+        .setBody(utf8("Grüß dich, 世界 🐦"))
+        .setReplyTo(41)
+        .addMentions(ALICE)
+        .addMentions(BOB)
+        .setTtlS(86_400)
+        .setForwarded(2)
+        .build();
+  }
+
+  static Deliver deliver() {
+    return Deliver.newBuilder()
+        .setSender(ALICE)
+        .setDevice(2)
+        .setTsMs(TS)
+        .setContent(content())
+        .setCsn(17)
+        .build();
+  }
+
+  static PageEntry pageEntry() {
+    return PageEntry.newBuilder().setSeq(42).setOwn(true).setEntry(deliver()).build();
+  }
+
+  /// The encoded body.
+  static byte[] body(FrameType type) {
+    return switch (type) {
+      case HELLO ->
+          Hello.newBuilder()
+              .setVerMin(1)
+              .setVerMax(1)
+              .setCaps(Capability.ZSTD_PAGES)
+              .setDevice(2)
+              .setToken(utf8("token-of-alice"))
+              .setResume(utf8("sealed"))
+              .setCount(3)
+              .setState(ClientActivity.CLIENT_ACTIVITY_ACTIVE)
+              .setReason(ConnectReason.CONNECT_REASON_RETRY)
+              .setAttempt(1)
+              .setApp("Example/1.0")
+              .setWindow(128)
+              .setMaxFrame(131_072)
+              .setPingS(240)
+              .build()
+              .toByteArray();
+      case HELLO_ACK ->
+          HelloAck.newBuilder()
+              .setVer(1)
+              .setCaps(Capability.ZSTD_PAGES)
+              .setSession(7)
+              .setEpoch(12)
+              .setResumed(true)
+              .setNowMs(TS)
+              .setResume(utf8("sealed-again"))
+              .setResumeTtlS(604_800)
+              .setLimits(
+                  SessionLimits.newBuilder()
+                      .setMaxFrame(65_536)
+                      .setBodyBytes(16_384)
+                      .setInFlight(32)
+                      .setSendsPerS(10)
+                      .setSendsBurst(40)
+                      .setWindow(128)
+                      .setWindowBytes(262_144))
+              .setBackoff(Backoff.newBuilder().setBaseMs(500).setCapMs(120_000))
+              .addEdges("edge-2.example:7777")
+              .setPingS(240)
+              .setIdleS(370)
+              .setUser(ALICE)
+              .setDevice(2)
+              .build()
+              .toByteArray();
+      case GOAWAY ->
+          GoAway.newBuilder()
+              .setCode(304)
+              .setGraceMs(5_000)
+              .setAfterMinMs(100)
+              .setAfterMaxMs(10_000)
+              .addEdges("edge-2.example:7777")
+              .build()
+              .toByteArray();
+      case PING, PONG -> new byte[] {1, 2, 3, (byte) 0xFF};
+      case ERROR ->
+          io.tern.protocol.v1.Error.newBuilder()
+              .setCode(406)
+              .setRetryMs(20)
+              .setDetail("csn 9 is not next")
+              .setField("csn")
+              .setCsn(8)
+              .build()
+              .toByteArray();
+      case ACK, READ, RESET, BEHIND -> new byte[0];
+      case CLIENT_STATE ->
+          ClientState.newBuilder()
+              .setState(ClientActivity.CLIENT_ACTIVITY_INACTIVE)
+              .setPingS(600)
+              .build()
+              .toByteArray();
+      case REAUTH -> Reauth.newBuilder().setToken(utf8("newer-token")).build().toByteArray();
+      case BYE -> Bye.newBuilder().setLogout(true).build().toByteArray();
+      case SEND -> Send.newBuilder().setCsn(17).setContent(content()).build().toByteArray();
+      case CATCH_UP -> CatchUp.newBuilder().setFrom(40).setLimit(100).build().toByteArray();
+      case HISTORY -> History.newBuilder().setBefore(40).setLimit(20).build().toByteArray();
+      case TYPING -> Typing.newBuilder().setOn(true).build().toByteArray();
+      case CHATS ->
+          Chats.newBuilder().setPageToken(utf8("after-bob")).setLimit(20).build().toByteArray();
+      case CHAT_INFO -> ChatInfo.newBuilder().setMembersVersion(5).build().toByteArray();
+      case GROUP_CREATE ->
+          GroupCreate.newBuilder()
+              .setTitle("Wanderung")
+              .addMembers(ALICE)
+              .addMembers(BOB)
+              .setOpId(utf8("op-1"))
+              .build()
+              .toByteArray();
+      case GROUP_EDIT ->
+          GroupEdit.newBuilder()
+              .setOpId(utf8("op-2"))
+              .setRole(RoleChange.newBuilder().setUser(BOB).setRole(Role.ROLE_ADMIN))
+              .build()
+              .toByteArray();
+      case ENTRY_INFO -> EntryInfo.newBuilder().setPageToken(utf8("next")).build().toByteArray();
+      case PRESENCE_SUB ->
+          PresenceSub.newBuilder().addUsers(ALICE).addUsers(BOB).build().toByteArray();
+      case SETTINGS -> settings().toByteArray();
+      case PUSH_REGISTER ->
+          PushRegister.newBuilder()
+              .setPlatform(Platform.PLATFORM_WEB_PUSH)
+              .setToken(utf8("device-token"))
+              .build()
+              .toByteArray();
+      case NACK -> Nack.newBuilder().setCode(407).build().toByteArray();
+      case SENT -> Sent.newBuilder().setTsMs(TS).setRepeat(true).build().toByteArray();
+      case CATCH_UP_PAGE ->
+          CatchUpPage.newBuilder()
+              .addChats(ChatDue.newBuilder().setChat(BOB).setHead(45).setDue(3))
+              .addChats(ChatDue.newBuilder().setChat(GROUP).setGroup(true).setHead(9).setDue(1))
+              .setDone(true)
+              .build()
+              .toByteArray();
+      case HISTORY_PAGE ->
+          HistoryPage.newBuilder()
+              .addEntries(pageEntry())
+              .setMore(true)
+              .setHead(45)
+              .build()
+              .toByteArray();
+      case CHATS_PAGE ->
+          ChatsPage.newBuilder()
+              .addChats(
+                  ChatItem.newBuilder()
+                      .setChat(BOB)
+                      .setGroup(false)
+                      .setHead(45)
+                      .setDelivered(44)
+                      .setRead(40)
+                      .setUnread(3)
+                      .setLast(pageEntry())
+                      .setLastCsn(17)
+                      .setPeerDelivered(43)
+                      .setPeerRead(42))
+              .setNextPageToken(utf8("after-bob"))
+              .build()
+              .toByteArray();
+      case CHAT_INFO_PAGE ->
+          ChatInfoPage.newBuilder()
+              .setUnchanged(true)
+              .setMembersVersion(5)
+              .addMembers(
+                  Member.newBuilder()
+                      .setUser(BOB)
+                      .setRole(Role.ROLE_OWNER)
+                      .setDelivered(43)
+                      .setRead(42))
+              .setTitle("Wanderung")
+              .setHead(45)
+              .setLastCsn(17)
+              .build()
+              .toByteArray();
+      case GROUP_CREATED -> GroupCreated.newBuilder().setMembersVersion(1).build().toByteArray();
+      case GROUP_EDITED ->
+          GroupEdited.newBuilder()
+              .setMembersVersion(6)
+              .setInvite(utf8("invite"))
+              .build()
+              .toByteArray();
+      case ENTRY_INFO_PAGE ->
+          EntryInfoPage.newBuilder()
+              .addMembers(
+                  EntryInfoMember.newBuilder()
+                      .setUser(BOB)
+                      .setDeliveredAtMs(TS)
+                      .setReadAtMs(TS + 1))
+              .setNextPageToken(utf8("next"))
+              .build()
+              .toByteArray();
+      case PRESENCE_PAGE, PRESENCE ->
+          Presence.newBuilder()
+              .addUsers(UserPresence.newBuilder().setUser(BOB).setOnline(true).setLastSeenMs(TS))
+              .build()
+              .toByteArray();
+      case SETTINGS_SET -> SettingsSet.newBuilder().setSettings(settings()).build().toByteArray();
+      case PUSH_REGISTERED -> PushRegistered.getDefaultInstance().toByteArray();
+      case DELIVER -> deliver().toByteArray();
+      case RECEIPT ->
+          Receipt.newBuilder()
+              .setMember(BOB)
+              .setDelivered(45)
+              .setRead(42)
+              .addMany(MemberReceipt.newBuilder().setMember(ALICE).setDelivered(45).setRead(45))
+              .build()
+              .toByteArray();
+      case TYPING_PUSH -> Typing.newBuilder().setOn(true).setMember(BOB).build().toByteArray();
+    };
+  }
+
+  private static Settings settings() {
+    return Settings.newBuilder()
+        .setMuteUntilMs(TS)
+        .setPin(true)
+        .setArchive(true)
+        .setTtlS(604_800)
+        .setBlock(true)
+        .build();
+  }
+}
