@@ -1,6 +1,10 @@
 package io.tern.client;
 
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.Limits;
+import io.tern.protocol.UserId;
 import java.net.SocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Supplier;
@@ -8,19 +12,64 @@ import java.util.function.Supplier;
 /// What a client needs to know. `token` is asked for at each HELLO that cannot resume, on the event
 /// loop, and must not block.
 ///
-/// @param edges addresses to try, in this order; the server may name others
+/// @param user whose device this is, as in the token
 /// @param device index of this device, as in the token
+/// @param edges addresses to try, in this order; the server may name others
+/// @param ping silence after which a PING goes out; from 210 s on the client tries longer ones, up
+///   to 600 s
 /// @param pendingSendsMax sends kept while there is no answer; one more is refused with QUOTA
 public record ClientConfig(
-    List<SocketAddress> edges,
+    UserId user,
     int device,
+    List<SocketAddress> edges,
     Supplier<byte[]> token,
     ClientStore store,
     String app,
     Duration ping,
     int pendingSendsMax) {
 
+  public static final Duration PING = Duration.ofMinutes(4);
+  public static final int PENDING_SENDS_MAX = 10_000;
+
   public ClientConfig {
     edges = List.copyOf(edges);
+    if (edges.isEmpty()) {
+      throw new IllegalArgumentException("edges: at least one address is needed");
+    }
+    if (!DeviceId.isValid(device)) {
+      throw new IllegalArgumentException("device: 1 to " + Limits.DEVICE_INDEX_MAX);
+    }
+    if (app.getBytes(StandardCharsets.UTF_8).length > 64) {
+      throw new IllegalArgumentException("app: at most 64 bytes");
+    }
+    if (ping.compareTo(Duration.ofSeconds(1)) < 0 || ping.compareTo(Duration.ofHours(1)) > 0) {
+      throw new IllegalArgumentException("ping: 1 s to 1 h");
+    }
+    if (pendingSendsMax < 1) {
+      throw new IllegalArgumentException("pendingSendsMax: at least 1");
+    }
+  }
+
+  /// With the defaults for everything that has one.
+  public static ClientConfig of(
+      UserId user,
+      int device,
+      List<SocketAddress> edges,
+      Supplier<byte[]> token,
+      ClientStore store) {
+    return new ClientConfig(
+        user, device, edges, token, store, "tern-java", PING, PENDING_SENDS_MAX);
+  }
+
+  public ClientConfig withApp(String name) {
+    return new ClientConfig(user, device, edges, token, store, name, ping, pendingSendsMax);
+  }
+
+  public ClientConfig withPing(Duration interval) {
+    return new ClientConfig(user, device, edges, token, store, app, interval, pendingSendsMax);
+  }
+
+  public ClientConfig withPendingSendsMax(int max) {
+    return new ClientConfig(user, device, edges, token, store, app, ping, max);
   }
 }

@@ -1,7 +1,6 @@
 package io.tern.client;
 
 import io.tern.protocol.ChatId;
-import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
 
@@ -9,8 +8,18 @@ import io.tern.protocol.v1.Content;
 public interface ClientListener {
 
   /// An entry, in the order of its chat, each seq once. When this returns, the entry counts as
-  /// stored and will be acknowledged: store it before returning.
+  /// stored and will be acknowledged: store it before returning. When it throws, the entry does not
+  /// count as stored: the client drops the connection and gets it again.
+  ///
+  /// What this device sent itself does not come here; see [#onSent] and [SendCallback].
   default void onMessage(Message message) {}
+
+  /// A send of an earlier process, kept by the [ClientStore], has its place now. Sends of this
+  /// process answer to their future or [SendCallback].
+  default void onSent(TernClient.Receipted sent) {}
+
+  /// A send of an earlier process was refused for good.
+  default void onSendRefused(ChatId chat, long csn, TernException refusal) {}
 
   /// Watermarks of `member` in `chat`, merged by max: they never go back.
   default void onReceipt(ChatId chat, UserId member, long delivered, long read) {}
@@ -28,6 +37,7 @@ public interface ClientListener {
   /// An entry of a chat.
   ///
   /// @param own sent by another device of this user
+  /// @param csn the sending device's number, with `own`; else 0
   record Message(
       ChatId chat,
       long seq,
@@ -47,8 +57,9 @@ public interface ClientListener {
     /// Trying again after `retryMillis`.
     record Down(String reason, long retryMillis) implements ConnectionState {}
 
-    /// The server refused for good; the app must do something (log in again, update).
-    record Refused(ErrorCode code, String detail) implements ConnectionState {}
+    /// The server refused for good, or the store failed; the app must do something (log in again,
+    /// update) and may then call [TernClient#reconnect].
+    record Refused(int code, String detail) implements ConnectionState {}
 
     record Closed() implements ConnectionState {}
   }

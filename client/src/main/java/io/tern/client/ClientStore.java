@@ -10,21 +10,32 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Called on the client's event loop only. A change counts when the method returns; one that cannot
 /// be kept throws, and the client stops.
+///
+/// A store belongs to one device. One that has lost its memory is safe to use again: the client
+/// asks the server where it stands before it numbers the first send of a chat.
 public interface ClientStore extends AutoCloseable {
 
-  /// A send without an answer yet. `body` is the encoded SEND body, the same for every repeat.
-  record PendingSend(ChatId chat, long csn, byte[] body) {}
+  /// A send without an answer yet. `content` is the encoded `Content`, the same for every repeat,
+  /// and must not be changed.
+  record PendingSend(ChatId chat, long csn, byte[] content) {}
 
   /// Sends that were added and not removed, in the order of their csn per chat.
   List<PendingSend> pendingSends();
 
-  /// Keeps a send before it goes out for the first time.
+  /// Keeps a send before it goes out for the first time. Its csn follows that of the chat's newest
+  /// send.
   void addSend(PendingSend send);
 
   /// The send has been answered for good.
   void removeSend(ChatId chat, long csn);
 
-  /// Highest csn ever given in `chat`, 0 when none.
+  /// The server has counted this device's sends in `chat` up to `csn`: the pending ones are
+  /// numbered csn + 1, csn + 2… from now on, in their order. One atomic change.
+  void renumberSends(ChatId chat, long csn);
+
+  /// Highest csn ever given in `chat`; -1 while [#renumberSends] was never called for it, which
+  /// means that the server's count is not known and pending sends are numbered from 1 for the time
+  /// being.
   long lastCsn(ChatId chat);
 
   /// Seq up to which this device has every entry of `chat`, -1 when it knows nothing of the chat.
@@ -32,12 +43,19 @@ public interface ClientStore extends AutoCloseable {
 
   void setPosition(ChatId chat, long seq);
 
-  /// The newest resume ticket and its count; null when none.
+  /// The newest resume ticket and how often this device has resumed; null when none.
   @Nullable ResumeTicket resumeTicket();
 
-  void setResumeTicket(ResumeTicket ticket);
+  /// Null when the ticket is of no more use.
+  void setResumeTicket(@Nullable ResumeTicket ticket);
 
   record ResumeTicket(byte[] sealed, long count) {}
+
+  /// Called once before frames go out that tell the server of changes: makes them survive what the
+  /// store promises to survive.
+  ///
+  /// @param newSends there is a send among them that goes out for the first time
+  default void sync(boolean newSends) {}
 
   @Override
   void close();

@@ -1,0 +1,43 @@
+package io.tern.client.core;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.tern.client.TernException;
+import io.tern.protocol.FrameType;
+
+/// A question to the server that has an answer and no effect, so it may be asked again: after a
+/// lost connection, and when the server says "later".
+final class Request {
+
+  /// Reads the answer. What it throws for a malformed body ends the connection.
+  interface Reply {
+    void onPage(ByteString body) throws InvalidProtocolBufferException;
+  }
+
+  interface Failure {
+    void onRefused(TernException refusal);
+  }
+
+  final FrameType type;
+  final int flags;
+  final long chat;
+  final byte[] body;
+  final Reply reply;
+  final Failure failure;
+
+  /// Names the latest write; 0 while it waits to be written.
+  int rid;
+
+  long writtenAtMillis;
+  long notBeforeMillis;
+  int refusals;
+
+  Request(FrameType type, int flags, long chat, byte[] body, Reply reply, Failure failure) {
+    this.type = type;
+    this.flags = flags;
+    this.chat = chat;
+    this.body = body;
+    this.reply = reply;
+    this.failure = failure;
+  }
+}

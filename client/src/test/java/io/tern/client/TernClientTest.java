@@ -1,0 +1,201 @@
+package io.tern.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.tern.client.ClientListener.ConnectionState;
+import io.tern.client.ClientListener.Message;
+import io.tern.client.TernClient.Receipted;
+import io.tern.client.netty.TernTransport;
+import io.tern.client.store.MemoryClientStore;
+import io.tern.protocol.ChatId;
+import io.tern.protocol.UserId;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/// The client on real sockets against a fake server.
+class TernClientTest {
+
+  private static final UserId ALICE = new UserId(1001);
+  private static final UserId BOB = new UserId(2002);
+
+  private NettyFakeServer server;
+  private TernTransport transport;
+  private final List<TernClient> clients = new ArrayList<>();
+
+  @BeforeEach
+  void start() throws InterruptedException {
+    server = new NettyFakeServer();
+    transport = TernTransport.create(1);
+  }
+
+  @AfterEach
+  void stop() throws InterruptedException {
+    for (TernClient client : clients) {
+      client.close();
+    }
+    for (TernClient client : clients) {
+      client.closed().join();
+    }
+    transport.close();
+    server.close();
+  }
+
+  @Test
+  void twoPeopleChat() throws Exception {
+    var heard = new Recorder();
+    var bob = connect(BOB, new MemoryClientStore(), heard);
+    bob.ready().get(10, TimeUnit.SECONDS);
+    var receipts = new Recorder();
+    var alice = connect(ALICE, new MemoryClientStore(), receipts);
+
+    Receipted sent = alice.sendText(alice.direct(BOB), "Grüße aus 東京 🦆").get(10, TimeUnit.SECONDS);
+
+    assertThat(sent.seq()).isEqualTo(1);
+    assertThat(sent.csn()).isEqualTo(1);
+    await().until(() -> heard.texts().equals(List.of("Grüße aus 東京 🦆")));
+    await().until(() -> receipts.receipts.contains(BOB + " delivered 1 read 0"));
+    bob.read(bob.direct(ALICE), 1);
+    await().until(() -> receipts.receipts.contains(BOB + " delivered 1 read 1"));
+  }
+
+  @Test
+  void sendsOutliveLostConnections() throws Exception {
+    var heard = new Recorder();
+    connect(BOB, new MemoryClientStore(), heard);
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    var futures = new ArrayList<CompletableFuture<Receipted>>();
+    for (int i = 0; i < 300; i++) {
+      futures.add(alice.sendText(alice.direct(BOB), "m" + i));
+      if (i % 100 == 50) {
+        futures.get(i - 20).get(10, TimeUnit.SECONDS);
+        server.cutAll();
+        alice.reconnect();
+      }
+    }
+    CompletableFuture.allOf(futures.toArray(CompletableFuture[]::new)).get(20, TimeUnit.SECONDS);
+    for (int i = 0; i < 300; i++) {
+      assertThat(futures.get(i).join().seq()).isEqualTo(i + 1);
+    }
+    await().atMost(Duration.ofSeconds(20)).until(() -> heard.messages.size() >= 300);
+    assertThat(heard.messages).extracting(Message::seq).isSorted().doesNotHaveDuplicates();
+    server.with(s -> assertThat(s.violations).isEmpty());
+  }
+
+  @Test
+  void whoWasAwayGetsEverythingInOrder() throws Exception {
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    for (int i = 0; i < 50; i++) {
+      alice.sendText(alice.direct(BOB), "m" + i);
+    }
+    alice.sendText(alice.direct(BOB), "last").get(10, TimeUnit.SECONDS);
+
+    var heard = new Recorder();
+    connect(BOB, new MemoryClientStore(), heard);
+    await().until(() -> heard.caughtUp == 1);
+
+    assertThat(heard.texts()).hasSize(51).startsWith("m0", "m1").endsWith("m49", "last");
+    ChatId chat = ChatId.direct(ALICE, BOB);
+    await()
+        .untilAsserted(() ->
+            server.with(s ->
+                assertThat(s.log(chat).positions)
+                    .containsEntry(new io.tern.protocol.DeviceId(BOB, 1), 51L)));
+  }
+
+  @Test
+  void historyAndChatListArrive() throws Exception {
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    ChatId chat = alice.direct(BOB);
+    for (int i = 0; i < 10; i++) {
+      alice.sendText(chat, "m" + i).get(10, TimeUnit.SECONDS);
+    }
+
+    var newest = alice.historyBefore(chat, 0, 3).get(10, TimeUnit.SECONDS);
+    var first = alice.historyAfter(chat, 0, 4).get(10, TimeUnit.SECONDS);
+    var next = alice.historyAfter(chat, 4, 4).get(10, TimeUnit.SECONDS);
+    var list = alice.chats(null, 10).get(10, TimeUnit.SECONDS);
+
+    assertThat(newest.getEntriesList()).extracting(e -> e.getSeq()).containsExactly(8L, 9L, 10L);
+    assertThat(first.getEntriesList()).extracting(e -> e.getSeq()).containsExactly(1L, 2L, 3L, 4L);
+    assertThat(first.getMore()).isTrue();
+    assertThat(next.getEntriesList()).extracting(e -> e.getSeq()).containsExactly(5L, 6L, 7L, 8L);
+    assertThat(list.getChatsList()).hasSize(1);
+    assertThat(list.getChats(0).getHead()).isEqualTo(10);
+  }
+
+  @Test
+  void aStoreThatLostItsMemoryGoesOnWithTheServersCount() throws Exception {
+    var first = connect(ALICE, new MemoryClientStore(), new Recorder());
+    for (int i = 0; i < 5; i++) {
+      first.sendText(first.direct(BOB), "old" + i).get(10, TimeUnit.SECONDS);
+    }
+    first.close();
+    first.closed().join();
+
+    var second = connect(ALICE, new MemoryClientStore(), new Recorder());
+    Receipted sent = second.sendText(second.direct(BOB), "new").get(10, TimeUnit.SECONDS);
+
+    assertThat(sent.csn()).isEqualTo(6);
+    assertThat(sent.seq()).isEqualTo(6);
+    assertThat(sent.repeat()).isFalse();
+  }
+
+  @Test
+  void secondSessionOfADeviceRefusesTheFirst() throws Exception {
+    var first = new Recorder();
+    connect(ALICE, new MemoryClientStore(), first).ready().get(10, TimeUnit.SECONDS);
+    connect(ALICE, new MemoryClientStore(), new Recorder()).ready().get(10, TimeUnit.SECONDS);
+    await()
+        .until(() ->
+            first.states.stream()
+                .anyMatch(s -> s instanceof ConnectionState.Refused r && r.code() == 206));
+  }
+
+  private TernClient connect(UserId user, ClientStore store, ClientListener listener) {
+    var config =
+        ClientConfig.of(user, 1, server.addresses(), () -> FakeServer.token(user, 1), store);
+    TernClient client = TernClient.start(config, listener, transport);
+    clients.add(client);
+    return client;
+  }
+
+  private static final class Recorder implements ClientListener {
+    final List<Message> messages = new CopyOnWriteArrayList<>();
+    final List<String> receipts = new CopyOnWriteArrayList<>();
+    final List<ConnectionState> states = new CopyOnWriteArrayList<>();
+    volatile int caughtUp;
+
+    List<String> texts() {
+      return messages.stream().map(m -> m.content().getBody().toStringUtf8()).toList();
+    }
+
+    @Override
+    public void onMessage(Message message) {
+      messages.add(message);
+    }
+
+    @Override
+    public void onReceipt(ChatId chat, UserId member, long delivered, long read) {
+      receipts.add(member + " delivered " + delivered + " read " + read);
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer: the event loop
+    public void onCaughtUp() {
+      caughtUp++;
+    }
+
+    @Override
+    public void onConnection(ConnectionState state) {
+      states.add(state);
+    }
+  }
+}

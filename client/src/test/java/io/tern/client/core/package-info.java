@@ -1,0 +1,4 @@
+@NullMarked
+package io.tern.client.core;
+
+import org.jspecify.annotations.NullMarked;
