@@ -2,8 +2,8 @@ package io.tern.bench.measure;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 
 /// What another process has used so far, read from /proc (Linux). Any thread.
 public final class ProcessUsage {
@@ -30,14 +30,33 @@ public final class ProcessUsage {
     return (user + kernel) * MICROS_PER_TICK;
   }
 
-  /// Resident memory that belongs to this process alone: file-backed pages (jars, libraries) come
-  /// and go with the page cache and are not counted.
-  public long residentBytes() throws IOException {
+  /// Resident memory now. `anonymous` is the part that belongs to this process alone: heap, malloc,
+  /// stacks; the rest is files that it has mapped (jars, libraries), which come and go with the
+  /// page cache.
+  public Memory memory() throws IOException {
+    long resident = -1;
+    long anonymous = -1;
     for (String line : Files.readAllLines(proc.resolve("status"))) {
-      if (line.startsWith("RssAnon:")) {
-        return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
+      if (line.startsWith("VmRSS:")) {
+        resident = kilobytes(line);
+      } else if (line.startsWith("RssAnon:")) {
+        anonymous = kilobytes(line);
       }
     }
-    throw new NoSuchFileException(proc + "/status has no RssAnon");
+    return new Memory(resident, anonymous);
+  }
+
+  /// In bytes.
+  public record Memory(long resident, long anonymous) {}
+
+  /// Open files and sockets.
+  public int descriptors() throws IOException {
+    try (Stream<Path> descriptors = Files.list(proc.resolve("fd"))) {
+      return (int) descriptors.count();
+    }
+  }
+
+  private static long kilobytes(String line) {
+    return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
   }
 }

@@ -1,0 +1,84 @@
+package io.tern.bench.scenario;
+
+import io.tern.bench.measure.Machine;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/// What every scenario of a run shares.
+///
+/// @param root of the repository
+/// @param out where the report goes
+/// @param scratch where servers have their data; on the disk that is to be measured
+/// @param rounds of each measurement; the report has medians
+/// @param seconds that a load is measured, after `warmup` seconds
+/// @param serverOptions of every server's JVM, as `./tern` sets them
+/// @param settings `key=value` for every Tern server
+record Bench(
+    Path root,
+    Path out,
+    Path scratch,
+    int rounds,
+    int seconds,
+    int warmup,
+    List<String> serverOptions,
+    List<String> settings) {
+
+  private static final int SERVER_CORE = 0;
+  private static final int LOAD_CORE = 1;
+
+  /// A young generation that holds seconds of garbage: the generator's own pauses would count as
+  /// the server's latency.
+  private static final List<String> LOAD_OPTIONS =
+      List.of(
+          "--enable-native-access=ALL-UNNAMED",
+          "-XX:+UseCompactObjectHeaders",
+          "-XX:+UseSerialGC",
+          "-Xms1g",
+          "-Xmx1g",
+          "-Xmn800m");
+
+  int serverCore() {
+    return SERVER_CORE;
+  }
+
+  int loadCore() {
+    return LOAD_CORE;
+  }
+
+  List<String> loadOptions() {
+    return LOAD_OPTIONS;
+  }
+
+  Map<String, Object> machine() throws IOException, InterruptedException {
+    return Machine.describe(root, scratch);
+  }
+
+  /// A new folder for one server.
+  Path newData() throws IOException {
+    return Files.createTempDirectory(scratch, "data");
+  }
+
+  static void delete(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      files
+          .sorted(Comparator.reverseOrder())
+          .forEach(file -> {
+            try {
+              Files.delete(file);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+    }
+  }
+
+  Path log(String name) {
+    return out.resolve(name + ".log");
+  }
+}

@@ -1,0 +1,99 @@
+package io.tern.bench.scenario;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tern.bench.measure.Json;
+import io.tern.bench.measure.Machine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// Runs one loop against one subject: a fresh server with an empty folder, the generator, and the
+/// generator's result.
+final class Loops {
+
+  static final int USERS = 200;
+
+  // To connect, and to wait for what is on its way at the end.
+  private static final int EXTRA_SECONDS = 60;
+
+  private final Bench bench;
+
+  Loops(Bench bench) {
+    this.bench = bench;
+  }
+
+  enum Loop {
+    /// Full speed: what is answered is replaced at once.
+    CLOSED("--in-flight", 16),
+
+    /// A rate far below what the server can do: what a person feels.
+    OPEN("--rate", 2000);
+
+    private final String option;
+    private final int value;
+
+    Loop(String option, int value) {
+      this.option = option;
+      this.value = value;
+    }
+
+    int value() {
+      return value;
+    }
+
+    String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /// @param load what else was going on, as the load average before the run
+  record Run(JsonNode result, double load) {
+
+    double number(String... path) {
+      JsonNode node = result;
+      for (String name : path) {
+        node = node.path(name);
+      }
+      return node.asDouble(Double.NaN);
+    }
+  }
+
+  Run run(Subject subject, Loop loop, String name, List<String> serverOptions)
+      throws IOException, InterruptedException {
+    double loadAverage = Machine.loadAverage();
+    Path data = bench.newData();
+    Path json = bench.out().resolve(name + ".json");
+    try (Child server = subject.server(bench, serverOptions, data, bench.log(name + "-server"))) {
+      var args = new ArrayList<String>();
+      args.addAll(List.of("--connect", server.ready().listen()));
+      args.addAll(List.of("--users", Integer.toString(USERS)));
+      args.addAll(List.of(loop.option, Integer.toString(loop.value)));
+      args.addAll(List.of("--seconds", Integer.toString(bench.seconds())));
+      args.addAll(List.of("--warmup", Integer.toString(bench.warmup())));
+      args.addAll(List.of("--server-pid", Long.toString(server.pid())));
+      args.addAll(List.of("--json", json.toString()));
+      try (Child load = subject.load(bench, args, bench.log(name + "-load"))) {
+        load.rest();
+        int exit = load.await(bench.seconds() + bench.warmup() + EXTRA_SECONDS);
+        if (!Files.exists(json)) {
+          throw new IOException(name + ": no result, exit code " + exit);
+        }
+        var run = new Run(Json.read(json), loadAverage);
+        System.out.printf(
+            "%-28s %,8.0f/s  %6.2f us cpu  sent p50 %.3f p99 %.3f ms%s%n",
+            name,
+            run.number("complete_per_s"),
+            run.number("server_cpu_us_per_message"),
+            run.number("sent_ms", "p50"),
+            run.number("sent_ms", "p99"),
+            exit == 0 ? "" : "  FAILED, exit code " + exit);
+        return run;
+      }
+    } finally {
+      Bench.delete(data);
+    }
+  }
+}

@@ -1,0 +1,25 @@
+package io.tern.bench.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class MediansTest {
+
+  @Test
+  void medianIsTheMiddleOrTheMeanOfBothMiddles() {
+    assertThat(Medians.of(List.of(9.0, 1.0, 5.0))).isEqualTo(5);
+    assertThat(Medians.of(List.of(9.0, 1.0, 5.0, 7.0))).isEqualTo(6);
+    assertThat(Medians.of(List.of())).isNaN();
+  }
+
+  @Test
+  void slopeIsThatOfTheLineWithTheLeastSquares() {
+    assertThat(Medians.slope(List.of(0.0, 5.0, 10.0), List.of(7.0, 17.0, 27.0)))
+        .isEqualTo(2, within(1e-9));
+    assertThat(Medians.slope(List.of(0.0, 1.0, 2.0, 3.0), List.of(0.0, 3.0, 0.0, 3.0)))
+        .isEqualTo(0.6, within(1e-9));
+  }
+}
