@@ -1,24 +1,132 @@
 package io.tern.router;
 
+import io.tern.protocol.ChatId;
+import io.tern.protocol.DeliverBody;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
+import io.tern.router.Directory.News;
 import io.tern.store.Command;
+import io.tern.store.Entry;
 import io.tern.store.OutboxRecord;
 import io.tern.store.Outcome;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// What happens after the commit, as a plain object: acknowledges to the sender, finds the
 /// recipients, hands each edge its deliveries as one message, keeps news and the ack watch, and
 /// settles outbox records. One per shard; confined to its dispatch handler; touches no state of the
 /// shard.
 ///
-/// A round is [#on] for each command of a committed batch, then [#endOfBatch].
+/// A round is [#on] for each command of a committed batch, then [#endOfBatch]. All times are of one
+/// monotonic clock.
+///
+/// What an entry goes through for each recipient:
+///
+/// ```
+///            ┌ sessions ──► DELIVER, watch ──► acknowledged ─────────────────────► settled
+///   look up ─┤                 │ nudgeAfter: Nudge     │ ackWatch: push intent ──► settled
+///            └ none ──► news, push intent ──────────────── accepted ─────────────► settled
+///                                                          refused: again each tick
+/// ```
+///
+/// An outbox record is settled when that is true of every recipient of every entry in its batch,
+/// and every chat list that the batch owes has been committed by the user's shard.
+///
+/// Bounds: `watchedMax` recipients of entries are watched; beyond, an entry becomes a push intent
+/// at once. When the push queue and other shards take so little that more than `watchedMax` pushes
+/// and chat lists wait for them, [#isFull] says so and the owner must stop giving rounds.
 ///
 /// It has an address on the [Bus], where it hears what became of the commands it sent to other
 /// shards: whoever owns it registers it there.
 public final class Dispatcher implements Deliveries {
 
-  /// A dispatcher without anything under way.
+  private static final Logger LOG = LoggerFactory.getLogger(Dispatcher.class);
+
+  /// Users asked about in one lookup outside a round.
+  private static final int LOOKUP_MAX = 1_024;
+
+  /// Edges remembered between rounds; more are forgotten, which costs an allocation each.
+  private static final int EDGES_KEPT_MAX = 4_096;
+
+  private final EdgeId address;
+  private final Directory directory;
+  private final Bus bus;
+  private final PushQueue pushQueue;
+  private final Commands commands;
+  private final RouterMetrics metrics;
+  private final long ackWatchMillis;
+  private final long nudgeAfterMillis;
+  private final long retryMillis;
+  private final int watchedMax;
+
+  // ---- the round that is being gathered
+
+  private Command[] roundCommands = new Command[256];
+  private Origin[] roundOrigins = new Origin[256];
+  private Outcome[] roundOutcomes = new Outcome[256];
+  private int roundSize;
+  private final UserTable users = new UserTable();
+  private final ReceiptTable receipts = new ReceiptTable();
+  private boolean roundHasEntries;
+
+  // ---- what goes out
+
+  private final Map<EdgeId, EdgeBatch> edges = new HashMap<>();
+  private final ArrayList<EdgeBatch> touched = new ArrayList<>();
+  private @Nullable EdgeBatch lastEdge;
+
+  // ---- what is waited for
+
+  private final Watch watch;
+
+  /// Pushes that were refused, oldest first; acknowledged ones are passed over when their turn
+  /// comes.
+  private final ArrayDeque<Watch.Pending> refusedPushes = new ArrayDeque<>();
+
+  private final LinkedHashMap<Long, ListDuty> listDuties = new LinkedHashMap<>();
+  private long listDutyNumber;
+  private final ConcurrentLinkedQueue<Delivery.Answer> answers = new ConcurrentLinkedQueue<>();
+
+  /// Deliveries for one edge, gathered.
+  private static final class EdgeBatch {
+    final EdgeId edge;
+    ArrayList<Delivery> deliveries = new ArrayList<>();
+    boolean touched;
+
+    /// Recipients of the delivery that is being made.
+    @Nullable ArrayList<Attachment> to;
+
+    EdgeBatch(EdgeId edge) {
+      this.edge = edge;
+    }
+  }
+
+  /// A chat list entry that another shard has not committed yet.
   ///
+  /// @param served sessions that have been given the entry when it was dispatched
+  private record ListDuty(
+      Watch.Round round, Command.ListChat command, List<Attachment> served, long retryAt) {}
+
+  /// An entry that becomes a push intent when the edges have been served.
+  private record PushNow(Watch.Round round, ChatId chat, UserId user, long seq) {}
+
+  private final ArrayList<PushNow> pushesNow = new ArrayList<>();
+
   /// @param address this dispatcher's own, with an incarnation that differs after each start
   /// @param commands where other shards' halves (chat list entries) go
   /// @param settle told, on the dispatch thread, the number of each outbox record that is done
@@ -31,34 +139,495 @@ public final class Dispatcher implements Deliveries {
       DispatchConfig config,
       RouterMetrics metrics,
       LongConsumer settle) {
-    throw new UnsupportedOperationException();
+    this.address = address;
+    this.directory = directory;
+    this.bus = bus;
+    this.pushQueue = pushQueue;
+    this.commands = commands;
+    this.metrics = metrics;
+    ackWatchMillis = config.ackWatch().toMillis();
+    nudgeAfterMillis = config.nudgeAfter().toMillis();
+    retryMillis = config.retry().toMillis();
+    watchedMax = config.watchedMax();
+    watch = new Watch(settle);
   }
 
   /// Answers from other shards. Any thread: they are kept until the next [#endOfBatch] or [#tick].
   @Override
-  public void deliver(List<Delivery> answers) {
-    throw new UnsupportedOperationException();
+  public void deliver(List<Delivery> deliveries) {
+    for (var delivery : deliveries) {
+      if (delivery instanceof Delivery.Answer answer) {
+        answers.add(answer);
+      }
+    }
   }
 
   /// Takes up what a former life of the shard still owed. Before any round.
+  ///
+  /// Nobody is pushed to at once: the sessions of before are on their way back, and what they
+  /// acknowledge within the watch needs no push.
   public void recover(List<OutboxRecord> outbox, long nowMillis) {
-    throw new UnsupportedOperationException();
+    for (var owed : outbox) {
+      for (var due : owed.entries()) {
+        users.add(due.entry().sender().user());
+        due.waiting().forEach(users::add);
+      }
+      users.lookUp(directory);
+      var round = watch.open(owed.n(), nowMillis);
+      for (var due : owed.entries()) {
+        var to = new LinkedHashSet<>(due.waiting());
+        to.add(due.entry().sender().user());
+        deliverEntry(due.entry(), List.copyOf(to));
+        for (var member : due.waiting()) {
+          watchOrPush(round, due.entry(), member);
+        }
+      }
+      for (var list : owed.lists()) {
+        oweList(round, list, List.of(), nowMillis);
+      }
+      flushEdges();
+      pushNow();
+      watch.close(round);
+      users.clear();
+    }
   }
 
   /// Takes one outcome of a committed batch.
   public void on(Command command, Origin origin, Outcome outcome, long nowMillis) {
-    throw new UnsupportedOperationException();
+    if (roundSize == roundCommands.length) {
+      roundCommands = Arrays.copyOf(roundCommands, roundSize * 2);
+      roundOrigins = Arrays.copyOf(roundOrigins, roundSize * 2);
+      roundOutcomes = Arrays.copyOf(roundOutcomes, roundSize * 2);
+    }
+    roundCommands[roundSize] = command;
+    roundOrigins[roundSize] = origin;
+    roundOutcomes[roundSize] = outcome;
+    roundSize++;
+    switch (outcome) {
+      case Outcome.Sent sent -> {
+        if (!sent.repeat()) {
+          roundHasEntries = true;
+          for (var member : sent.members()) {
+            users.add(member);
+          }
+        }
+      }
+      case Outcome.Moved moved -> {
+        var chat = chatOf(command);
+        receipts.add(chat, moved, senderOf(command));
+        for (var observer : moved.observers()) {
+          users.add(observer);
+        }
+        watch.acknowledge(chat, moved.member(), moved.delivered());
+      }
+      case Outcome.Refused refused -> {}
+      case Outcome.Enrolled enrolled -> {}
+      case Outcome.Done done -> {}
+    }
   }
 
   /// Closes a round: hands over what it gathered.
   ///
   /// @param n number of the committed batch, 0 when it wrote nothing
   public void endOfBatch(long n, long nowMillis) {
-    throw new UnsupportedOperationException();
+    users.lookUp(directory);
+    if (roundHasEntries) {
+      addNews();
+    }
+    var round = roundHasEntries ? watch.open(n, nowMillis) : null;
+    for (int i = 0; i < roundSize; i++) {
+      answer(roundCommands[i], roundOrigins[i], roundOutcomes[i]);
+      if (round != null && roundOutcomes[i] instanceof Outcome.Sent sent && !sent.repeat()) {
+        dispatch(round, sent, nowMillis);
+      }
+    }
+    // Last, so that a receipt never runs ahead of the entry it speaks of.
+    for (int i = 0; i < receipts.size(); i++) {
+      deliverReceipt(receipts.get(i));
+    }
+    flushEdges();
+    pushNow();
+    if (round != null) {
+      watch.close(round);
+    }
+    clearRound();
+    takeAnswers();
   }
 
   /// Looks after the ack watch and whatever could not be handed over; about once a second.
   public void tick(long nowMillis) {
-    throw new UnsupportedOperationException();
+    takeAnswers();
+    nudge(nowMillis);
+    expire(nowMillis);
+    retryPushes();
+    retryLists(nowMillis);
+  }
+
+  /// Whether so much waits for the push queue or other shards that no further round may come until
+  /// [#tick] has got rid of some.
+  public boolean isFull() {
+    return refusedPushes.size() + listDuties.size() > watchedMax;
+  }
+
+  /// Recipients of entries that are being watched.
+  public int watched() {
+    return watch.size();
+  }
+
+  // ---- a round
+
+  private void answer(Command command, Origin origin, Outcome outcome) {
+    var edge = origin.edge();
+    if (edge == null) {
+      return;
+    }
+    boolean told =
+        origin.rid() != 0
+            || switch (outcome) {
+              case Outcome.Sent sent -> true;
+              case Outcome.Enrolled enrolled -> true;
+              case Outcome.Refused refused -> true;
+              case Outcome.Moved moved -> false;
+              case Outcome.Done done -> false;
+            };
+    if (told) {
+      edge(edge).deliveries.add(new Delivery.Answer(origin, command, outcome));
+    }
+  }
+
+  // News first, then the second look: see Directory.addNews.
+  private void addNews() {
+    Set<News> news = null;
+    Set<UserId> again = null;
+    for (int i = 0; i < roundSize; i++) {
+      if (roundOutcomes[i] instanceof Outcome.Sent sent && !sent.repeat()) {
+        for (var member : sent.members()) {
+          if (users.routes(member).absentDevices()) {
+            if (news == null || again == null) {
+              news = new LinkedHashSet<>();
+              again = new LinkedHashSet<>();
+            }
+            news.add(new News(member, sent.entry().chat()));
+            again.add(member);
+          }
+        }
+      }
+    }
+    if (news != null && again != null) {
+      directory.addNews(List.copyOf(news));
+      users.lookUpAgain(directory, List.copyOf(again));
+    }
+  }
+
+  private void dispatch(Watch.Round round, Outcome.Sent sent, long nowMillis) {
+    var entry = sent.entry();
+    var sender = entry.sender().user();
+    deliverEntry(entry, sent.members());
+    for (var member : sent.members()) {
+      if (!member.equals(sender)) {
+        if (users.routes(member).sessions().isEmpty()) {
+          pushesNow.add(new PushNow(round, entry.chat(), member, entry.seq()));
+        } else {
+          watchOrPush(round, entry, member);
+        }
+      }
+    }
+    if (entry.seq() == 1) {
+      for (var member : sent.members()) {
+        var list = new Command.ListChat(member, entry.chat());
+        oweList(round, list, users.routes(member).sessions(), nowMillis);
+      }
+    }
+  }
+
+  private void watchOrPush(Watch.Round round, Entry entry, UserId member) {
+    if (watch.size() < watchedMax) {
+      watch.add(round, entry.chat(), member, entry.seq());
+    } else {
+      pushesNow.add(new PushNow(round, entry.chat(), member, entry.seq()));
+    }
+  }
+
+  private void deliverEntry(Entry entry, List<UserId> members) {
+    var sender = entry.sender();
+    boolean own = false;
+    for (var member : members) {
+      boolean ofSender = member.equals(sender.user());
+      for (var session : users.routes(member).sessions()) {
+        // The sending device has SENT; if that is lost, it sends again.
+        if (!ofSender || session.device().index() != sender.index()) {
+          recipient(session);
+          own |= ofSender;
+        }
+      }
+    }
+    byte @Nullable [] body = null;
+    byte[] ownBody = {};
+    for (int i = 0; i < touched.size(); i++) {
+      var edge = touched.get(i);
+      var to = edge.to;
+      if (to != null) {
+        if (body == null) {
+          long named = entry.chat().isGroup() ? sender.user().value() : 0;
+          body = DeliverBody.encode(named, sender.index(), entry.tsMillis(), entry.content(), 0);
+          ownBody =
+              own
+                  ? DeliverBody.encode(
+                      named, sender.index(), entry.tsMillis(), entry.content(), entry.csn())
+                  : body;
+        }
+        edge.deliveries.add(
+            new Delivery.Entries(
+                entry.chat(), entry.seq(), sender.user(), body, ownBody, immutable(to)));
+        edge.to = null;
+      }
+    }
+  }
+
+  private void deliverReceipt(ReceiptTable.Receipt receipt) {
+    for (var observer : receipt.observers()) {
+      for (var session : users.routes(observer).sessions()) {
+        if (!session.device().equals(receipt.from())) {
+          recipient(session);
+        }
+      }
+    }
+    for (int i = 0; i < touched.size(); i++) {
+      var edge = touched.get(i);
+      var to = edge.to;
+      if (to != null) {
+        edge.deliveries.add(
+            new Delivery.Receipts(
+                receipt.chat, receipt.member, receipt.delivered(), receipt.read(), immutable(to)));
+        edge.to = null;
+      }
+    }
+  }
+
+  private void recipient(Attachment session) {
+    var edge = edge(session.edge());
+    if (edge.to == null) {
+      edge.to = new ArrayList<>(2);
+    }
+    edge.to.add(session);
+  }
+
+  private static List<Attachment> immutable(List<Attachment> list) {
+    return list.size() == 1 ? List.of(list.getFirst()) : Collections.unmodifiableList(list);
+  }
+
+  // What the push queue does not take is watched like the rest, so that an acknowledgement still
+  // makes it unnecessary.
+  private void pushNow() {
+    for (var push : pushesNow) {
+      if (!refusedPushes.isEmpty() || !offer(push.user, push.chat, push.seq)) {
+        refusedPushes.add(watch.add(push.round, push.chat, push.user, push.seq));
+      }
+    }
+    pushesNow.clear();
+  }
+
+  private boolean offer(UserId user, ChatId chat, long seq) {
+    boolean accepted = pushQueue.offer(user, chat, seq);
+    metrics.onPush(accepted);
+    return accepted;
+  }
+
+  private void clearRound() {
+    Arrays.fill(roundCommands, 0, roundSize, null);
+    Arrays.fill(roundOrigins, 0, roundSize, null);
+    Arrays.fill(roundOutcomes, 0, roundSize, null);
+    roundSize = 0;
+    roundHasEntries = false;
+    users.clear();
+    receipts.clear();
+  }
+
+  // ---- edges
+
+  private EdgeBatch edge(EdgeId id) {
+    var batch = lastEdge;
+    if (batch == null || !batch.edge.equals(id)) {
+      batch = edges.computeIfAbsent(id, EdgeBatch::new);
+      lastEdge = batch;
+    }
+    if (!batch.touched) {
+      batch.touched = true;
+      touched.add(batch);
+    }
+    return batch;
+  }
+
+  private void flushEdges() {
+    for (int i = 0; i < touched.size(); i++) {
+      var edge = touched.get(i);
+      var deliveries = edge.deliveries;
+      edge.touched = false;
+      if (!deliveries.isEmpty()) {
+        edge.deliveries = new ArrayList<>(Math.min(deliveries.size(), 256));
+        metrics.onDeliveries(deliveries.size());
+        bus.toEdge(edge.edge, Collections.unmodifiableList(deliveries));
+      }
+    }
+    touched.clear();
+    if (edges.size() > EDGES_KEPT_MAX) {
+      edges.clear();
+      lastEdge = null;
+    }
+  }
+
+  // ---- the watch
+
+  private void nudge(long nowMillis) {
+    var slow = new ArrayList<Watch.Member>();
+    for (var round = watch.oldest();
+        round != null && nowMillis - round.since >= nudgeAfterMillis;
+        round = round.next) {
+      if (!round.nudged) {
+        round.nudged = true;
+        for (var pending = round.first; pending != null; pending = pending.nextOfRound) {
+          if (pending.member.nudgedAt != nowMillis) {
+            pending.member.nudgedAt = nowMillis;
+            slow.add(pending.member);
+          }
+        }
+      }
+    }
+    for (int from = 0; from < slow.size(); from += LOOKUP_MAX) {
+      var some = slow.subList(from, Math.min(from + LOOKUP_MAX, slow.size()));
+      some.forEach(member -> users.add(member.user));
+      users.lookUp(directory);
+      for (var member : some) {
+        nudge(member.chat, users.routes(member.user).sessions(), Set.of());
+      }
+      flushEdges();
+      users.clear();
+    }
+  }
+
+  private void nudge(ChatId chat, List<Attachment> sessions, Set<Attachment> butNot) {
+    for (var session : sessions) {
+      if (!butNot.contains(session)) {
+        metrics.onNudge();
+        edge(session.edge()).deliveries.add(new Delivery.Nudge(chat, session));
+      }
+    }
+  }
+
+  private void expire(long nowMillis) {
+    for (var round = watch.oldest();
+        round != null && nowMillis - round.since >= ackWatchMillis;
+        round = watch.oldest()) {
+      watch.stopTime(round);
+      var pending = round.first;
+      while (pending != null) {
+        var next = pending.nextOfRound;
+        metrics.onWatchExpired();
+        if (refusedPushes.isEmpty()
+            && offer(pending.member.user, pending.member.chat, pending.seq)) {
+          watch.pushed(pending);
+        } else {
+          refusedPushes.add(pending);
+        }
+        pending = next;
+      }
+    }
+  }
+
+  private void retryPushes() {
+    for (var push = refusedPushes.peek(); push != null; push = refusedPushes.peek()) {
+      if (!push.isDone()) {
+        if (!offer(push.member.user, push.member.chat, push.seq)) {
+          return;
+        }
+        watch.pushed(push);
+      }
+      refusedPushes.remove();
+    }
+  }
+
+  // ---- other shards
+
+  private void oweList(
+      Watch.Round round, Command.ListChat command, List<Attachment> served, long nowMillis) {
+    watch.hold(round);
+    long number = ++listDutyNumber;
+    listDuties.put(number, new ListDuty(round, command, served, nowMillis + retryMillis));
+    var _ = commands.submit(command, new Origin(address, number, 1));
+  }
+
+  // Not answered: refused by a full ring, or the other shard has been away. It is idempotent.
+  private void retryLists(long nowMillis) {
+    for (var duty : listDuties.entrySet()) {
+      var list = duty.getValue();
+      if (nowMillis >= list.retryAt) {
+        duty.setValue(new ListDuty(list.round, list.command, list.served, nowMillis + retryMillis));
+        if (!commands.submit(list.command, new Origin(address, duty.getKey(), 1))) {
+          return;
+        }
+      }
+    }
+  }
+
+  private void takeAnswers() {
+    if (answers.isEmpty()) {
+      return;
+    }
+    var listed = new ArrayList<ListDuty>();
+    for (var answer = answers.poll(); answer != null; answer = answers.poll()) {
+      if (answer.outcome() instanceof Outcome.Refused refused) {
+        if (refused.code().errorClass() == ErrorCode.ErrorClass.LATER) {
+          continue;
+        }
+        LOG.warn(
+            "{} was refused for good: {} {}", answer.command(), refused.code(), refused.detail());
+      }
+      var duty = listDuties.remove(answer.to().session());
+      if (duty != null) {
+        watch.release(duty.round);
+        listed.add(duty);
+      }
+    }
+    nudgeListed(listed);
+  }
+
+  // A device that attached after its chat's first entry was dispatched and before the chat was in
+  // its user's list has found the entry in neither way.
+  private void nudgeListed(List<ListDuty> listed) {
+    for (int from = 0; from < listed.size(); from += LOOKUP_MAX) {
+      var some = listed.subList(from, Math.min(from + LOOKUP_MAX, listed.size()));
+      some.forEach(duty -> users.add(duty.command.user()));
+      users.lookUp(directory);
+      for (var duty : some) {
+        nudge(
+            duty.command.chat(),
+            users.routes(duty.command.user()).sessions(),
+            new HashSet<>(duty.served));
+      }
+      flushEdges();
+      users.clear();
+    }
+  }
+
+  private static ChatId chatOf(Command command) {
+    return switch (command) {
+      case Command.Send send -> send.chat();
+      case Command.Ack ack -> ack.chat();
+      case Command.Read read -> read.chat();
+      case Command.ListChat list -> list.chat();
+      case Command.Enrol enrol -> throw new IllegalArgumentException("no chat in " + command);
+      case Command.Tick tick -> throw new IllegalArgumentException("no chat in " + command);
+    };
+  }
+
+  private static @Nullable DeviceId senderOf(Command command) {
+    return switch (command) {
+      case Command.Send send -> send.from();
+      case Command.Ack ack -> ack.from();
+      case Command.Read read -> read.from();
+      case Command.ListChat list -> null;
+      case Command.Enrol enrol -> enrol.device();
+      case Command.Tick tick -> null;
+    };
   }
 }

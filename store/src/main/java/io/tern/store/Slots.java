@@ -25,7 +25,7 @@ public final class Slots {
   }
 
   /// First slot of `shard`; of the one behind the last, [#COUNT].
-  static int firstOf(int shard, int shards) {
+  public static int firstOf(int shard, int shards) {
     return (int) (((long) shard * COUNT + shards - 1) / shards);
   }
 

@@ -1,35 +1,75 @@
 package io.tern.router.catchup;
 
 import io.tern.protocol.ChatId;
+import io.tern.protocol.DeliverBody;
 import io.tern.protocol.DeviceId;
 import io.tern.router.Readers;
+import io.tern.store.Entry;
+import io.tern.store.KeyValues;
+import io.tern.store.Reads;
+import io.tern.store.Slots;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// One session's way from what its device has acknowledged to the present, as a plain object that
 /// owns no thread and waits in no queue: it says which page to read next, and is told what came.
-/// Confined to the session's event loop.
+/// Confined to the session's event loop; the questions it gives out are immutable and run on a
+/// reader.
 ///
 /// While a chat is being caught up, live entries of it are held back from the session (not queued:
 /// the store has them) and the chat is looked at again before it counts as caught up. So nothing is
-/// lost between "read from the store" and "live".
+/// lost between "read from the store" and "live": whatever is held back after a question was made
+/// makes its chat *dirty*, and a dirty chat stays behind however much the question found.
 ///
-/// Bounds: at most `chatsMax` chats are told apart; with more, every chat counts as behind.
+/// When nobody knows which chats hold something, the user's chat list is scanned first. Chats that
+/// the scan has passed and found complete are live at once; those it has not reached are held back.
+///
+/// The order of pushing: chats with the newest entries first, a piece of each in turn.
+///
+/// Bounds: at most `chatsMax` chats are told apart; the scan waits while they are nearly that many,
+/// and if more fall behind at once, a scan finds them again. Nothing is kept of a session that is
+/// live.
 public final class CatchUp {
 
   /// What a reader found. Immutable.
   public static final class Page {
+
+    private final Plan plan;
+    private final List<Due> due;
+    private final List<Item> items;
+    private final List<Progress> progress;
+    private final @Nullable Scanned scanned;
+
+    private Page(
+        Plan plan,
+        List<Due> due,
+        List<Item> items,
+        List<Progress> progress,
+        @Nullable Scanned scanned) {
+      this.plan = plan;
+      this.due = due;
+      this.items = items;
+      this.progress = progress;
+      this.scanned = scanned;
+    }
+
     /// Chats whose due entries have been counted in this page, the newest first: for CATCH_UP_PAGE,
     /// RESET and the RECEIPT snapshot, before any entry.
     public List<Due> due() {
-      throw new UnsupportedOperationException();
+      return due;
     }
 
     /// Entries to push, in order.
     public List<Item> items() {
-      throw new UnsupportedOperationException();
+      return items;
     }
   }
 
@@ -45,8 +85,97 @@ public final class CatchUp {
   public record Due(
       ChatId chat, long head, long due, long resetTo, long peerDelivered, long peerRead) {}
 
+  /// A chat that is behind.
+  private static final class Behind {
+    final ChatId chat;
+
+    /// Seq to read next; 0 = after what the device has acknowledged.
+    long next;
+
+    /// Whether it is known how much is due.
+    boolean counted;
+
+    /// Whether a live entry was held back since the last question was made.
+    boolean dirty;
+
+    long newestMillis;
+
+    /// Whether it has had a turn.
+    boolean moved;
+
+    /// Tells a page that was asked for before a new start.
+    int start;
+
+    Behind(ChatId chat, long next) {
+      this.chat = chat;
+      this.next = next;
+    }
+  }
+
+  /// What one question asks of a chat.
+  private record Ask(ChatId chat, long next, boolean count, int start) {}
+
+  /// One question: a piece of the chat list to look at, or chats to count and to read.
+  ///
+  /// @param asks chats in the order to read them
+  /// @param entries to read of them all; 0 = only count
+  private record Plan(
+      boolean scan,
+      @Nullable ChatId scanAfter,
+      int scanChats,
+      List<Ask> asks,
+      int entries,
+      int bytes) {}
+
+  /// What one question found of a chat.
+  ///
+  /// @param next seq to read next
+  /// @param more whether the snapshot held more
+  /// @param moved whether entries of it are in the page
+  /// @param newestMillis time of its newest entry; 0 when not looked at
+  private record Progress(
+      ChatId chat, long next, boolean more, boolean moved, long newestMillis, int start) {}
+
+  /// How far a question came in the chat list.
+  private record Scanned(@Nullable ChatId to, boolean done) {}
+
+  /// Chats in one question.
+  private static final int ASKS_MAX = 32;
+
+  private static final Comparator<ChatId> KEY_ORDER =
+      Comparator.comparingLong(ChatId::low).thenComparingLong(ChatId::high);
+
+  private final DeviceId device;
+  private final CatchUpConfig config;
+
+  /// Chats that are behind, the next in turn first; null when there are none.
+  private @Nullable LinkedHashMap<ChatId, Behind> behind;
+
+  private boolean scanning;
+
+  /// The chat that the scan has come to; null before the first.
+  private @Nullable ChatId scanned;
+
+  /// Chats that were held back since a scan question was made; null when there is none under way.
+  private @Nullable HashSet<ChatId> heldInScan;
+
+  private boolean heldTooMany;
+
+  /// The scan began because too many chats fell behind, and reads positions only when they say what
+  /// has been pushed.
+  private boolean scanAfterAcks;
+
+  private boolean scanAgain;
+
+  /// The question under way.
+  private @Nullable Plan asked;
+
+  /// Whether a new start of everything has overtaken it.
+  private boolean stale;
+
   public CatchUp(DeviceId device, CatchUpConfig config) {
-    throw new UnsupportedOperationException();
+    this.device = device;
+    this.config = config;
   }
 
   /// Everything may be behind: after HELLO with what [io.tern.router.Directory#attach] said, on
@@ -54,35 +183,64 @@ public final class CatchUp {
   ///
   /// @param news the chats that may hold something, or null when every chat may
   public void startAll(@Nullable Set<ChatId> news) {
-    throw new UnsupportedOperationException();
+    behind = null;
+    endScan();
+    stale = asked != null;
+    if (news == null || news.size() > config.chatsMax()) {
+      startScan(false);
+    } else {
+      for (var chat : news) {
+        chats().put(chat, new Behind(chat, 0));
+      }
+    }
   }
 
   /// One chat may be behind, from what its device has acknowledged: on a nudge, or on CATCH_UP of a
   /// chat.
   public void start(ChatId chat) {
-    throw new UnsupportedOperationException();
+    restart(chat, 0);
   }
 
   /// One chat is behind from `seq` on: a live entry that the session's window had no place for, or
   /// CATCH_UP with `from`. Entries below have been pushed.
   public void startAt(ChatId chat, long seq) {
-    throw new UnsupportedOperationException();
+    restart(chat, seq);
   }
 
   /// Whether a live entry of `chat` must be held back. Notes that it was.
   public boolean holdsBack(ChatId chat) {
-    throw new UnsupportedOperationException();
+    if (behind != null) {
+      var found = behind.get(chat);
+      if (found != null) {
+        found.dirty = true;
+        return true;
+      }
+    }
+    if (!scanning || hasScanned(chat)) {
+      return false;
+    }
+    if (heldInScan != null && !heldInScan.contains(chat)) {
+      if (heldInScan.size() < scanChats()) {
+        heldInScan.add(chat);
+      } else {
+        heldTooMany = true;
+      }
+    }
+    return true;
   }
 
   /// Whether the session is live in every chat.
   public boolean isLive() {
-    throw new UnsupportedOperationException();
+    return behind == null && !scanning;
   }
 
   /// The chats that are behind, for [io.tern.router.Directory#detach] (together with the chats that
   /// have unacknowledged entries in flight); null when not all of them are known.
   public @Nullable Set<ChatId> behind() {
-    throw new UnsupportedOperationException();
+    if (scanning) {
+      return null;
+    }
+    return behind == null ? Set.of() : Set.copyOf(behind.keySet());
   }
 
   /// The question to ask a reader now, or null when there is nothing to do until a page arrives,
@@ -93,18 +251,429 @@ public final class CatchUp {
   /// @param inFlight entries pushed and not acknowledged
   public @Nullable Function<Readers.Shards, Page> next(
       int windowEntries, int windowBytes, int inFlight) {
-    throw new UnsupportedOperationException();
+    if (asked != null || isLive()) {
+      return null;
+    }
+    var plan = plan(windowEntries, windowBytes, inFlight);
+    if (plan == null) {
+      return null;
+    }
+    asked = plan;
+    return shards -> new Question(plan, device, config, shards).answer();
   }
 
   /// Takes what the reader found and returns what the session pushes now: the page's summaries,
   /// then its items, in order. What has been overtaken by a new start since the question was asked
   /// is left out. Ask [#isLive] afterwards.
   public Page onPage(Page page) {
-    throw new UnsupportedOperationException();
+    assert page.plan.equals(asked) : "a page that was not asked for";
+    asked = null;
+    if (stale) {
+      stale = false;
+      return new Page(page.plan, List.of(), List.of(), List.of(), null);
+    }
+    return page.scanned != null ? onScanned(page, page.scanned) : onRead(page);
   }
 
   /// The reader had no place or failed: [#next] will offer the same page again.
   public void onPageFailed() {
-    throw new UnsupportedOperationException();
+    var plan = asked;
+    asked = null;
+    stale = false;
+    heldInScan = null;
+    heldTooMany = false;
+    if (plan != null && behind != null) {
+      for (var ask : plan.asks) {
+        var chat = behind.get(ask.chat);
+        if (chat != null) {
+          chat.dirty = true;
+        }
+      }
+    }
+  }
+
+  // ---- starting
+
+  private void restart(ChatId chat, long seq) {
+    var known = behind == null ? null : behind.get(chat);
+    if (known != null) {
+      if (seq != 0 && known.next <= seq) {
+        // On its way to seq anyway.
+        known.dirty = true;
+        return;
+      }
+      known.next = seq;
+      known.counted = false;
+      known.start++;
+    } else if (behind == null || behind.size() < config.chatsMax()) {
+      chats().put(chat, new Behind(chat, seq));
+    } else if (!scanning) {
+      startScan(true);
+    } else if (hasScanned(chat)) {
+      scanAgain = true;
+    }
+  }
+
+  private Map<ChatId, Behind> chats() {
+    if (behind == null) {
+      behind = new LinkedHashMap<>();
+    }
+    return behind;
+  }
+
+  private void startScan(boolean afterAcks) {
+    scanning = true;
+    scanned = null;
+    scanAfterAcks = afterAcks;
+    scanAgain = false;
+  }
+
+  private void endScan() {
+    scanning = false;
+    scanned = null;
+    heldInScan = null;
+    heldTooMany = false;
+    scanAgain = false;
+  }
+
+  private boolean hasScanned(ChatId chat) {
+    return scanned != null && KEY_ORDER.compare(chat, scanned) <= 0;
+  }
+
+  // ---- asking
+
+  private @Nullable Plan plan(int windowEntries, int windowBytes, int inFlight) {
+    int known = behind == null ? 0 : behind.size();
+    // What a scan question may add: what it finds, and what is held back meanwhile.
+    boolean roomToScan = known + 2 * scanChats() <= config.chatsMax() || known == 0;
+    if (scanning && roomToScan && (!scanAfterAcks || inFlight == 0)) {
+      heldInScan = new HashSet<>();
+      heldTooMany = false;
+      return new Plan(true, scanned, scanChats(), List.of(), 0, 0);
+    }
+    if (behind == null) {
+      return null;
+    }
+    boolean open = windowEntries > 0 && windowBytes > 0;
+    var uncounted = new ArrayList<Ask>();
+    for (var chat : behind.values()) {
+      if (!chat.counted) {
+        if (uncounted.size() == ASKS_MAX) {
+          break;
+        }
+        uncounted.add(new Ask(chat.chat, chat.next, true, chat.start));
+      }
+    }
+    if (!uncounted.isEmpty()) {
+      // Who comes first is known when all have been counted.
+      boolean all = uncounted.size() == behind.size();
+      return readingPlan(uncounted, open && all, windowEntries, windowBytes);
+    }
+    if (!open) {
+      return null;
+    }
+    var asks = new ArrayList<Ask>();
+    for (var chat : behind.values()) {
+      if (asks.size() == ASKS_MAX) {
+        break;
+      }
+      asks.add(new Ask(chat.chat, chat.next, false, chat.start));
+    }
+    return readingPlan(asks, true, windowEntries, windowBytes);
+  }
+
+  private Plan readingPlan(List<Ask> asks, boolean read, int windowEntries, int windowBytes) {
+    for (var ask : asks) {
+      var chat = chats().get(ask.chat);
+      if (chat != null) {
+        chat.dirty = false;
+      }
+    }
+    return new Plan(
+        false,
+        null,
+        0,
+        asks,
+        read ? Math.min(windowEntries, config.pageEntries()) : 0,
+        read ? Math.min(windowBytes, config.pageBytes()) : 0);
+  }
+
+  private int scanChats() {
+    return Math.clamp(config.chatsMax() / 4, 1, ASKS_MAX);
+  }
+
+  // ---- taking answers
+
+  private Page onScanned(Page page, Scanned reached) {
+    var held = heldInScan;
+    heldInScan = null;
+    if (!scanning || held == null || heldTooMany) {
+      // More was held back than could be noted: the same piece again.
+      heldTooMany = false;
+      return new Page(page.plan, List.of(), List.of(), List.of(), null);
+    }
+    scanned = reached.to;
+    var due = new ArrayList<Due>();
+    for (int i = 0; i < page.progress.size(); i++) {
+      var found = page.progress.get(i);
+      if (behind == null || !behind.containsKey(found.chat)) {
+        var chat = new Behind(found.chat, found.next);
+        chat.counted = true;
+        chat.newestMillis = found.newestMillis;
+        chats().put(found.chat, chat);
+        due.add(page.due.get(i));
+      }
+    }
+    for (var chat : held) {
+      if (reached.done || hasScanned(chat)) {
+        chats().computeIfAbsent(chat, missed -> new Behind(missed, 0)).dirty = true;
+      }
+    }
+    if (reached.done) {
+      boolean again = scanAgain;
+      endScan();
+      if (again) {
+        startScan(true);
+      }
+    }
+    newestFirst();
+    return new Page(page.plan, due, List.of(), List.of(), null);
+  }
+
+  private Page onRead(Page page) {
+    Set<ChatId> overtaken = null;
+    boolean counted = false;
+    for (var found : page.progress) {
+      var chat = behind == null ? null : behind.get(found.chat);
+      if (chat == null || chat.start != found.start) {
+        if (overtaken == null) {
+          overtaken = new HashSet<>();
+        }
+        overtaken.add(found.chat);
+        continue;
+      }
+      counted |= !chat.counted;
+      chat.counted = true;
+      chat.next = found.next;
+      chat.newestMillis = Math.max(chat.newestMillis, found.newestMillis);
+      if (!found.more && !chat.dirty) {
+        chats().remove(found.chat);
+      } else if (found.moved) {
+        // Its turn is over.
+        chat.moved = true;
+        chats().remove(found.chat);
+        chats().put(found.chat, chat);
+      }
+    }
+    if (behind != null && behind.isEmpty()) {
+      behind = null;
+    }
+    if (counted && page.items.isEmpty()) {
+      newestFirst();
+    }
+    if (overtaken == null) {
+      return page;
+    }
+    var gone = overtaken;
+    return new Page(
+        page.plan,
+        page.due.stream().filter(due -> !gone.contains(due.chat)).toList(),
+        page.items.stream().filter(item -> !gone.contains(item.chat)).toList(),
+        List.of(),
+        null);
+  }
+
+  private void newestFirst() {
+    if (behind == null || behind.size() < 2) {
+      return;
+    }
+    var sorted = new ArrayList<>(behind.values());
+    sorted.sort(
+        Comparator.comparing((Behind chat) -> chat.moved)
+            .thenComparingLong(chat -> chat.moved ? 0 : -chat.newestMillis));
+    behind.clear();
+    for (var chat : sorted) {
+      behind.put(chat.chat, chat);
+    }
+  }
+
+  /// A plan at work on a reader.
+  private static final class Question {
+    private final Plan plan;
+    private final DeviceId device;
+    private final CatchUpConfig config;
+    private final Readers.Shards shards;
+    private final ArrayList<Due> due = new ArrayList<>();
+    private final ArrayList<Item> items = new ArrayList<>();
+    private final ArrayList<Progress> progress = new ArrayList<>();
+
+    Question(Plan plan, DeviceId device, CatchUpConfig config, Readers.Shards shards) {
+      this.plan = plan;
+      this.device = device;
+      this.config = config;
+      this.shards = shards;
+    }
+
+    Page answer() {
+      var scanned = plan.scan ? scan() : null;
+      if (!plan.scan) {
+        read();
+      }
+      return new Page(plan, due, items, progress, scanned);
+    }
+
+    private Scanned scan() {
+      var user = device.user();
+      var chats = Reads.chatsOf(shards.of(Slots.of(user)), user, plan.scanAfter, plan.scanChats);
+      for (var chat : chats) {
+        var summary = Reads.summary(shards.of(Slots.of(chat)), chat, device);
+        if (summary != null && summary.head() > summary.position()) {
+          count(chat, 0, summary, 0);
+        }
+      }
+      var newest = new HashMap<ChatId, Long>();
+      progress.forEach(found -> newest.put(found.chat, -found.newestMillis));
+      progress.sort(Comparator.comparing(found -> newest.getOrDefault(found.chat, 0L)));
+      due.sort(Comparator.comparing(found -> newest.getOrDefault(found.chat, 0L)));
+      boolean done = chats.size() < plan.scanChats;
+      return new Scanned(chats.isEmpty() ? plan.scanAfter : chats.getLast(), done);
+    }
+
+    private void read() {
+      var cursors = new ArrayList<Cursor>(plan.asks.size());
+      for (var ask : plan.asks) {
+        var cursor = new Cursor(ask);
+        if (ask.count) {
+          cursor.count();
+        }
+        cursors.add(cursor);
+      }
+      if (plan.asks.size() > 1 && plan.asks.getFirst().count) {
+        cursors.sort(Comparator.comparingLong((Cursor c) -> c.newestMillis).reversed());
+        due.sort(Comparator.comparingLong((Due d) -> newest(cursors, d.chat)).reversed());
+      }
+      int bytesLeft = plan.bytes;
+      int entriesLeft = plan.entries;
+      boolean some = true;
+      while (some && entriesLeft > 0 && bytesLeft > 0) {
+        some = false;
+        for (var cursor : cursors) {
+          if (cursor.more && entriesLeft > 0 && bytesLeft > 0) {
+            int before = items.size();
+            bytesLeft -= cursor.piece(entriesLeft, bytesLeft);
+            entriesLeft -= items.size() - before;
+            some = true;
+          }
+        }
+      }
+      for (var cursor : cursors) {
+        progress.add(cursor.progress());
+      }
+    }
+
+    private static long newest(List<Cursor> cursors, ChatId chat) {
+      for (var cursor : cursors) {
+        if (cursor.ask.chat.equals(chat)) {
+          return cursor.newestMillis;
+        }
+      }
+      return 0;
+    }
+
+    /// Says what is due and returns where to begin.
+    private long count(ChatId chat, long from, Reads.Summary summary, int start) {
+      long next = from == 0 ? summary.position() + 1 : from;
+      long resetTo = 0;
+      long behind = summary.head() - next + 1;
+      if (behind > config.backlogMax()) {
+        resetTo = summary.head() - config.backlogMax();
+        next = resetTo + 1;
+        behind = config.backlogMax();
+      }
+      long newestMillis = summary.last() == null ? 0 : summary.last().tsMillis();
+      due.add(
+          new Due(
+              chat, summary.head(), behind, resetTo, summary.peerDelivered(), summary.peerRead()));
+      if (plan.scan) {
+        progress.add(new Progress(chat, next, true, false, newestMillis, start));
+      }
+      return next;
+    }
+
+    /// One chat of the plan.
+    private final class Cursor {
+      final Ask ask;
+      long next;
+      boolean more = true;
+      boolean moved;
+      long newestMillis;
+
+      Cursor(Ask ask) {
+        this.ask = ask;
+        next = ask.next;
+      }
+
+      void count() {
+        var summary = Reads.summary(shard(), ask.chat, device);
+        if (summary == null) {
+          more = false;
+          next = Math.max(1, next);
+          return;
+        }
+        newestMillis = summary.last() == null ? 0 : summary.last().tsMillis();
+        long from = next == 0 ? summary.position() + 1 : next;
+        if (summary.head() < from) {
+          next = from;
+          more = false;
+        } else {
+          next = Question.this.count(ask.chat, next, summary, ask.start);
+        }
+      }
+
+      /// Reads some entries and returns their bytes.
+      int piece(int entriesMax, int bytesMax) {
+        var page =
+            Reads.after(
+                shard(),
+                ask.chat,
+                device.user(),
+                next,
+                Math.min(config.pieceEntries(), entriesMax),
+                bytesMax);
+        if (!ask.count && page.head() - next >= config.backlogMax()) {
+          // Fell behind by too much while it was being caught up.
+          count();
+          return 0;
+        }
+        int bytes = 0;
+        for (var entry : page.entries()) {
+          boolean own = entry.sender().user().equals(device.user());
+          byte[] body = body(entry, own);
+          items.add(new Item(ask.chat, entry.seq(), own, body));
+          bytes += body.length;
+          next = entry.seq() + 1;
+          moved = true;
+        }
+        more = page.more();
+        return bytes;
+      }
+
+      Progress progress() {
+        return new Progress(ask.chat, next, more, moved, newestMillis, ask.start);
+      }
+
+      private KeyValues shard() {
+        return shards.of(Slots.of(ask.chat));
+      }
+    }
+
+    private static byte[] body(Entry entry, boolean own) {
+      return DeliverBody.encode(
+          entry.chat().isGroup() ? entry.sender().user().value() : 0,
+          entry.sender().index(),
+          entry.tsMillis(),
+          entry.content(),
+          own ? entry.csn() : 0);
+    }
   }
 }

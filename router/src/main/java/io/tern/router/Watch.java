@@ -1,0 +1,303 @@
+package io.tern.router;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.UserId;
+import java.util.Objects;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+
+/// Which recipients have not acknowledged which entries, and what each outbox record still waits
+/// for. Plain data structure of the [Dispatcher].
+///
+/// An entry that waits is in two lists: that of its (chat, member), oldest first, from which an
+/// acknowledgement takes everything up to its seq; and that of its round, of which all became due
+/// at the same time. So starting, acknowledging and expiring cost the same for any number of
+/// waiting entries, and only what waits takes memory: about 50 bytes each.
+final class Watch {
+
+  /// An outbox record and what it waits for.
+  static final class Round {
+    final long n;
+    final long since;
+
+    /// Pending entries, pushes and chat lists that are not done, and 1 while the round is being
+    /// built.
+    private int open = 1;
+
+    @Nullable Pending first;
+    private @Nullable Round previous;
+    @Nullable Round next;
+    private boolean timed;
+
+    /// Whether the sessions of what waits have been nudged.
+    boolean nudged;
+
+    private Round(long n, long since) {
+      this.n = n;
+      this.since = since;
+    }
+  }
+
+  /// One entry that one member has not acknowledged.
+  static final class Pending {
+    final Member member;
+    final long seq;
+    final Round round;
+    private @Nullable Pending nextOfMember;
+    private @Nullable Pending previousOfRound;
+    @Nullable Pending nextOfRound;
+    private boolean done;
+
+    private Pending(Member member, long seq, Round round) {
+      this.member = member;
+      this.seq = seq;
+      this.round = round;
+    }
+
+    boolean isDone() {
+      return done;
+    }
+  }
+
+  /// A member of a chat with something pending.
+  static final class Member {
+    final ChatId chat;
+    final UserId user;
+    private final int hash;
+    private @Nullable Pending first;
+    private @Nullable Pending last;
+
+    /// The tick that nudged this member last.
+    long nudgedAt = Long.MIN_VALUE;
+
+    private Member(ChatId chat, UserId user, int hash) {
+      this.chat = chat;
+      this.user = user;
+      this.hash = hash;
+    }
+  }
+
+  private static final int CAPACITY_MIN = 1024;
+
+  private final LongConsumer settle;
+
+  // Members by (chat, user): open addressing, linear probing, deletion by shifting back.
+  private @Nullable Member[] members = new @Nullable Member[CAPACITY_MIN];
+  private int memberCount;
+
+  // Rounds whose time runs, oldest first.
+  private @Nullable Round oldest;
+  private @Nullable Round newest;
+  private int size;
+
+  Watch(LongConsumer settle) {
+    this.settle = settle;
+  }
+
+  /// Pending entries.
+  int size() {
+    return size;
+  }
+
+  /// Begins a round; [#close] ends its building.
+  Round open(long n, long nowMillis) {
+    var round = new Round(n, nowMillis);
+    round.timed = true;
+    round.previous = newest;
+    if (newest == null) {
+      oldest = round;
+    } else {
+      newest.next = round;
+    }
+    newest = round;
+    return round;
+  }
+
+  void close(Round round) {
+    release(round);
+  }
+
+  /// The oldest round whose time runs.
+  @Nullable Round oldest() {
+    return oldest;
+  }
+
+  /// One more thing that `round` waits for, until [#release].
+  void hold(Round round) {
+    round.open++;
+  }
+
+  void release(Round round) {
+    if (--round.open == 0) {
+      stopTime(round);
+      settle.accept(round.n);
+    }
+  }
+
+  /// `user` has not acknowledged `seq`; rises with each call for the same chat and user.
+  Pending add(Round round, ChatId chat, UserId user, long seq) {
+    var member = member(chat, user);
+    var pending = new Pending(member, seq, round);
+    if (member.last == null) {
+      member.first = pending;
+    } else {
+      assert member.last.seq < seq : "seqs rise";
+      member.last.nextOfMember = pending;
+    }
+    member.last = pending;
+    pending.nextOfRound = round.first;
+    if (round.first != null) {
+      round.first.previousOfRound = pending;
+    }
+    round.first = pending;
+    round.open++;
+    size++;
+    return pending;
+  }
+
+  /// `user` has acknowledged everything up to `delivered`.
+  void acknowledge(ChatId chat, UserId user, long delivered) {
+    int at = find(chat, user, hash(chat, user));
+    var member = members[at];
+    if (member == null) {
+      return;
+    }
+    var pending = member.first;
+    while (pending != null && pending.seq <= delivered) {
+      var next = pending.nextOfMember;
+      finish(pending);
+      pending = next;
+    }
+    member.first = pending;
+    if (pending == null) {
+      remove(at);
+    }
+  }
+
+  /// A push intent stands for the acknowledgement.
+  void pushed(Pending pending) {
+    var member = pending.member;
+    Pending before = null;
+    var at = member.first;
+    // The first of its member, but for pushes that were refused.
+    while (at != pending) {
+      before = Objects.requireNonNull(at);
+      at = before.nextOfMember;
+    }
+    if (before == null) {
+      member.first = pending.nextOfMember;
+    } else {
+      before.nextOfMember = pending.nextOfMember;
+    }
+    if (member.last == pending) {
+      member.last = before;
+    }
+    if (member.first == null) {
+      remove(find(member.chat, member.user, member.hash));
+    }
+    finish(pending);
+  }
+
+  /// The time of `round` is over: what it waits for no longer depends on a clock.
+  void stopTime(Round round) {
+    if (!round.timed) {
+      return;
+    }
+    round.timed = false;
+    if (round.previous == null) {
+      oldest = round.next;
+    } else {
+      round.previous.next = round.next;
+    }
+    if (round.next == null) {
+      newest = round.previous;
+    } else {
+      round.next.previous = round.previous;
+    }
+  }
+
+  private void finish(Pending pending) {
+    pending.done = true;
+    size--;
+    var round = pending.round;
+    if (pending.previousOfRound == null) {
+      round.first = pending.nextOfRound;
+    } else {
+      pending.previousOfRound.nextOfRound = pending.nextOfRound;
+    }
+    if (pending.nextOfRound != null) {
+      pending.nextOfRound.previousOfRound = pending.previousOfRound;
+    }
+    release(round);
+  }
+
+  private Member member(ChatId chat, UserId user) {
+    int hash = hash(chat, user);
+    int at = find(chat, user, hash);
+    var member = members[at];
+    if (member == null) {
+      member = new Member(chat, user, hash);
+      members[at] = member;
+      if (++memberCount * 2 > members.length) {
+        resize(members.length * 2);
+      }
+    }
+    return member;
+  }
+
+  private static int hash(ChatId chat, UserId user) {
+    long h = chat.low() * 0x9E37_79B9_7F4A_7C15L ^ chat.high();
+    h = h * 0xFF51_AFD7_ED55_8CCDL ^ user.value();
+    h = (h ^ (h >>> 29)) * 0xC4CE_B9FE_1A85_EC53L;
+    return (int) (h >>> 32);
+  }
+
+  private int find(ChatId chat, UserId user, int hash) {
+    int mask = members.length - 1;
+    int at = hash & mask;
+    while (true) {
+      var member = members[at];
+      if (member == null
+          || (member.hash == hash
+              && member.user.value() == user.value()
+              && member.chat.low() == chat.low()
+              && member.chat.high() == chat.high())) {
+        return at;
+      }
+      at = (at + 1) & mask;
+    }
+  }
+
+  private void remove(int at) {
+    int mask = members.length - 1;
+    memberCount--;
+    int free = at;
+    members[free] = null;
+    for (int i = (free + 1) & mask; ; i = (i + 1) & mask) {
+      var member = members[i];
+      if (member == null) {
+        break;
+      }
+      int home = member.hash & mask;
+      // Move it back unless its home lies behind the free place.
+      if (((i - home) & mask) >= ((i - free) & mask)) {
+        members[free] = member;
+        members[i] = null;
+        free = i;
+      }
+    }
+    if (members.length > CAPACITY_MIN && memberCount * 16 < members.length) {
+      resize(members.length / 2);
+    }
+  }
+
+  private void resize(int capacity) {
+    @Nullable Member[] old = members;
+    members = new @Nullable Member[capacity];
+    for (var member : old) {
+      if (member != null) {
+        members[find(member.chat, member.user, member.hash)] = member;
+      }
+    }
+  }
+}

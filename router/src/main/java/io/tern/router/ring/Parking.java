@@ -1,0 +1,144 @@
+package io.tern.router.ring;
+
+import com.lmax.disruptor.AlertException;
+import com.lmax.disruptor.Sequence;
+import com.lmax.disruptor.SequenceBarrier;
+import com.lmax.disruptor.TimeoutException;
+import com.lmax.disruptor.WaitStrategy;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/// How the two handlers of a ring wait: a short spin, then a park. Each of them is woken by the one
+/// it waits for and by nobody else: prepare by a producer, dispatch by [#signalCommitted].
+///
+/// The Disruptor's own strategies do not fit: BlockingWaitStrategy spins on the other handler's
+/// sequence for as long as a commit takes, and the sleeping ones wake up thousands of times a
+/// second for nothing (docs/adr/0005).
+///
+/// No wake-up is lost: a waiter says that it parks and then looks again, a signaller moves the
+/// sequence and then looks whether someone parks, with a full fence between the two on either side.
+/// So at least one of them sees the other.
+///
+/// One instance belongs to one ring with one producer-side waiter and one behind it.
+final class Parking implements WaitStrategy {
+
+  /// A handler that waits. Its thread writes `parkedThread`, any thread takes it.
+  private static final class Waiter {
+    private static final VarHandle PARKED;
+
+    static {
+      try {
+        PARKED = MethodHandles.lookup().findVarHandle(Waiter.class, "parkedThread", Thread.class);
+      } catch (ReflectiveOperationException e) {
+        throw new ExceptionInInitializerError(e);
+      }
+    }
+
+    private volatile @Nullable Thread parkedThread;
+
+    // The sequence that was there but not yet published when it was asked for, and how often.
+    // Confined to the waiting thread.
+    private long claimed = -1;
+    private int claimedAsks;
+
+    void wake() {
+      VarHandle.fullFence();
+      var parked = parkedThread;
+      if (parked != null && PARKED.compareAndSet(this, parked, null)) {
+        LockSupport.unpark(parked);
+      }
+    }
+  }
+
+  private final int spins;
+  private final long timeoutNanos;
+  private final Waiter prepare = new Waiter();
+  private final Waiter dispatch = new Waiter();
+
+  /// @param spins looks before parking
+  /// @param timeoutNanos after which a waiter is told that nothing came
+  Parking(int spins, long timeoutNanos) {
+    this.spins = spins;
+    this.timeoutNanos = timeoutNanos;
+  }
+
+  @Override
+  @SuppressWarnings("ReferenceEquality") // it is the very same sequence for who waits for producers
+  public long waitFor(long sequence, Sequence cursor, Sequence dependent, SequenceBarrier barrier)
+      throws AlertException, InterruptedException, TimeoutException {
+    var waiter = dependent == cursor ? prepare : dispatch;
+    long available = dependent.get();
+    if (available >= sequence) {
+      barrier.checkAlert();
+      letProducerFinish(waiter, sequence);
+      return available;
+    }
+    for (int i = 0; i < spins; i++) {
+      Thread.onSpinWait();
+      if ((available = dependent.get()) >= sequence) {
+        return available;
+      }
+    }
+    return park(waiter, sequence, dependent, barrier);
+  }
+
+  /// A producer has put something in. Any thread.
+  @Override
+  public void signalAllWhenBlocking() {
+    prepare.wake();
+  }
+
+  /// The prepare handler's sequence has moved. Prepare thread.
+  void signalCommitted() {
+    dispatch.wake();
+  }
+
+  /// Both shall look at their alerts. Any thread.
+  void signalBoth() {
+    prepare.wake();
+    dispatch.wake();
+  }
+
+  private long park(Waiter waiter, long sequence, Sequence dependent, SequenceBarrier barrier)
+      throws AlertException, InterruptedException, TimeoutException {
+    long deadline = System.nanoTime() + timeoutNanos;
+    var me = Thread.currentThread();
+    try {
+      while (true) {
+        waiter.parkedThread = me;
+        VarHandle.fullFence();
+        long available = dependent.get();
+        if (available >= sequence) {
+          return available;
+        }
+        barrier.checkAlert();
+        if (Thread.interrupted()) {
+          throw new InterruptedException();
+        }
+        long left = deadline - System.nanoTime();
+        if (left <= 0) {
+          throw TimeoutException.INSTANCE;
+        }
+        LockSupport.parkNanos(this, left);
+      }
+    } finally {
+      waiter.parkedThread = null;
+    }
+  }
+
+  // The cursor moves when a producer claims a place, before it has filled it. Asked again for the
+  // same place, the producer is between the two; if it is not running, it needs this core.
+  @SuppressWarnings("ThreadPriorityCheck") // nothing hangs on the yield but a little time
+  private static void letProducerFinish(Waiter waiter, long sequence) {
+    if (waiter.claimed != sequence) {
+      waiter.claimed = sequence;
+      waiter.claimedAsks = 0;
+    } else if (++waiter.claimedAsks < 50) {
+      Thread.onSpinWait();
+    } else {
+      Thread.yield();
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package io.tern.router.ring;
+
+import io.tern.router.Origin;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+
+/// What hears of committed batches: an [io.tern.router.Dispatcher]. Only the dispatch thread calls
+/// it; times are monotonic.
+public interface Rounds {
+
+  void on(Command command, Origin origin, Outcome outcome, long nowMillis);
+
+  void endOfBatch(long n, long nowMillis);
+
+  void tick(long nowMillis);
+
+  /// Whether no further round may come before [#tick] has made room.
+  boolean isFull();
+}

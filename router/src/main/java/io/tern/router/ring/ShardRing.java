@@ -1,0 +1,419 @@
+package io.tern.router.ring;
+
+import com.lmax.disruptor.BatchEventProcessor;
+import com.lmax.disruptor.BatchEventProcessorBuilder;
+import com.lmax.disruptor.EventHandler;
+import com.lmax.disruptor.EventTranslatorTwoArg;
+import com.lmax.disruptor.ExceptionHandler;
+import com.lmax.disruptor.RingBuffer;
+import com.lmax.disruptor.Sequence;
+import io.tern.router.Commands;
+import io.tern.router.Origin;
+import io.tern.router.Router;
+import io.tern.router.RouterMetrics;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+import java.time.InstantSource;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One shard's ring and its two threads.
+///
+/// ```
+/// any thread ──submit──► [ ring ] ──► prepare: Machine.prepare …, commit ──► dispatch: Rounds
+///                                        ▲                                       │
+///                                        └───────── settled outbox numbers ──────┘
+/// ```
+///
+/// What gathers while a commit is in flight is the next batch, so batches grow with load and need
+/// no timer. Dispatch sees an event only after the commit of its batch, and is told where each
+/// batch ends.
+///
+/// Bounds: `events` commands and `bytes` of their bodies; beyond, [#submit] refuses. The queue of
+/// settled numbers holds one number per batch that was in the outbox.
+///
+/// A handler that throws ends the ring for good: nothing of the open batch reaches dispatch, every
+/// later submit is refused, and [Router.Fatal] is called to end the process.
+public final class ShardRing implements Commands, AutoCloseable {
+
+  /// Which shard, and the bounds.
+  ///
+  /// @param shard its number, for names
+  /// @param slot any slot of the shard, for its housekeeping
+  public record Config(
+      int shard, int slot, int events, long bytes, int batchEvents, int batchBytes) {}
+
+  private static final Logger LOG = LoggerFactory.getLogger(ShardRing.class);
+
+  private static final EventTranslatorTwoArg<ShardEvent, Command, Origin> FILL =
+      (event, sequence, command, origin) -> {
+        event.command = command;
+        event.origin = origin;
+        event.bytes = bodyBytes(command);
+      };
+
+  private static final int SPINS = 100;
+  private static final long TICK_MILLIS = 1_000;
+
+  /// Expiry is looked after this often when nothing else happens.
+  private static final long QUIET_TICK_MILLIS = 10_000;
+
+  private static final long FULL_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final long CLOSE_LOOK_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
+
+  private final Config config;
+  private final Machine machine;
+  private final RouterMetrics metrics;
+  private final InstantSource clock;
+  private final Router.Fatal fatal;
+
+  private final Parking parking = new Parking(SPINS, TimeUnit.MILLISECONDS.toNanos(TICK_MILLIS));
+  private final RingBuffer<ShardEvent> ring;
+  private final AtomicLong bytesInRing = new AtomicLong();
+  private final ConcurrentLinkedQueue<Long> settled = new ConcurrentLinkedQueue<>();
+  private final AtomicBoolean failed = new AtomicBoolean();
+  private volatile boolean closed;
+  private volatile boolean halting;
+  private volatile long lastCommitNanos = System.nanoTime();
+
+  private final Prepare prepare = new Prepare();
+  private final BatchEventProcessor<ShardEvent> prepareProcessor;
+  private final Thread prepareThread;
+  private @Nullable BatchEventProcessor<ShardEvent> dispatchProcessor;
+  private @Nullable Thread dispatchThread;
+
+  public ShardRing(
+      Config config,
+      Machine machine,
+      RouterMetrics metrics,
+      InstantSource clock,
+      Router.Fatal fatal) {
+    this.config = config;
+    this.machine = machine;
+    this.metrics = metrics;
+    this.clock = clock;
+    this.fatal = fatal;
+    ring = RingBuffer.createMultiProducer(ShardEvent::new, config.events(), parking);
+    prepareProcessor = new BatchEventProcessorBuilder().build(ring, ring.newBarrier(), prepare);
+    prepareProcessor.setExceptionHandler(new EndsTheProcess("prepare"));
+    prepareThread = new Thread(run(prepareProcessor), "tern-shard-" + config.shard());
+  }
+
+  /// Starts the threads. Once. Commands submitted before are executed then.
+  public void start(Rounds rounds) {
+    var dispatch = new Dispatch(rounds);
+    var processor =
+        new BatchEventProcessorBuilder()
+            .build(ring, ring.newBarrier(prepareProcessor.getSequence()), dispatch);
+    processor.setExceptionHandler(new EndsTheProcess("dispatch"));
+    ring.addGatingSequences(processor.getSequence());
+    dispatchProcessor = processor;
+    var thread = new Thread(run(processor), "tern-dispatch-" + config.shard());
+    dispatchThread = thread;
+    prepareThread.start();
+    thread.start();
+  }
+
+  @Override
+  public boolean submit(Command command, Origin origin) {
+    if (closed || failed.get()) {
+      return false;
+    }
+    if (!publish(command, origin)) {
+      metrics.onRefused(config.shard());
+      return false;
+    }
+    return true;
+  }
+
+  /// The outbox record `n` is done; the next batch deletes it. Any thread.
+  public void settle(long n) {
+    settled.add(n);
+  }
+
+  /// Commands in the ring that dispatch has not finished.
+  public long depth() {
+    var dispatch = dispatchProcessor;
+    return dispatch == null
+        ? ring.getCursor() + 1
+        : ring.getCursor() - dispatch.getSequence().get();
+  }
+
+  /// Bytes of the bodies of those commands.
+  public long bytes() {
+    return bytesInRing.get();
+  }
+
+  /// Whether nothing waits for a commit.
+  public boolean isIdle() {
+    return ring.getCursor() <= prepareProcessor.getSequence().get();
+  }
+
+  /// Of a clock without a meaning of its own ([System#nanoTime]).
+  public long lastCommitNanos() {
+    return lastCommitNanos;
+  }
+
+  public boolean hasFailed() {
+    return failed.get();
+  }
+
+  /// Lets what was submitted before be committed and dispatched, then stops the threads. A submit
+  /// that races with this may go unanswered, as in a crash. Not for the ring's own threads.
+  @Override
+  public void close() {
+    closed = true;
+    if (dispatchThread == null) {
+      return;
+    }
+    drain();
+    if (!settled.isEmpty() && publish(new Command.Tick(config.slot(), false), Origin.NOBODY)) {
+      drain();
+    }
+    halting = true;
+    prepareProcessor.halt();
+    Objects.requireNonNull(dispatchProcessor).halt();
+    parking.signalBoth();
+    join(prepareThread);
+    join(Objects.requireNonNull(dispatchThread));
+  }
+
+  private boolean publish(Command command, Origin origin) {
+    int bytes = bodyBytes(command);
+    if (bytes > 0 && bytesInRing.addAndGet(bytes) > config.bytes()) {
+      bytesInRing.addAndGet(-bytes);
+      return false;
+    }
+    if (!ring.tryPublishEvent(FILL, command, origin)) {
+      if (bytes > 0) {
+        bytesInRing.addAndGet(-bytes);
+      }
+      return false;
+    }
+    return true;
+  }
+
+  private void drain() {
+    long target = ring.getCursor();
+    var done = Objects.requireNonNull(dispatchProcessor).getSequence();
+    while (done.get() < target && !failed.get()) {
+      LockSupport.parkNanos(this, CLOSE_LOOK_NANOS);
+    }
+  }
+
+  private static int bodyBytes(Command command) {
+    return command instanceof Command.Send send ? send.body().length : 0;
+  }
+
+  private static void join(Thread thread) {
+    if (thread == Thread.currentThread()) {
+      return;
+    }
+    boolean interrupted = false;
+    while (true) {
+      try {
+        thread.join();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static Runnable run(BatchEventProcessor<ShardEvent> processor) {
+    return () -> {
+      try {
+        processor.run();
+      } catch (HandlerDied e) {
+        // EndsTheProcess has said why.
+      }
+    };
+  }
+
+  /// The single writer: executes commands and commits them.
+  private final class Prepare implements EventHandler<ShardEvent> {
+
+    private @Nullable Sequence progress;
+    private int events;
+    private long nowMillis;
+
+    @Override
+    public void setSequenceCallback(Sequence sequenceCallback) {
+      progress = sequenceCallback;
+    }
+
+    @Override
+    public void onEvent(ShardEvent event, long sequence, boolean endOfBatch) {
+      if (events == 0) {
+        nowMillis = clock.millis();
+        for (Long n = settled.poll(); n != null; n = settled.poll()) {
+          machine.settle(n);
+        }
+      }
+      event.outcome = machine.prepare(Objects.requireNonNull(event.command), nowMillis);
+      events++;
+      if (endOfBatch
+          || events >= config.batchEvents()
+          || machine.openBytes() >= config.batchBytes()) {
+        commit(event, sequence);
+      }
+    }
+
+    private void commit(ShardEvent last, long sequence) {
+      int batchEvents = events;
+      int batchBytes = machine.openBytes();
+      long began = System.nanoTime();
+      long n = machine.commit();
+      long now = System.nanoTime();
+      lastCommitNanos = now;
+      last.last = true;
+      last.batch = n;
+      last.committedNanos = now;
+      events = 0;
+      Objects.requireNonNull(progress).set(sequence);
+      parking.signalCommitted();
+      metrics.onCommit(config.shard(), batchEvents, batchBytes, now - began);
+    }
+  }
+
+  /// Tells of what has been committed, one round per commit.
+  private final class Dispatch implements EventHandler<ShardEvent> {
+
+    private final Rounds rounds;
+    private @Nullable Sequence progress;
+    private int events;
+    private long bytes;
+    private long nowMillis;
+    private long tickedAt = monotonicMillis();
+    private long shardTickedAt = tickedAt;
+    private boolean active;
+
+    Dispatch(Rounds rounds) {
+      this.rounds = rounds;
+    }
+
+    @Override
+    public void setSequenceCallback(Sequence sequenceCallback) {
+      progress = sequenceCallback;
+    }
+
+    @Override
+    public void onEvent(ShardEvent event, long sequence, boolean endOfBatch) {
+      if (events == 0) {
+        nowMillis = monotonicMillis();
+      }
+      Command command = Objects.requireNonNull(event.command);
+      Outcome outcome = Objects.requireNonNull(event.outcome);
+      rounds.on(command, event.origin, outcome, nowMillis);
+      active |= !(command instanceof Command.Tick);
+      events++;
+      bytes += event.bytes;
+      boolean last = event.last;
+      long n = event.batch;
+      long committedNanos = event.committedNanos;
+      event.clear();
+      if (last) {
+        endOfRound(n, committedNanos, sequence);
+      }
+    }
+
+    @Override
+    public void onTimeout(long sequence) {
+      tick(monotonicMillis());
+    }
+
+    private void endOfRound(long n, long committedNanos, long sequence) {
+      rounds.endOfBatch(n, nowMillis);
+      metrics.onDispatched(config.shard(), events, System.nanoTime() - committedNanos);
+      events = 0;
+      if (bytes > 0) {
+        bytesInRing.addAndGet(-bytes);
+        bytes = 0;
+      }
+      if (nowMillis - tickedAt >= TICK_MILLIS) {
+        tick(nowMillis);
+      }
+      // Places are free as soon as their round is done, not only when dispatch has caught up.
+      Objects.requireNonNull(progress).set(sequence);
+      if (rounds.isFull()) {
+        waitForRoom();
+      }
+    }
+
+    private void tick(long now) {
+      tickedAt = now;
+      rounds.tick(now);
+      if (active || !settled.isEmpty() || now - shardTickedAt >= QUIET_TICK_MILLIS) {
+        // A full ring has commands whose batches do the same work.
+        if (!closed && publish(new Command.Tick(config.slot(), false), Origin.NOBODY)) {
+          shardTickedAt = now;
+          active = false;
+        }
+      }
+    }
+
+    // The ring fills up behind us, and senders hear BUSY.
+    private void waitForRoom() {
+      LOG.warn(
+          "shard {} takes no commands: too much is waiting for the push queue or other shards",
+          config.shard());
+      while (rounds.isFull() && !halting && !failed.get()) {
+        LockSupport.parkNanos(this, FULL_RETRY_NANOS);
+        rounds.tick(monotonicMillis());
+      }
+    }
+
+    private static long monotonicMillis() {
+      return TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
+    }
+  }
+
+  /// What a handler threw is a bug, or a disk that broke its word. Going on could acknowledge what
+  /// is not there, and stopping quietly would leave senders waiting for ever.
+  private final class EndsTheProcess implements ExceptionHandler<ShardEvent> {
+
+    private final String handler;
+
+    EndsTheProcess(String handler) {
+      this.handler = handler;
+    }
+
+    @Override
+    public void handleEventException(Throwable ex, long sequence, @Nullable ShardEvent event) {
+      if (failed.compareAndSet(false, true)) {
+        String what = "shard " + config.shard() + " cannot go on: " + handler + " failed";
+        LOG.error("{}", what, ex);
+        fatal.onFatal(what, ex);
+      }
+      throw new HandlerDied(ex);
+    }
+
+    @Override
+    public void handleOnStartException(Throwable ex) {
+      handleEventException(ex, -1, null);
+    }
+
+    @Override
+    public void handleOnShutdownException(Throwable ex) {
+      LOG.warn("shard {}: {} did not stop cleanly", config.shard(), handler, ex);
+    }
+  }
+
+  private static final class HandlerDied extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    HandlerDied(Throwable cause) {
+      super(cause);
+    }
+  }
+}
