@@ -6,6 +6,7 @@ import io.tern.protocol.UserId;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /// The keys of a shard, byte by byte; the only place that spells them out. Numbers are big-endian,
 /// so that keys sort as their parts do. The slot comes first, so that a range of slots can be moved
@@ -212,9 +213,7 @@ public final class Keys {
   /// Above every chat in the user's list.
   static byte[] listedEnd(UserId user) {
     byte[] key = listedFrom(user);
-    for (int i = BODY + USER_BYTES; i < key.length; i++) {
-      key[i] = -1;
-    }
+    Arrays.fill(key, BODY + USER_BYTES, key.length, (byte) -1);
     return key;
   }
 
@@ -236,10 +235,9 @@ public final class Keys {
     return start('Z', SHARD, 3);
   }
 
-  // ---- for looking into a folder
-  // -----------------------------------------------------------------
+  // ---- for looking into a folder --------------------------------------------------------------
 
-  /// Below every key of `slot` with this tag; `tag + 1` gives the end of the range.
+  /// Below every key of `slot` with this tag.
   static byte[] tagFrom(char tag, int slot) {
     return start(tag, slot, BODY);
   }
@@ -257,8 +255,19 @@ public final class Keys {
     return getChat(key, BODY);
   }
 
-  // ---- the parts
-  // ---------------------------------------------------------------------------------
+  /// Below every key of the chat with this tag.
+  static byte[] ofChatFrom(char tag, ChatId chat) {
+    return ofChat(tag, chat, Slots.of(chat), BODY + CHAT_BYTES);
+  }
+
+  /// Above every key of the chat with this tag: no user's id is all ones and followed by all ones.
+  static byte[] ofChatEnd(char tag, ChatId chat) {
+    byte[] key = ofChat(tag, chat, Slots.of(chat), BODY + CHAT_BYTES + 16);
+    Arrays.fill(key, BODY + CHAT_BYTES, key.length, (byte) -1);
+    return key;
+  }
+
+  // ---- the parts ------------------------------------------------------------------------------
 
   private static byte[] start(char tag, int slot, int length) {
     byte[] key = new byte[length];

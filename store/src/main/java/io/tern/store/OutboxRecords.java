@@ -18,6 +18,10 @@ final class OutboxRecords {
       long from = outbox.getEntries(i + 2);
       addRun(storage, chat, from, from + outbox.getEntries(i + 3), due);
     }
+    return new OutboxRecord(n, List.copyOf(due), lists(outbox));
+  }
+
+  static List<Command.ListChat> lists(Outbox outbox) {
     var lists = new ArrayList<Command.ListChat>();
     for (int i = 0; i < outbox.getListsCount(); i += 3) {
       lists.add(
@@ -25,7 +29,7 @@ final class OutboxRecords {
               new UserId(outbox.getLists(i)),
               new ChatId(outbox.getLists(i + 1), outbox.getLists(i + 2))));
     }
-    return new OutboxRecord(n, List.copyOf(due), List.copyOf(lists));
+    return List.copyOf(lists);
   }
 
   private static void addRun(

@@ -240,8 +240,7 @@ public final class Shard {
     return records;
   }
 
-  // ---- sends
-  // -------------------------------------------------------------------------------------
+  // ---- sends ----------------------------------------------------------------------------------
 
   private Outcome send(Command.Send command, long nowMillis) {
     byte[] body = command.body();
@@ -375,8 +374,7 @@ public final class Shard {
     }
   }
 
-  // ---- watermarks
-  // --------------------------------------------------------------------------------
+  // ---- watermarks -----------------------------------------------------------------------------
 
   private Outcome ack(Command.Ack command, long nowMillis) {
     ChatState chat = chatOf(command.chat(), command.from().user());
@@ -402,7 +400,8 @@ public final class Shard {
     }
     member.delivered = seq;
     member.deliveredMoved = true;
-    member.movedMillis = nowMillis;
+    // Not before the entry itself, though the clock may have been set back.
+    member.movedMillis = Math.max(nowMillis, chat.tsMillis);
     pendingPuts++;
     touch(chat);
     return new Outcome.Moved(member.user, seq, member.read, chat.othersThan(member));
@@ -425,7 +424,8 @@ public final class Shard {
     member.read = seq;
     member.delivered = Math.max(member.delivered, seq);
     member.readMoved = true;
-    member.movedMillis = nowMillis;
+    // Not before the entry itself, though the clock may have been set back.
+    member.movedMillis = Math.max(nowMillis, chat.tsMillis);
     pendingPuts++;
     touch(chat);
     sync = true;
@@ -486,8 +486,7 @@ public final class Shard {
         Watermarks.timeValue(member.movedMillis));
   }
 
-  // ---- users
-  // -------------------------------------------------------------------------------------
+  // ---- users ----------------------------------------------------------------------------------
 
   private Outcome enrol(DeviceId device, long nowMillis) {
     // Even when all is there: it may have been created by this very batch.
@@ -534,8 +533,7 @@ public final class Shard {
     return Outcome.Done.DONE;
   }
 
-  // ---- housekeeping
-  // ------------------------------------------------------------------------------
+  // ---- housekeeping ---------------------------------------------------------------------------
 
   private Outcome tick(Command.Tick command, long nowMillis) {
     if (command.probe()) {
@@ -634,8 +632,7 @@ public final class Shard {
     }
   }
 
-  // ---- chats in memory
-  // ---------------------------------------------------------------------------
+  // ---- chats in memory ------------------------------------------------------------------------
 
   /// The chat, loaded if need be; null when `user` cannot be in it.
   private @Nullable ChatState chatOf(ChatId id, UserId user) {

@@ -34,8 +34,7 @@ public final class MemoryStorage implements Storage {
   private boolean closed;
   private long syncs;
 
-  // ---- the simulated disk
-  // ------------------------------------------------------------------------
+  // ---- the simulated disk ---------------------------------------------------------------------
 
   /// The power goes: of the batches not yet synced a prefix survives, as many as `choice` says.
   /// Returns how many were lost. The storage is then as a restarted process finds it, open and with
@@ -87,8 +86,7 @@ public final class MemoryStorage implements Storage {
     return syncs;
   }
 
-  // ---- Storage
-  // -----------------------------------------------------------------------------------
+  // ---- Storage --------------------------------------------------------------------------------
 
   @Override
   public synchronized void write(Batch batch, boolean sync) {

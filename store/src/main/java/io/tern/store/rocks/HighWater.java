@@ -67,6 +67,13 @@ final class HighWater implements AutoCloseable {
     return highWater;
   }
 
+  /// The number in a file that another process may be writing.
+  static long read(Path file) throws IOException {
+    try (HighWater highWater = new HighWater(FileChannel.open(file, StandardOpenOption.READ))) {
+      return Math.max(0, Math.max(highWater.readPage(0), highWater.readPage(1)));
+    }
+  }
+
   long n() {
     return n;
   }

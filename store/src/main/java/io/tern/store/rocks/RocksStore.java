@@ -1,10 +1,12 @@
 package io.tern.store.rocks;
 
+import io.tern.store.Keys;
 import io.tern.store.LocalLog;
 import io.tern.store.Shard;
 import io.tern.store.ShardConfig;
 import io.tern.store.Storage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -159,8 +161,7 @@ public final class RocksStore implements AutoCloseable {
     closeQuietly(lockFile);
   }
 
-  // ---- opening
-  // -----------------------------------------------------------------------------------
+  // ---- opening --------------------------------------------------------------------------------
 
   private static FileChannel lock(Path data) throws IOException {
     FileChannel channel =
@@ -189,7 +190,7 @@ public final class RocksStore implements AutoCloseable {
           config.shards() == 0
               ? Math.min(Runtime.getRuntime().availableProcessors(), RocksStoreConfig.SHARDS_MAX)
               : config.shards();
-      var created = new Manifest(io.tern.store.Keys.SCHEMA, shards);
+      var created = new Manifest(Keys.SCHEMA, shards);
       created.write(data, Instant.now());
       return created;
     }
@@ -219,13 +220,17 @@ public final class RocksStore implements AutoCloseable {
     return data.resolve("shards").resolve("%03d".formatted(shard));
   }
 
+  static Path ackedFile(Path shardFolder) {
+    return shardFolder.resolve("acked");
+  }
+
   static Path dbFolder(Path shardFolder) {
     return shardFolder.resolve("db");
   }
 
   private Open openShard(int index, Path folder) throws IOException {
     Folders.create(folder);
-    Path ackedFile = folder.resolve("acked");
+    Path ackedFile = ackedFile(folder);
     boolean isNew = !HighWater.exists(ackedFile);
     RocksStorage storage = openDb(folder, isNew);
     HighWater highWater = null;
@@ -271,8 +276,7 @@ public final class RocksStore implements AutoCloseable {
     }
   }
 
-  // ---- the keeper
-  // --------------------------------------------------------------------------------
+  // ---- the keeper -----------------------------------------------------------------------------
 
   /// One pass of the keeper.
   void look() {
@@ -314,7 +318,7 @@ public final class RocksStore implements AutoCloseable {
       try {
         return disk.getUsableSpace();
       } catch (IOException e) {
-        throw new java.io.UncheckedIOException(e);
+        throw new UncheckedIOException(e);
       }
     };
   }
