@@ -20,6 +20,8 @@ public final class Inspection implements AutoCloseable {
   private final List<RocksStorage> shards = new ArrayList<>();
   private final List<Long> acknowledged = new ArrayList<>();
 
+  /// Opens all shards of the folder.
+  ///
   /// @throws CannotOpen with the reason, when it will not
   public static Inspection open(Path data) {
     if (!Files.isDirectory(data)) {
