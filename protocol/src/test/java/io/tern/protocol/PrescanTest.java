@@ -57,6 +57,7 @@ class PrescanTest {
     }
   }
 
+  // TERN-11-2
   @Test
   void acceptsUnknownFieldsOfEveryWireType() {
     Wire unknown =
