@@ -42,13 +42,16 @@ final class Erasures {
       return 0;
     }
     long first = Keys.block(above + 1);
+    long last = Keys.block(upTo);
     long[] count = {0};
     storage.scan(
         Keys.erased(chat, first),
-        Keys.erased(chat, Keys.block(upTo) + 1),
+        Keys.erased(chat, last + 1),
         (key, bitmap) -> {
-          int from = Keys.erasedBlock(key) == first ? bit(above + 1) : 0;
-          for (int bit = from; bit < Keys.BLOCK_ENTRIES; bit++) {
+          long block = Keys.erasedBlock(key);
+          int from = block == first ? bit(above + 1) : 0;
+          int to = block == last ? bit(upTo) : Keys.BLOCK_ENTRIES - 1;
+          for (int bit = from; bit <= to; bit++) {
             count[0] += bitmap[bit >>> 3] >>> (bit & 7) & 1;
           }
           return true;

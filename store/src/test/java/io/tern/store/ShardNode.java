@@ -3,11 +3,13 @@ package io.tern.store;
 import com.google.protobuf.ByteString;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Send;
 import io.tern.store.memory.MemoryStorage;
+import java.util.List;
 import java.util.Objects;
 
 /// A shard for tests, on a simulated disk, with a clock that the test moves. `commit` after each
@@ -29,6 +31,7 @@ final class ShardNode {
   boolean hasRoom = true;
   int hotChatsMax = 1000;
   Shard shard;
+  private int lastBatchPuts;
 
   ShardNode() {
     start();
@@ -41,9 +44,13 @@ final class ShardNode {
 
   /// A new life of the shard on what storage has.
   void start() {
-    shard =
-        new Shard(
-            storage, new LocalLog(storage), new ShardConfig(0, 1, hotChatsMax), () -> hasRoom);
+    var local = new LocalLog(storage);
+    CommitLog log =
+        (batch, sync) -> {
+          lastBatchPuts = batch.count();
+          local.commit(batch, sync);
+        };
+    shard = new Shard(storage, log, new ShardConfig(0, 1, hotChatsMax), () -> hasRoom);
   }
 
   void restart() {
@@ -67,6 +74,23 @@ final class ShardNode {
 
   Outcome send(DeviceId from, long csn, String text) {
     return send(from, CHAT, csn, text);
+  }
+
+  Outcome prepareSend(DeviceId from, long csn, String text) {
+    return prepare(new Command.Send(from, CHAT, body(csn, text)));
+  }
+
+  List<Entry> entries() {
+    return Reads.after(storage, CHAT, ALICE, 1, Integer.MAX_VALUE, Integer.MAX_VALUE).entries();
+  }
+
+  List<String> texts() {
+    return entries().stream().map(ShardNode::textOf).toList();
+  }
+
+  /// Records of the batch that was committed last.
+  int lastBatchPuts() {
+    return lastBatchPuts;
   }
 
   Outcome ack(DeviceId from, long seq) {
@@ -99,6 +123,13 @@ final class ShardNode {
     } catch (com.google.protobuf.InvalidProtocolBufferException e) {
       throw new AssertionError(e);
     }
+  }
+
+  static Outcome.Refused refused(Outcome outcome, ErrorCode code) {
+    if (outcome instanceof Outcome.Refused refused && refused.code() == code) {
+      return refused;
+    }
+    throw new AssertionError("not refused with " + code + " but " + outcome);
   }
 
   static Outcome.Sent sent(Outcome outcome) {

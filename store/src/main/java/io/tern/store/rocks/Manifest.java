@@ -43,19 +43,20 @@ record Manifest(int schema, int shards) {
     }
     int version = Integer.parseInt(schema.group(1));
     if (version > Keys.SCHEMA) {
-      throw new CannotOpen(
-          data,
-          "written by a newer Tern (schema "
-              + version
-              + "; this one knows up to "
-              + Keys.SCHEMA
-              + "): start the newer one");
+      throw newer(data, version);
     }
     Matcher shards = SHARDS.matcher(json);
     if (!shards.find() || Integer.parseInt(shards.group(1)) < 1) {
       throw new CannotOpen(data, NAME + " names no number of shards: it is damaged");
     }
     return new Manifest(version, Integer.parseInt(shards.group(1)));
+  }
+
+  static CannotOpen newer(Path folder, int schema) {
+    return new CannotOpen(
+        folder,
+        "written by a newer Tern (schema %d; this one knows up to %d): start the newer one"
+            .formatted(schema, Keys.SCHEMA));
   }
 
   void write(Path data, Instant now) throws IOException {

@@ -1,5 +1,6 @@
 package io.tern.store.rocks;
 
+import io.tern.store.Inspect;
 import io.tern.store.Keys;
 import io.tern.store.LocalLog;
 import io.tern.store.Shard;
@@ -235,6 +236,10 @@ public final class RocksStore implements AutoCloseable {
     RocksStorage storage = openDb(folder, isNew);
     HighWater highWater = null;
     try {
+      int schema = Inspect.shard(storage).schema();
+      if (schema > Keys.SCHEMA) {
+        throw Manifest.newer(folder, schema);
+      }
       long n = Shard.batchNumber(storage);
       if (isNew && n > 0) {
         throw new CannotOpen(folder, "the file 'acked' is missing: put it back");
