@@ -2,13 +2,10 @@ package io.tern.bench.scenario;
 
 import io.tern.bench.measure.Machine;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /// What every scenario of a run shares.
 ///
@@ -62,20 +59,6 @@ record Bench(
   /// A new folder for one server.
   Path newData() throws IOException {
     return Files.createTempDirectory(scratch, "data");
-  }
-
-  static void delete(Path folder) throws IOException {
-    try (Stream<Path> files = Files.walk(folder)) {
-      files
-          .sorted(Comparator.reverseOrder())
-          .forEach(file -> {
-            try {
-              Files.delete(file);
-            } catch (IOException e) {
-              throw new UncheckedIOException(e);
-            }
-          });
-    }
   }
 
   Path log(String name) {

@@ -1,6 +1,7 @@
 package io.tern.bench.scenario;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import io.tern.bench.measure.Folders;
 import io.tern.bench.measure.ProcessUsage;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -99,7 +100,7 @@ final class Idle {
           points,
           shares(before, after));
     } finally {
-      Bench.delete(data);
+      Folders.delete(data);
     }
   }
 

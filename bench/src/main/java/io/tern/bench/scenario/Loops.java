@@ -1,6 +1,7 @@
 package io.tern.bench.scenario;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tern.bench.measure.Folders;
 import io.tern.bench.measure.Json;
 import io.tern.bench.measure.Machine;
 import java.io.IOException;
@@ -93,7 +94,7 @@ final class Loops {
         return run;
       }
     } finally {
-      Bench.delete(data);
+      Folders.delete(data);
     }
   }
 }
