@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -135,14 +136,17 @@ final class SpecTables {
   private static String conversation() {
     var out = new StringBuilder("```\n");
     for (Conversation.Step step : Conversation.STEPS) {
-      out.append(step.from()).append(" → ").append(step.to()).append("   ").append(step.name());
+      String title = step.from() + " → " + step.to() + "   " + step.name();
+      String decoded = "";
       byte[] bytes = step.bytes();
       var header = new FrameHeader();
       var parts = new ArrayList<String>();
       if (step.frame() == null) {
         parts.add(hex(bytes, 0, 4));
       } else {
-        out.append("   ").append(describe(step, header));
+        title += "   " + describe(step, header);
+        byte[] body = Arrays.copyOfRange(bytes, bytes.length - header.bodyBytes(), bytes.length);
+        decoded = body.length == 0 ? "" : BodyJson.frame(header, body).get("body").toString();
         int at = 0;
         for (int length : partLengths(bytes, header)) {
           if (length > 0) {
@@ -151,8 +155,11 @@ final class SpecTables {
           at += length;
         }
       }
-      out.append('\n');
-      wrap(out, String.join(" | ", parts));
+      out.append(title.trim()).append('\n');
+      wrap(out, String.join(" | ", parts), ' ');
+      if (!decoded.isEmpty()) {
+        wrap(out, decoded, ',');
+      }
       out.append('\n');
     }
     out.setLength(out.length() - 1);
@@ -190,12 +197,12 @@ final class SpecTables {
     return HexFormat.ofDelimiter(" ").formatHex(bytes, from, from + length);
   }
 
-  private static void wrap(StringBuilder out, String hex) {
-    String rest = hex;
+  private static void wrap(StringBuilder out, String text, char at) {
+    String rest = text;
     while (rest.length() > 96) {
-      int cut = rest.lastIndexOf(' ', 96);
-      out.append("    ").append(rest, 0, cut).append('\n');
-      rest = rest.substring(cut + 1);
+      int cut = rest.lastIndexOf(at, 96) + 1;
+      out.append("    ").append(rest.substring(0, cut).trim()).append('\n');
+      rest = rest.substring(cut);
     }
     out.append("    ").append(rest).append('\n');
   }
