@@ -63,7 +63,7 @@ public final class Shard {
 
   private static final Outcome NOT_MEMBER = refused(ErrorCode.NOT_MEMBER, "");
   private static final Outcome WRONG_SEQ = refused(ErrorCode.ARGUMENT, "seq");
-  private static final Outcome MALFORMED = refused(ErrorCode.MALFORMED, "body");
+  private static final Outcome MALFORMED = refused(ErrorCode.ARGUMENT, "body");
   private static final Outcome NO_CONTENT = refused(ErrorCode.ARGUMENT, "content");
   private static final Outcome WRONG_CSN = refused(ErrorCode.ARGUMENT, "csn");
   private static final Outcome WRONG_KIND = refused(ErrorCode.ARGUMENT, "content.kind");

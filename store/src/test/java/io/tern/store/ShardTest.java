@@ -238,6 +238,7 @@ class ShardTest {
       refused(node.run(new Command.Send(ALICE_1, CHAT, body)), ErrorCode.ARGUMENT);
     }
     refused(node.run(new Command.Send(ALICE_1, CHAT, new byte[0])), ErrorCode.ARGUMENT);
+    refused(node.run(new Command.Send(ALICE_1, CHAT, new byte[] {0x0B})), ErrorCode.ARGUMENT);
   }
 
   @Test

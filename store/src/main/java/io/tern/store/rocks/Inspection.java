@@ -32,7 +32,7 @@ public final class Inspection implements AutoCloseable {
       throw new CannotOpen(data, "is not a data folder of Tern: it has no tern.json");
     }
     RocksStoreConfig config = RocksStoreConfig.of(data);
-    var inspection = new Inspection(RocksOptions.create(config, manifest.shards()), manifest);
+    var inspection = new Inspection(RocksOptions.readOnly(config, manifest.shards()), manifest);
     try {
       for (int i = 0; i < manifest.shards(); i++) {
         inspection.openShard(RocksStore.shardFolder(data, i));

@@ -1,6 +1,7 @@
 package io.tern.store.rocks;
 
 import java.util.Properties;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
 import org.rocksdb.Cache;
@@ -10,6 +11,7 @@ import org.rocksdb.DBOptions;
 import org.rocksdb.IndexType;
 import org.rocksdb.InfoLogLevel;
 import org.rocksdb.LRUCache;
+import org.rocksdb.Logger;
 import org.rocksdb.Options;
 import org.rocksdb.RocksDB;
 import org.rocksdb.WALRecoveryMode;
@@ -32,13 +34,15 @@ final class RocksOptions implements AutoCloseable {
   private final ColumnFamilyOptions cfOptions;
   private final Options existing;
   private final Options created;
+  private @Nullable Silence silence;
 
   static RocksOptions create(RocksStoreConfig config, int shards) {
     return new RocksOptions(config, shards);
   }
 
   private RocksOptions(RocksStoreConfig config, int shards) {
-    blockCache = new LRUCache(config.blockCacheBytes());
+    // Memory of write buffers is charged to the cache too, so that the sum has one bound.
+    blockCache = new LRUCache(config.blockCacheBytes() + config.writeBufferBytes());
     // No stall: commits must not wait for a flush of another shard.
     writeBuffers = new WriteBufferManager(config.writeBufferBytes(), blockCache, false);
     bloom = new BloomFilter(10);
@@ -46,6 +50,15 @@ final class RocksOptions implements AutoCloseable {
     cfOptions = columnFamilyOptions(config);
     existing = new Options(dbOptions, cfOptions).setCreateIfMissing(false);
     created = new Options(dbOptions, cfOptions).setCreateIfMissing(true);
+  }
+
+  /// As [#create], to look only: RocksDB would otherwise start a new log file of its own in the
+  /// folder, and move a running server's away.
+  static RocksOptions readOnly(RocksStoreConfig config, int shards) {
+    var options = new RocksOptions(config, shards);
+    options.silence = new Silence();
+    options.existing.setLogger(options.silence);
+    return options;
   }
 
   /// The options to open a shard with; they stay this object's.
@@ -120,5 +133,19 @@ final class RocksOptions implements AutoCloseable {
     writeBuffers.close();
     bloom.close();
     blockCache.close();
+    if (silence != null) {
+      silence.close();
+    }
+  }
+
+  private static final class Silence extends Logger {
+    Silence() {
+      super(InfoLogLevel.FATAL_LEVEL);
+    }
+
+    @Override
+    protected void log(InfoLogLevel level, String message) {
+      // What matters comes as an exception.
+    }
   }
 }

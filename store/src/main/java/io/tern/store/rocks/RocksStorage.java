@@ -16,14 +16,20 @@ import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// One shard's RocksDB. Opened by [RocksStore], which owns the options and closes it.
 ///
 /// Every call and every open snapshot counts as a user; [#close] refuses new ones and waits for the
-/// rest, because a native object touched after its database is gone takes the process down.
+/// rest, because a native object touched after its database is gone takes the process down. For the
+/// same reason it leaves the database open when somebody does not finish within 10 s: all it has
+/// promised is on the disk.
 final class RocksStorage implements Storage {
 
+  private static final Logger LOG = LoggerFactory.getLogger(RocksStorage.class);
   private static final long CLOSE_PARK_NANOS = 1_000_000;
+  private static final long CLOSE_WAIT_NANOS = 10_000_000_000L;
 
   private final Path folder;
   private final RocksDB db;
@@ -67,17 +73,32 @@ final class RocksStorage implements Storage {
 
   @Override
   public byte @Nullable [] get(byte[] key) {
-    return get(readOptions, key);
+    enter();
+    try {
+      return get(readOptions, key);
+    } finally {
+      leave();
+    }
   }
 
   @Override
   public void scan(byte[] from, byte[] to, Visitor visitor) {
-    scan(readOptions, from, to, visitor);
+    enter();
+    try {
+      scan(readOptions, from, to, visitor);
+    } finally {
+      leave();
+    }
   }
 
   @Override
   public void scanDown(byte[] from, byte[] to, Visitor visitor) {
-    scanDown(readOptions, from, to, visitor);
+    enter();
+    try {
+      scanDown(readOptions, from, to, visitor);
+    } finally {
+      leave();
+    }
   }
 
   @Override
@@ -92,7 +113,12 @@ final class RocksStorage implements Storage {
     if (before < 0) {
       return;
     }
+    long deadline = System.nanoTime() + CLOSE_WAIT_NANOS;
     while (users.get() != Integer.MIN_VALUE) {
+      if (System.nanoTime() - deadline > 0) {
+        LOG.error("{} is still being read: left open for the process to end", folder);
+        return;
+      }
       LockSupport.parkNanos(CLOSE_PARK_NANOS);
     }
     readOptions.close();
@@ -101,19 +127,17 @@ final class RocksStorage implements Storage {
     db.close();
   }
 
+  // For who has entered, or holds a snapshot.
+
   private byte @Nullable [] get(ReadOptions options, byte[] key) {
-    enter();
     try {
       return db.get(options, key);
     } catch (RocksDBException e) {
       throw unreadable(e);
-    } finally {
-      leave();
     }
   }
 
   private void scan(ReadOptions options, byte[] from, byte[] to, Visitor visitor) {
-    enter();
     try (RocksIterator it = db.newIterator(options)) {
       it.seek(from);
       while (it.isValid()) {
@@ -126,13 +150,10 @@ final class RocksStorage implements Storage {
       it.status();
     } catch (RocksDBException e) {
       throw unreadable(e);
-    } finally {
-      leave();
     }
   }
 
   private void scanDown(ReadOptions options, byte[] from, byte[] to, Visitor visitor) {
-    enter();
     try (RocksIterator it = db.newIterator(options)) {
       it.seekForPrev(to);
       if (it.isValid() && Arrays.equals(it.key(), to)) {
@@ -148,8 +169,6 @@ final class RocksStorage implements Storage {
       it.status();
     } catch (RocksDBException e) {
       throw unreadable(e);
-    } finally {
-      leave();
     }
   }
 

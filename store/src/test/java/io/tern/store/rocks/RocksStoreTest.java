@@ -2,6 +2,7 @@ package io.tern.store.rocks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import io.tern.protocol.ChatId;
@@ -475,11 +476,12 @@ class RocksStoreTest {
   // --------------------------------------------------------------------------------
 
   @Test
-  void aRunningServersFolderCanBeInspected() {
+  void aRunningServersFolderCanBeInspected() throws IOException {
     RocksStore store = open();
     Shard shard = shard(store);
     send(shard, 1, "one");
     store.look();
+    List<Path> before = files();
 
     try (Inspection inspection = Inspection.open(data())) {
       KeyValues found = inspection.shardOfSlot(Slots.of(CHAT));
@@ -487,7 +489,62 @@ class RocksStoreTest {
       assertThat(inspection.acknowledged(shardIndex())).isEqualTo(1);
       assertThat(inspection.shards()).isEqualTo(2);
     }
+    assertThat(files()).isEqualTo(before);
     assertThat(send(shard, 2, "two")).isInstanceOf(Outcome.Sent.class);
+  }
+
+  private List<Path> files() throws IOException {
+    try (var files = Files.walk(data())) {
+      return files.sorted().toList();
+    }
+  }
+
+  // ---- closing
+  // -----------------------------------------------------------------------------------
+
+  @Test
+  void closingWaitsForTheReaders() throws Exception {
+    RocksStore store = open();
+    send(shard(store), 1, "one");
+    Storage storage = store.storage(shardIndex());
+    Storage.Snapshot snapshot = storage.snapshot();
+
+    Thread closer = Thread.ofPlatform().start(store::close);
+    await().until(() -> refusesSnapshots(storage));
+
+    // Closing has begun, and the snapshot is still good.
+    assertThat(head(snapshot)).isEqualTo(1);
+    assertThat(closer.isAlive()).isTrue();
+    snapshot.close();
+    closer.join(10_000);
+    assertThat(closer.isAlive()).isFalse();
+    assertThatThrownBy(() -> head(snapshot)).isInstanceOf(IllegalStateException.class);
+  }
+
+  private static boolean refusesSnapshots(Storage storage) {
+    try (Storage.Snapshot _ = storage.snapshot()) {
+      return false;
+    } catch (IllegalStateException e) {
+      return true;
+    }
+  }
+
+  @Test
+  void aVisitorThatThrowsLeavesNothingOpen() {
+    RocksStore store = open();
+    send(shard(store), 1, "one");
+    Storage storage = store.storage(shardIndex());
+    assertThatThrownBy(() ->
+            storage.scan(
+                new byte[] {0},
+                new byte[] {-1},
+                (key, value) -> {
+                  throw new UnsupportedOperationException("visitor");
+                }))
+        .isInstanceOf(UnsupportedOperationException.class);
+
+    // Would wait for ever if the scan still counted as a reader.
+    store.close();
   }
 
   // ---- configuration
