@@ -9,6 +9,7 @@ import io.tern.protocol.v1.Hello;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// What a server owes to the bytes of one client, as far as bytes alone decide it: the rules of the
 /// specification in a hundred lines, without chats, rates or time. Vectors are made with it and
@@ -17,8 +18,8 @@ final class Judge {
 
   /// One thing that the server does.
   sealed interface Answer {
-    /// ERROR with a RID; the session goes on.
-    record Refuse(long rid, ErrorCode code) implements Answer {}
+    /// ERROR with a RID; the session goes on. `other` where a server may find another fault first.
+    record Refuse(long rid, ErrorCode code, @Nullable ErrorCode other) implements Answer {}
 
     /// ERROR without RID, and the end.
     record Close(ErrorCode code) implements Answer {}
@@ -114,7 +115,7 @@ final class Judge {
         return new Answer.Ignore(name);
       }
       return header.has(FrameHeader.RID)
-          ? new Answer.Refuse(Integer.toUnsignedLong(header.rid()), ErrorCode.UNSUPPORTED)
+          ? refuse(header, ErrorCode.UNSUPPORTED, null)
           : new Answer.Close(ErrorCode.UNEXPECTED);
     }
     if (!type.isFromClient() || type == FrameType.HELLO) {
@@ -129,18 +130,23 @@ final class Judge {
             && (!header.has(FrameHeader.SEQ) || header.seq() > 0);
     if (!sound) {
       return type == FrameType.SEND
-          ? new Answer.Refuse(Integer.toUnsignedLong(header.rid()), ErrorCode.ARGUMENT)
+          // The recipient may be looked for first.
+          ? refuse(header, ErrorCode.ARGUMENT, ErrorCode.NOT_FOUND)
           : new Answer.Close(ErrorCode.MALFORMED);
     }
     if (!hasGoodPlace) {
       return header.has(FrameHeader.RID)
-          ? new Answer.Refuse(Integer.toUnsignedLong(header.rid()), ErrorCode.ARGUMENT)
+          ? refuse(header, ErrorCode.ARGUMENT, null)
           : new Answer.Close(ErrorCode.MALFORMED);
     }
     if (type == FrameType.PING) {
       return new Answer.Pong(HexFormat.of().formatHex(body));
     }
     return new Answer.Handle(type.name());
+  }
+
+  private static Answer refuse(FrameHeader header, ErrorCode code, @Nullable ErrorCode other) {
+    return new Answer.Refuse(Integer.toUnsignedLong(header.rid()), code, other);
   }
 
   private Judge() {}

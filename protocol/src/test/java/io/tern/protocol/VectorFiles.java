@@ -296,10 +296,19 @@ final class VectorFiles {
     connection("hello-that-does-not-parse", hello(hex("03 01 00 08")));
     connection(
         "hello-of-version-2-only",
-        hello(hello(Hello.newBuilder().setVerMin(2).setVerMax(3).setToken(Samples.utf8("t")))));
+        hello(
+            hello(
+                Hello.newBuilder()
+                    .setVerMin(2)
+                    .setVerMax(3)
+                    .setDevice(1)
+                    .setToken(Samples.utf8("t")))));
     connection(
-        "hello-without-version", hello(hello(Hello.newBuilder().setToken(Samples.utf8("t")))));
-    connection("hello-without-token", hello(hello(Hello.newBuilder().setVerMin(1).setVerMax(1))));
+        "hello-without-version",
+        hello(hello(Hello.newBuilder().setDevice(1).setToken(Samples.utf8("t")))));
+    connection(
+        "hello-without-token",
+        hello(hello(Hello.newBuilder().setVerMin(1).setVerMax(1).setDevice(1))));
 
     session("second-hello", hello);
     session("len-0", hex("00"));
@@ -376,7 +385,11 @@ final class VectorFiles {
       ObjectNode node = array.addObject();
       // A chain, because switching over record patterns came after Java 17.
       if (answer instanceof Judge.Answer.Refuse a) {
-        node.put("refuse", a.code().number()).put("rid", a.rid());
+        node.put("refuse", a.code().number());
+        if (a.other() != null) {
+          node.put("or", a.other().number());
+        }
+        node.put("rid", a.rid());
       } else if (answer instanceof Judge.Answer.Close a) {
         node.put("close", a.code().number());
       } else if (answer instanceof Judge.Answer.Hangup) {
