@@ -1,0 +1,96 @@
+package io.tern.router;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.UserId;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// The watch against a model that keeps everything in plain sets.
+class WatchTest {
+
+  private record Waits(ChatId chat, UserId user, long seq) {}
+
+  @ParameterizedTest(name = "{0} users")
+  @ValueSource(ints = {2, 40, 3_000})
+  void behavesAsItsModel(int users) {
+    long seed = Long.getLong("tern.seed", System.nanoTime());
+    var random = new Random(seed);
+    var settled = new ArrayList<Long>();
+    var watch = new Watch(settled::add);
+    Map<Long, Set<Waits>> model = new HashMap<>();
+    Map<Waits, Watch.Pending> pending = new HashMap<>();
+    Map<ChatId, Long> heads = new HashMap<>();
+    Set<Long> expected = new HashSet<>();
+    long now = 0;
+    for (long n = 1; n <= 3_000; n++) {
+      now += random.nextInt(3);
+      var round = watch.open(n, now);
+      var waits = new HashSet<Waits>();
+      for (int i = random.nextInt(6); i > 0; i--) {
+        var user = new UserId(1 + random.nextInt(users));
+        var other = new UserId(1 + random.nextInt(users));
+        var chat = ChatId.direct(user, other);
+        long seq = heads.merge(chat, 1L, Long::sum);
+        var one = new Waits(chat, other, seq);
+        waits.add(one);
+        pending.put(one, watch.add(round, chat, other, seq));
+      }
+      model.put(n, waits);
+      watch.close(round);
+      settle(model, expected);
+
+      if (random.nextBoolean() && !pending.isEmpty()) {
+        var some = pending.keySet().iterator().next();
+        long upTo = some.seq + random.nextInt(3) - 1;
+        watch.acknowledge(some.chat, some.user, upTo);
+        for (var left : model.values()) {
+          left.removeIf(
+              one -> one.chat.equals(some.chat) && one.user.equals(some.user) && one.seq <= upTo);
+        }
+      }
+      if (random.nextInt(4) == 0 && !pending.isEmpty()) {
+        // Not always the oldest of its member.
+        var some = List.copyOf(pending.keySet()).get(random.nextInt(pending.size()));
+        var chosen = Objects.requireNonNull(pending.get(some));
+        if (!chosen.isDone()) {
+          watch.pushed(chosen);
+          model.values().forEach(left -> left.remove(some));
+        }
+      }
+      if (random.nextInt(8) == 0) {
+        long before = now - 20;
+        for (var late = watch.oldest(); late != null && late.since <= before; late = watch.oldest()) {
+          watch.stopTime(late);
+          for (var one = late.first; one != null; ) {
+            var next = one.nextOfRound;
+            watch.pushed(one);
+            one = next;
+          }
+          Objects.requireNonNull(model.get(late.n)).clear();
+        }
+      }
+      settle(model, expected);
+      Set<Waits> waiting = new HashSet<>();
+      model.values().forEach(waiting::addAll);
+      pending.keySet().removeIf(one -> !waiting.contains(one));
+      assertThat(watch.size()).as("seed %d round %d", seed, n).isEqualTo(waiting.size());
+      assertThat(settled).as("seed %d round %d", seed, n).hasSize(expected.size());
+    }
+    assertThat(new HashSet<>(settled)).as("seed %d", seed).isEqualTo(expected);
+    assertThat(settled).as("each once").doesNotHaveDuplicates();
+  }
+
+  private static void settle(Map<Long, Set<Waits>> model, Set<Long> settled) {
+    model.entrySet().removeIf(round -> round.getValue().isEmpty() && settled.add(round.getKey()));
+  }
+}

@@ -1,0 +1,548 @@
+package io.tern.router.ring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.UserId;
+import io.tern.router.Origin;
+import io.tern.router.RouterMetrics;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+import io.tern.store.Storage;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/// The ring with its real threads, over a machine and a dispatcher that only write down what happens
+/// to them.
+@Timeout(60)
+class ShardRingTest {
+
+  private static final DeviceId ALICE = new DeviceId(new UserId(1), 1);
+  private static final ChatId CHAT = ChatId.direct(ALICE.user(), new UserId(2));
+
+  private final List<String> fatal = new CopyOnWriteArrayList<>();
+  private @Nullable ShardRing open;
+
+  @AfterEach
+  void close() {
+    if (open != null) {
+      open.close();
+    }
+  }
+
+  @Test
+  void commandsAreExecutedAndDispatchedInOrderAfterTheirCommit() {
+    var machine = new Notes();
+    var rounds = new Rounded(machine);
+    var ring = start(config(1_024), machine, rounds);
+
+    for (int i = 1; i <= 500; i++) {
+      assertThat(ring.submit(ack(i), Origin.NOBODY)).isTrue();
+    }
+
+    await().until(() -> rounds.acks.size() == 500);
+    assertThat(rounds.acks).isSorted().doesNotHaveDuplicates();
+    assertThat(machine.prepared).containsExactlyElementsOf(rounds.acks);
+    assertThat(rounds.early).as("dispatched before its commit").isZero();
+  }
+
+  @Test
+  void whatGathersDuringACommitIsOneRound() {
+    var machine = new Notes();
+    machine.gate = new Semaphore(0);
+    var rounds = new Rounded(machine);
+    var ring = start(config(1_024), machine, rounds);
+    ring.submit(ack(1), Origin.NOBODY);
+    await().until(() -> machine.inCommit);
+    for (int i = 2; i <= 100; i++) {
+      ring.submit(ack(i), Origin.NOBODY);
+    }
+
+    machine.gate.release(1_000);
+
+    await().until(() -> rounds.acks.size() == 100);
+    assertThat(rounds.sizes).containsExactly(1, 99);
+    assertThat(rounds.numbers).containsExactly(1L, 2L);
+  }
+
+  @Test
+  void aBatchEndsAtItsBoundOfEvents() {
+    var machine = new Notes();
+    machine.gate = new Semaphore(0);
+    var rounds = new Rounded(machine);
+    var ring = start(config(1_024).withBatch(10, 1 << 20), machine, rounds);
+    ring.submit(ack(1), Origin.NOBODY);
+    await().until(() -> machine.inCommit);
+    for (int i = 2; i <= 36; i++) {
+      ring.submit(ack(i), Origin.NOBODY);
+    }
+
+    machine.gate.release(1_000);
+
+    await().until(() -> rounds.acks.size() == 36);
+    assertThat(rounds.sizes).containsExactly(1, 10, 10, 10, 5);
+    assertThat(machine.commits).isEqualTo(5);
+  }
+
+  @Test
+  void aBatchEndsAtItsBoundOfBytes() {
+    var machine = new Notes();
+    machine.gate = new Semaphore(0);
+    var rounds = new Rounded(machine);
+    // Notes count 100 bytes an event.
+    var ring = start(config(1_024).withBatch(1_000, 300), machine, rounds);
+    ring.submit(ack(1), Origin.NOBODY);
+    await().until(() -> machine.inCommit);
+    for (int i = 2; i <= 8; i++) {
+      ring.submit(ack(i), Origin.NOBODY);
+    }
+
+    machine.gate.release(1_000);
+
+    await().until(() -> rounds.acks.size() == 8);
+    assertThat(rounds.sizes).containsExactly(1, 3, 3, 1);
+  }
+
+  @Test
+  void severalCommitsInOneRunOfDispatchStaySeparateRounds() {
+    var machine = new Notes();
+    var rounds = new Rounded(machine);
+    rounds.gate = new Semaphore(0);
+    var ring = start(config(1_024).withBatch(4, 1 << 20), machine, rounds);
+    for (int i = 1; i <= 40; i++) {
+      ring.submit(ack(i), Origin.NOBODY);
+    }
+    // Dispatch stands in its first round while prepare commits all the others.
+    await().until(() -> machine.prepared.size() == 40 && !machine.inCommit);
+
+    rounds.gate.release(1_000);
+
+    await().until(() -> rounds.acks.size() == 40);
+    assertThat(rounds.sizes.stream().mapToInt(Integer::intValue).sum()).isEqualTo(40);
+    assertThat(rounds.sizes).allMatch(size -> size <= 4).hasSize(machine.commits);
+    assertThat(rounds.early).isZero();
+  }
+
+  @Test
+  void aFullRingRefusesAndTakesAgainWhenThereIsRoom() {
+    var machine = new Notes();
+    machine.gate = new Semaphore(0);
+    var rounds = new Rounded(machine);
+    var refused = new AtomicInteger();
+    var ring =
+        start(
+            config(8),
+            machine,
+            rounds,
+            new RouterMetrics() {
+              @Override
+              public void onRefused(int shard) {
+                refused.incrementAndGet();
+              }
+            });
+    int accepted = 0;
+    while (ring.submit(ack(accepted + 1), Origin.NOBODY)) {
+      accepted++;
+    }
+    assertThat(accepted).isEqualTo(8);
+    assertThat(ring.depth()).isEqualTo(8);
+    assertThat(refused.get()).isEqualTo(1);
+
+    machine.gate.release(1_000);
+
+    await().until(() -> rounds.acks.size() == 8);
+    await().until(() -> ring.submit(ack(9), Origin.NOBODY));
+    await().until(() -> rounds.acks.size() == 9);
+  }
+
+  @Test
+  void bodiesAreBoundedByBytes() {
+    var machine = new Notes();
+    machine.gate = new Semaphore(0);
+    var rounds = new Rounded(machine);
+    var ring = start(config(1_024).withBytes(10_000), machine, rounds);
+    for (int i = 0; i < 10; i++) {
+      assertThat(ring.submit(send(1_000), Origin.NOBODY)).isTrue();
+    }
+    assertThat(ring.submit(send(1), Origin.NOBODY)).isFalse();
+    assertThat(ring.submit(ack(1), Origin.NOBODY)).as("has no body").isTrue();
+    assertThat(ring.bytes()).isEqualTo(10_000);
+
+    machine.gate.release(1_000);
+
+    await().until(() -> ring.bytes() == 0);
+    assertThat(ring.submit(send(10_000), Origin.NOBODY)).isTrue();
+  }
+
+  @Test
+  void settledNumbersReachTheMachineWithTheNextBatch() {
+    var machine = new Notes();
+    var ring = start(config(64), machine, new Rounded(machine));
+    ring.settle(41);
+    ring.settle(42);
+
+    ring.submit(ack(1), Origin.NOBODY);
+
+    await().until(() -> machine.settled.size() == 2);
+    assertThat(machine.settled).containsExactly(41L, 42L);
+  }
+
+  @Test
+  void aSettledNumberNeedsNoCommandToReachTheMachine() {
+    var machine = new Notes();
+    var ring = start(config(64), machine, new Rounded(machine));
+
+    ring.settle(41);
+
+    await().atMost(Duration.ofSeconds(20)).until(() -> machine.settled.contains(41L));
+  }
+
+  @Test
+  void dispatchTicksWhileNothingHappens() {
+    var machine = new Notes();
+    var rounds = new Rounded(machine);
+    start(config(64), machine, rounds);
+
+    await().atMost(Duration.ofSeconds(20)).until(() -> rounds.ticks.get() >= 2);
+  }
+
+  @Test
+  void closeLetsEverythingBeCommittedAndDispatched() {
+    var machine = new Notes();
+    machine.gate = new Semaphore(0);
+    var rounds = new Rounded(machine);
+    rounds.settles = true;
+    var ring = start(config(1_024), machine, rounds);
+    rounds.ring = ring;
+    for (int i = 1; i <= 300; i++) {
+      ring.submit(ack(i), Origin.NOBODY);
+    }
+    machine.gate.release(10_000);
+
+    ring.close();
+
+    assertThat(rounds.acks).hasSize(300);
+    assertThat(machine.settled).as("what the last rounds settled").hasSameSizeAs(rounds.numbers);
+    assertThat(ring.submit(ack(301), Origin.NOBODY)).isFalse();
+    assertThat(threads("tern-shard-7", "tern-dispatch-7")).isEmpty();
+  }
+
+  @Test
+  void aCommitThatFailsEndsTheProcessAndNothingOfItIsDispatched() {
+    var machine = new Notes();
+    machine.failCommit = true;
+    var rounds = new Rounded(machine);
+    var ring = start(config(64), machine, rounds);
+
+    ring.submit(ack(1), Origin.NOBODY);
+
+    await().until(() -> !fatal.isEmpty());
+    assertThat(fatal.getFirst()).contains("shard 7").contains("prepare").contains("disk is gone");
+    assertThat(ring.hasFailed()).isTrue();
+    assertThat(ring.submit(ack(2), Origin.NOBODY)).isFalse();
+    ring.close();
+    assertThat(rounds.acks).isEmpty();
+    assertThat(fatal).hasSize(1);
+  }
+
+  @Test
+  void aBugInPrepareEndsTheProcessAndTheOpenBatchIsNotDispatched() {
+    var machine = new Notes();
+    machine.gate = new Semaphore(0);
+    machine.bugAt = 3;
+    var rounds = new Rounded(machine);
+    var ring = start(config(64), machine, rounds);
+    ring.submit(ack(1), Origin.NOBODY);
+    await().until(() -> machine.inCommit);
+    ring.submit(ack(2), Origin.NOBODY);
+    ring.submit(ack(3), Origin.NOBODY);
+    machine.gate.release(1_000);
+
+    await().until(() -> !fatal.isEmpty());
+    ring.close();
+    assertThat(rounds.acks).containsExactly(1L);
+  }
+
+  @Test
+  void aBugInDispatchEndsTheProcess() {
+    var machine = new Notes();
+    var rounds = new Rounded(machine);
+    rounds.bug = true;
+    var ring = start(config(64), machine, rounds);
+
+    ring.submit(ack(1), Origin.NOBODY);
+
+    await().until(() -> !fatal.isEmpty());
+    assertThat(fatal.getFirst()).contains("dispatch");
+    assertThat(ring.submit(ack(2), Origin.NOBODY)).isFalse();
+  }
+
+  @Test
+  void aDispatcherThatIsFullStopsTheRingUntilItHasRoom() {
+    var machine = new Notes();
+    var rounds = new Rounded(machine);
+    rounds.full.set(true);
+    var ring = start(config(8), machine, rounds);
+    ring.submit(ack(1), Origin.NOBODY);
+    await().until(() -> rounds.acks.size() == 1 && ring.depth() == 0);
+    int accepted = 0;
+    while (ring.submit(ack(accepted + 2), Origin.NOBODY)) {
+      accepted++;
+    }
+    assertThat(accepted).isEqualTo(8);
+    int ticks = rounds.ticks.get();
+    await().until(() -> rounds.ticks.get() > ticks);
+    assertThat(rounds.acks).hasSize(1);
+
+    rounds.full.set(false);
+
+    await().until(() -> rounds.acks.size() == 9);
+  }
+
+  /// Producers that pause at random make both handlers park again and again; one lost wake-up and a
+  /// command waits for the second that a park lasts at most.
+  @Test
+  void noWakeUpIsLost() throws Exception {
+    int producers = 3;
+    int each = 30_000;
+    var machine = new Notes();
+    machine.silent = true;
+    var rounds = new Rounded(machine);
+    var slowest = new AtomicLong();
+    var ring = start(config(1_024), machine, rounds);
+    var start = new CountDownLatch(1);
+    var threads = new ArrayList<Thread>();
+    for (int p = 0; p < producers; p++) {
+      int producer = p;
+      var thread =
+          new Thread(
+              () -> {
+                awaitStart(start);
+                long random = producer + 1;
+                for (int i = 0; i < each; i++) {
+                  while (!ring.submit(ack(1), Origin.NOBODY)) {
+                    Thread.onSpinWait();
+                  }
+                  random = random * 6_364_136_223_846_793_005L + 1_442_695_040_888_963_407L;
+                  if ((random >>> 60) == 0) {
+                    // Until all is dispatched: both handlers are on their way to park.
+                    long began = System.nanoTime();
+                    while (ring.depth() > 0) {
+                      Thread.onSpinWait();
+                    }
+                    slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
+                  }
+                }
+              });
+      thread.start();
+      threads.add(thread);
+    }
+    start.countDown();
+    for (var thread : threads) {
+      thread.join();
+    }
+
+    await().until(() -> rounds.dispatched.get() == (long) producers * each);
+    assertThat(Duration.ofNanos(slowest.get())).isLessThan(Duration.ofMillis(900));
+  }
+
+  // ---- plumbing
+
+  private record Shape(int events, long bytes, int batchEvents, int batchBytes) {
+    Shape withBatch(int batchEvents, int batchBytes) {
+      return new Shape(events, bytes, batchEvents, batchBytes);
+    }
+
+    Shape withBytes(long bytes) {
+      return new Shape(events, bytes, batchEvents, batchBytes);
+    }
+  }
+
+  private static Shape config(int events) {
+    return new Shape(events, 1 << 20, 1_024, 1 << 20);
+  }
+
+  private ShardRing start(Shape shape, Notes machine, Rounded rounds) {
+    return start(shape, machine, rounds, RouterMetrics.NONE);
+  }
+
+  private ShardRing start(Shape shape, Notes machine, Rounded rounds, RouterMetrics metrics) {
+    var config =
+        new ShardRing.Config(
+            7, 0, shape.events, shape.bytes, shape.batchEvents, shape.batchBytes);
+    var ring =
+        new ShardRing(
+            config,
+            machine,
+            metrics,
+            InstantSource.system(),
+            (what, cause) -> fatal.add(what + ": " + cause.getMessage()));
+    ring.start(rounds);
+    open = ring;
+    return ring;
+  }
+
+  private static Command ack(long seq) {
+    return new Command.Ack(ALICE, CHAT, seq);
+  }
+
+  private static Command send(int bytes) {
+    return new Command.Send(ALICE, CHAT, new byte[bytes]);
+  }
+
+  private static void awaitStart(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static List<String> threads(String... names) {
+    return Thread.getAllStackTraces().keySet().stream()
+        .map(Thread::getName)
+        .filter(List.of(names)::contains)
+        .toList();
+  }
+
+  /// Writes down what it is asked to do. Commits may be held up, or fail.
+  private static final class Notes implements Machine {
+    final List<Long> prepared = new CopyOnWriteArrayList<>();
+    final List<Long> settled = new CopyOnWriteArrayList<>();
+    volatile @Nullable Semaphore gate;
+    volatile boolean inCommit;
+    volatile boolean failCommit;
+
+    /// For very many commands.
+    volatile boolean silent;
+    volatile long bugAt = -1;
+    volatile int commits;
+    volatile long committedSeq;
+    private long lastSeq;
+    private long n;
+    private int events;
+
+    @Override
+    public Outcome prepare(Command command, long nowMillis) {
+      if (command instanceof Command.Ack ack) {
+        if (ack.seq() == bugAt) {
+          throw new IllegalStateException("bug");
+        }
+        if (!silent) {
+          prepared.add(ack.seq());
+        }
+        lastSeq = ack.seq();
+      }
+      events++;
+      return Outcome.Done.DONE;
+    }
+
+    @Override
+    public void settle(long number) {
+      settled.add(number);
+    }
+
+    @Override
+    public int openBytes() {
+      return events * 100;
+    }
+
+    @Override
+    public long commit() {
+      inCommit = true;
+      if (failCommit) {
+        throw new Storage.LostDurability("disk is gone", new RuntimeException());
+      }
+      if (gate != null) {
+        gate.acquireUninterruptibly();
+      }
+      events = 0;
+      committedSeq = lastSeq;
+      commits++;
+      inCommit = false;
+      return ++n;
+    }
+  }
+
+  /// Writes down the rounds.
+  private static final class Rounded implements Rounds {
+    final List<Long> acks = new CopyOnWriteArrayList<>();
+    final List<Integer> sizes = new CopyOnWriteArrayList<>();
+    final List<Long> numbers = new CopyOnWriteArrayList<>();
+    final AtomicInteger ticks = new AtomicInteger();
+    final AtomicBoolean full = new AtomicBoolean();
+    final AtomicLong dispatched = new AtomicLong();
+    volatile @Nullable Semaphore gate;
+    volatile boolean bug;
+    volatile boolean settles;
+    volatile @Nullable ShardRing ring;
+    volatile int early;
+    private final Notes machine;
+    private int size;
+    private boolean housekeeping;
+
+    Rounded(Notes machine) {
+      this.machine = machine;
+    }
+
+    @Override
+    public void on(Command command, Origin origin, Outcome outcome, long nowMillis) {
+      if (bug) {
+        throw new IllegalStateException("bug");
+      }
+      if (command instanceof Command.Ack ack) {
+        dispatched.incrementAndGet();
+        if (ack.seq() > machine.committedSeq) {
+          early++;
+        }
+        if (gate != null) {
+          gate.acquireUninterruptibly();
+        }
+        if (!machine.silent) {
+          acks.add(ack.seq());
+        }
+      } else {
+        housekeeping = command instanceof Command.Tick;
+      }
+      size++;
+    }
+
+    @Override
+    public void endOfBatch(long n, long nowMillis) {
+      if (!housekeeping && !machine.silent) {
+        sizes.add(size);
+        numbers.add(n);
+        var owner = ring;
+        if (settles && owner != null) {
+          owner.settle(n);
+        }
+      }
+      housekeeping = false;
+      size = 0;
+    }
+
+    @Override
+    public void tick(long nowMillis) {
+      ticks.incrementAndGet();
+    }
+
+    @Override
+    public boolean isFull() {
+      return full.get();
+    }
+  }
+}
