@@ -55,8 +55,7 @@ class DispatcherTest {
   private final Map<ChatId, Long> heads = new HashMap<>();
   private boolean pushQueueAccepts = true;
   private boolean ringsAccept = true;
-  private final MemoryDirectory directory =
-      new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 1);
+  private final MemoryDirectory directory = new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 1);
   private Dispatcher dispatcher;
   private long now = 1_000_000;
   private long batch;
@@ -75,8 +74,7 @@ class DispatcherTest {
     endOfBatch();
 
     assertThat(deliveries(EDGE, Delivery.Answer.class))
-        .containsExactly(
-            new Delivery.Answer(new Origin(EDGE, 5, 77), send(ALICE, CHAT), sent));
+        .containsExactly(new Delivery.Answer(new Origin(EDGE, 5, 77), send(ALICE, CHAT), sent));
   }
 
   @Test
@@ -87,10 +85,7 @@ class DispatcherTest {
     endOfBatch();
     assertThat(calls).isEmpty();
 
-    on(
-        new Command.Ack(BOB, CHAT, 9),
-        origin,
-        new Outcome.Refused(ErrorCode.ARGUMENT, 0, "seq"));
+    on(new Command.Ack(BOB, CHAT, 9), origin, new Outcome.Refused(ErrorCode.ARGUMENT, 0, "seq"));
     endOfBatch();
     assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
   }
@@ -167,7 +162,10 @@ class DispatcherTest {
   void anEdgeGetsARoundAsOneMessageInOrder() {
     attach(BOB, EDGE, 2);
     for (int i = 0; i < 3; i++) {
-      on(send(ALICE, CHAT), new Origin(EDGE, 1, i + 1), sent(ALICE, CHAT, ALICE.user(), BOB.user()));
+      on(
+          send(ALICE, CHAT),
+          new Origin(EDGE, 1, i + 1),
+          sent(ALICE, CHAT, ALICE.user(), BOB.user()));
     }
     endOfBatch();
 
@@ -557,15 +555,13 @@ class DispatcherTest {
   void whatAFormerLifeOwedIsDeliveredWatchedAndPushedOnlyAfterTheWatch() {
     var bob = attach(BOB, EDGE, 2);
     var entry = entry(ALICE, CHAT);
-    var due =
-        new OutboxRecord.Due(entry, List.of(ALICE.user(), BOB.user()), List.of(BOB.user()));
+    var due = new OutboxRecord.Due(entry, List.of(ALICE.user(), BOB.user()), List.of(BOB.user()));
     var nobodyWaits =
         new OutboxRecord.Due(entry(ALICE, OTHER_CHAT), List.of(ALICE.user()), List.of());
     dispatcher.recover(
         List.of(
             new OutboxRecord(41, List.of(nobodyWaits), List.of()),
-            new OutboxRecord(
-                42, List.of(due), List.of(new Command.ListChat(BOB.user(), CHAT)))),
+            new OutboxRecord(42, List.of(due), List.of(new Command.ListChat(BOB.user(), CHAT)))),
         now);
 
     assertThat(settled).containsExactly(41L);

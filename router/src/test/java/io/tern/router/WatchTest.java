@@ -69,7 +69,9 @@ class WatchTest {
       }
       if (random.nextInt(8) == 0) {
         long before = now - 20;
-        for (var late = watch.oldest(); late != null && late.since <= before; late = watch.oldest()) {
+        for (var late = watch.oldest();
+            late != null && late.since <= before;
+            late = watch.oldest()) {
           watch.stopTime(late);
           for (var one = late.first; one != null; ) {
             var next = one.nextOfRound;

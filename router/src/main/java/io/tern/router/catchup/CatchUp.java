@@ -277,19 +277,11 @@ public final class CatchUp {
 
   /// The reader had no place or failed: [#next] will offer the same page again.
   public void onPageFailed() {
-    var plan = asked;
+    // The chats of the question are still behind, and the next snapshot is a later one.
     asked = null;
     stale = false;
     heldInScan = null;
     heldTooMany = false;
-    if (plan != null && behind != null) {
-      for (var ask : plan.asks) {
-        var chat = behind.get(ask.chat);
-        if (chat != null) {
-          chat.dirty = true;
-        }
-      }
-    }
   }
 
   // ---- starting

@@ -247,12 +247,11 @@ abstract class DirectoryContract {
         case 2 -> {
           var chat = ChatId.group(1 + random.nextInt(5));
           directory.addNews(List.of(new News(device.user(), chat)));
-          news.forEach(
-              (absent, chats) -> {
-                if (absent.user().equals(device.user())) {
-                  chats.add(chat);
-                }
-              });
+          news.forEach((absent, chats) -> {
+            if (absent.user().equals(device.user())) {
+              chats.add(chat);
+            }
+          });
         }
         default -> {
           var routes = routes(device.user());
@@ -264,15 +263,15 @@ abstract class DirectoryContract {
                       .toList());
           assertThat(routes.absentDevices())
               .as(as)
-              .isEqualTo(
-                  news.keySet().stream().anyMatch(a -> a.user().equals(device.user())));
+              .isEqualTo(news.keySet().stream().anyMatch(a -> a.user().equals(device.user())));
         }
       }
     }
   }
 
   /// The race that news exist for: a device comes and goes while entries are dispatched. Each entry
-  /// must reach a session (found by a lookup) or the news of a later attach, unless news are unknown.
+  /// must reach a session (found by a lookup) or the news of a later attach, unless news are
+  /// unknown.
   @Test
   void noEntryFallsBetweenAttachDetachAndNews() throws Exception {
     int entries = 20_000;
@@ -283,32 +282,31 @@ abstract class DirectoryContract {
     var gone = new AtomicLong();
     var failure = new AtomicReference<@Nullable Throwable>();
     var edge =
-        new Thread(
-            () -> {
-              try {
-                long number = 0;
-                while (done.getCount() > 0) {
-                  var attached = attach(PHONE, EDGE, ++number);
-                  synchronized (seen) {
-                    if (attached.news() == null) {
-                      // Unknown: a scan of the store finds all that is committed by now.
-                      seen.add(-1L);
-                    } else {
-                      attached.news().forEach(chat -> seen.add(chat.high()));
-                    }
-                    session.set(attached.now());
-                  }
-                  Thread.onSpinWait();
-                  synchronized (seen) {
-                    session.set(null);
-                    directory.detach(attached.now(), Set.of());
-                    gone.incrementAndGet();
-                  }
+        new Thread(() -> {
+          try {
+            long number = 0;
+            while (done.getCount() > 0) {
+              var attached = attach(PHONE, EDGE, ++number);
+              synchronized (seen) {
+                if (attached.news() == null) {
+                  // Unknown: a scan of the store finds all that is committed by now.
+                  seen.add(-1L);
+                } else {
+                  attached.news().forEach(chat -> seen.add(chat.high()));
                 }
-              } catch (Throwable t) {
-                failure.set(t);
+                session.set(attached.now());
               }
-            });
+              Thread.onSpinWait();
+              synchronized (seen) {
+                session.set(null);
+                directory.detach(attached.now(), Set.of());
+                gone.incrementAndGet();
+              }
+            }
+          } catch (Throwable t) {
+            failure.set(t);
+          }
+        });
     // Known from the start, so that no scan has to help.
     directory = create(1 << 20, 64);
     directory.detach(attach(PHONE, EDGE, 0).now(), Set.of());

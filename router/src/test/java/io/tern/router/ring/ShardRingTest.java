@@ -26,8 +26,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/// The ring with its real threads, over a machine and a dispatcher that only write down what happens
-/// to them.
+/// The ring with its real threads, over a machine and a dispatcher that only write down what
+/// happens to them.
 @Timeout(60)
 class ShardRingTest {
 
@@ -329,25 +329,24 @@ class ShardRingTest {
     for (int p = 0; p < producers; p++) {
       int producer = p;
       var thread =
-          new Thread(
-              () -> {
-                awaitStart(start);
-                long random = producer + 1;
-                for (int i = 0; i < each; i++) {
-                  while (!ring.submit(ack(1), Origin.NOBODY)) {
-                    Thread.onSpinWait();
-                  }
-                  random = random * 6_364_136_223_846_793_005L + 1_442_695_040_888_963_407L;
-                  if ((random >>> 60) == 0) {
-                    // Until all is dispatched: both handlers are on their way to park.
-                    long began = System.nanoTime();
-                    while (ring.depth() > 0) {
-                      Thread.onSpinWait();
-                    }
-                    slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
-                  }
+          new Thread(() -> {
+            awaitStart(start);
+            long random = producer + 1;
+            for (int i = 0; i < each; i++) {
+              while (!ring.submit(ack(1), Origin.NOBODY)) {
+                Thread.onSpinWait();
+              }
+              random = random * 6_364_136_223_846_793_005L + 1_442_695_040_888_963_407L;
+              if ((random >>> 60) == 0) {
+                // Until all is dispatched: both handlers are on their way to park.
+                long began = System.nanoTime();
+                while (ring.depth() > 0) {
+                  Thread.onSpinWait();
                 }
-              });
+                slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
+              }
+            }
+          });
       thread.start();
       threads.add(thread);
     }
@@ -382,8 +381,7 @@ class ShardRingTest {
 
   private ShardRing start(Shape shape, Notes machine, Rounded rounds, RouterMetrics metrics) {
     var config =
-        new ShardRing.Config(
-            7, 0, shape.events, shape.bytes, shape.batchEvents, shape.batchBytes);
+        new ShardRing.Config(7, 0, shape.events, shape.bytes, shape.batchEvents, shape.batchBytes);
     var ring =
         new ShardRing(
             config,
@@ -429,6 +427,7 @@ class ShardRingTest {
 
     /// For very many commands.
     volatile boolean silent;
+
     volatile long bugAt = -1;
     volatile int commits;
     volatile long committedSeq;
