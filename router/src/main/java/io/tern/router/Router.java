@@ -48,6 +48,7 @@ public final class Router implements Commands, AutoCloseable {
       long sinceCommitMillis,
       boolean failed) {}
 
+  private static final long TICK_MILLIS = 1_000;
   private static final int PROBE_SECONDS_MAX = 30;
 
   private final List<ShardRing> rings = new ArrayList<>();
@@ -91,7 +92,8 @@ public final class Router implements Commands, AutoCloseable {
               config.ringEvents(),
               config.ringBytes(),
               config.batchEvents(),
-              config.batchBytes());
+              config.batchBytes(),
+              TICK_MILLIS);
       rings.add(new ShardRing(ringConfig, machine(shards.get(i).shard()), metrics, clock, fatal));
     }
     var dispatchers = new ArrayList<Dispatcher>();

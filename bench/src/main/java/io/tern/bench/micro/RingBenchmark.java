@@ -43,7 +43,7 @@ public class RingBenchmark {
   private final Nothing nothing = new Nothing();
   private final ShardRing ring =
       new ShardRing(
-          new ShardRing.Config(0, 0, 1 << 14, 1 << 24, 1024, 512 * 1024),
+          new ShardRing.Config(0, 0, 1 << 14, 1 << 24, 1024, 512 * 1024, 1_000),
           nothing,
           RouterMetrics.NONE,
           InstantSource.system(),

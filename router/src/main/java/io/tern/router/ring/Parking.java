@@ -36,12 +36,17 @@ final class Parking implements WaitStrategy {
       }
     }
 
+    final long timeoutNanos;
     private volatile @Nullable Thread parkedThread;
 
     // The sequence that was there but not yet published when it was asked for, and how often.
     // Confined to the waiting thread.
     private long claimed = -1;
     private int claimedAsks;
+
+    Waiter(long timeoutNanos) {
+      this.timeoutNanos = timeoutNanos;
+    }
 
     void wake() {
       VarHandle.fullFence();
@@ -53,15 +58,15 @@ final class Parking implements WaitStrategy {
   }
 
   private final int spins;
-  private final long timeoutNanos;
-  private final Waiter prepare = new Waiter();
-  private final Waiter dispatch = new Waiter();
+  private final Waiter prepare = new Waiter(Long.MAX_VALUE);
+  private final Waiter dispatch;
 
   /// @param spins looks before parking
-  /// @param timeoutNanos after which a waiter is told that nothing came
-  Parking(int spins, long timeoutNanos) {
+  /// @param dispatchTimeoutNanos after which dispatch is told that nothing came; prepare waits for
+  ///   as long as it takes
+  Parking(int spins, long dispatchTimeoutNanos) {
     this.spins = spins;
-    this.timeoutNanos = timeoutNanos;
+    dispatch = new Waiter(dispatchTimeoutNanos);
   }
 
   @Override
@@ -103,7 +108,7 @@ final class Parking implements WaitStrategy {
 
   private long park(Waiter waiter, long sequence, Sequence dependent, SequenceBarrier barrier)
       throws AlertException, InterruptedException, TimeoutException {
-    long deadline = System.nanoTime() + timeoutNanos;
+    long began = System.nanoTime();
     var me = Thread.currentThread();
     try {
       while (true) {
@@ -117,7 +122,7 @@ final class Parking implements WaitStrategy {
         if (Thread.interrupted()) {
           throw new InterruptedException();
         }
-        long left = deadline - System.nanoTime();
+        long left = waiter.timeoutNanos - (System.nanoTime() - began);
         if (left <= 0) {
           throw TimeoutException.INSTANCE;
         }

@@ -47,8 +47,15 @@ public final class ShardRing implements Commands, AutoCloseable {
   ///
   /// @param shard its number, for names
   /// @param slot any slot of the shard, for its housekeeping
+  /// @param tickMillis how often dispatch looks after its watch
   public record Config(
-      int shard, int slot, int events, long bytes, int batchEvents, int batchBytes) {}
+      int shard,
+      int slot,
+      int events,
+      long bytes,
+      int batchEvents,
+      int batchBytes,
+      long tickMillis) {}
 
   private static final Logger LOG = LoggerFactory.getLogger(ShardRing.class);
 
@@ -60,10 +67,9 @@ public final class ShardRing implements Commands, AutoCloseable {
       };
 
   private static final int SPINS = 100;
-  private static final long TICK_MILLIS = 1_000;
 
-  /// Expiry is looked after this often when nothing else happens.
-  private static final long QUIET_TICK_MILLIS = 10_000;
+  /// Expiry is looked after every so many ticks when nothing else happens.
+  private static final int QUIET_TICKS = 10;
 
   private static final long FULL_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
   private static final long CLOSE_LOOK_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
@@ -74,7 +80,7 @@ public final class ShardRing implements Commands, AutoCloseable {
   private final InstantSource clock;
   private final Router.Fatal fatal;
 
-  private final Parking parking = new Parking(SPINS, TimeUnit.MILLISECONDS.toNanos(TICK_MILLIS));
+  private final Parking parking;
   private final RingBuffer<ShardEvent> ring;
   private final AtomicLong bytesInRing = new AtomicLong();
   private final ConcurrentLinkedQueue<Long> settled = new ConcurrentLinkedQueue<>();
@@ -100,6 +106,7 @@ public final class ShardRing implements Commands, AutoCloseable {
     this.metrics = metrics;
     this.clock = clock;
     this.fatal = fatal;
+    parking = new Parking(SPINS, TimeUnit.MILLISECONDS.toNanos(config.tickMillis()));
     ring = RingBuffer.createMultiProducer(ShardEvent::new, config.events(), parking);
     prepareProcessor = new BatchEventProcessorBuilder().build(ring, ring.newBarrier(), prepare);
     prepareProcessor.setExceptionHandler(new EndsTheProcess("prepare"));
@@ -340,7 +347,7 @@ public final class ShardRing implements Commands, AutoCloseable {
         bytesInRing.addAndGet(-bytes);
         bytes = 0;
       }
-      if (nowMillis - tickedAt >= TICK_MILLIS) {
+      if (nowMillis - tickedAt >= config.tickMillis()) {
         tick(nowMillis);
       }
       // Places are free as soon as their round is done, not only when dispatch has caught up.
@@ -353,7 +360,9 @@ public final class ShardRing implements Commands, AutoCloseable {
     private void tick(long now) {
       tickedAt = now;
       rounds.tick(now);
-      if (active || !settled.isEmpty() || now - shardTickedAt >= QUIET_TICK_MILLIS) {
+      if (active
+          || !settled.isEmpty()
+          || now - shardTickedAt >= QUIET_TICKS * config.tickMillis()) {
         // A full ring has commands whose batches do the same work.
         if (!closed && publish(new Command.Tick(config.slot(), false), Origin.NOBODY)) {
           shardTickedAt = now;

@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Function;
@@ -205,13 +206,11 @@ class CatchUpTest {
     say(1, 2);
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAll(Set.of(chat));
-    var question = catchUp.next(10, 4_000, 0);
-    var page = question == null ? null : question.apply(shards);
+    var page = Objects.requireNonNull(catchUp.next(10, 4_000, 0)).apply(shards);
     // Committed after the snapshot, delivered before the page is back.
     say(1, 1);
     assertThat(catchUp.holdsBack(chat)).isTrue();
 
-    assertThat(page).isNotNull();
     catchUp.onPage(page);
 
     assertThat(catchUp.isLive()).isFalse();
@@ -220,7 +219,7 @@ class CatchUpTest {
   }
 
   @Test
-  void aChatThatIsComplete_isLiveWhileOthersAreBehind() {
+  void aCompleteChatIsLiveWhileOthersAreBehind() {
     say(1, 1);
     say(2, 20);
     var catchUp = new CatchUp(PHONE, SMALL);
@@ -258,9 +257,7 @@ class CatchUpTest {
     say(1, 4);
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAll(Set.of(chat));
-    var question = catchUp.next(2, 4_000, 0);
-    assertThat(question).isNotNull();
-    var page = question.apply(shards);
+    var page = Objects.requireNonNull(catchUp.next(2, 4_000, 0)).apply(shards);
     catchUp.start(chat);
 
     var pushed = catchUp.onPage(page);
@@ -521,9 +518,7 @@ class CatchUpTest {
 
     private void settleDown() {
       for (int i = 0; ; i++) {
-        var session = catchUp;
-        assertThat(session).isNotNull();
-        if (session.isLive() && live.isEmpty()) {
+        if (Objects.requireNonNull(catchUp).isLive() && live.isEmpty()) {
           break;
         }
         assertThat(i).as("it comes to an end").isLessThan(10_000);
@@ -573,8 +568,7 @@ class CatchUpTest {
 
   private CatchUp.Page answer(
       CatchUp catchUp, @Nullable Function<Readers.Shards, CatchUp.Page> question) {
-    assertThat(question).isNotNull();
-    return catchUp.onPage(question.apply(shards));
+    return catchUp.onPage(Objects.requireNonNull(question).apply(shards));
   }
 
   private static List<Long> longs(int from, int to) {

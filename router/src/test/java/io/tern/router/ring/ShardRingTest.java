@@ -34,6 +34,8 @@ class ShardRingTest {
   private static final DeviceId ALICE = new DeviceId(new UserId(1), 1);
   private static final ChatId CHAT = ChatId.direct(ALICE.user(), new UserId(2));
 
+  private static final Duration SHORTLY = Duration.ofMillis(50);
+
   private final List<String> fatal = new CopyOnWriteArrayList<>();
   private @Nullable ShardRing open;
 
@@ -57,7 +59,7 @@ class ShardRingTest {
     await().until(() -> rounds.acks.size() == 500);
     assertThat(rounds.acks).isSorted().doesNotHaveDuplicates();
     assertThat(machine.prepared).containsExactlyElementsOf(rounds.acks);
-    assertThat(rounds.early).as("dispatched before its commit").isZero();
+    assertThat(rounds.early.get()).as("dispatched before its commit").isZero();
   }
 
   @Test
@@ -95,7 +97,7 @@ class ShardRingTest {
 
     await().until(() -> rounds.acks.size() == 36);
     assertThat(rounds.sizes).containsExactly(1, 10, 10, 10, 5);
-    assertThat(machine.commits).isEqualTo(5);
+    assertThat(machine.commits.get()).isEqualTo(5);
   }
 
   @Test
@@ -133,8 +135,8 @@ class ShardRingTest {
 
     await().until(() -> rounds.acks.size() == 40);
     assertThat(rounds.sizes.stream().mapToInt(Integer::intValue).sum()).isEqualTo(40);
-    assertThat(rounds.sizes).allMatch(size -> size <= 4).hasSize(machine.commits);
-    assertThat(rounds.early).isZero();
+    assertThat(rounds.sizes).allMatch(size -> size <= 4).hasSize(machine.commits.get());
+    assertThat(rounds.early.get()).isZero();
   }
 
   @Test
@@ -204,7 +206,7 @@ class ShardRingTest {
   @Test
   void aSettledNumberNeedsNoCommandToReachTheMachine() {
     var machine = new Notes();
-    var ring = start(config(64), machine, new Rounded(machine));
+    var ring = start(config(64).withTick(SHORTLY), machine, new Rounded(machine));
 
     ring.settle(41);
 
@@ -215,7 +217,7 @@ class ShardRingTest {
   void dispatchTicksWhileNothingHappens() {
     var machine = new Notes();
     var rounds = new Rounded(machine);
-    start(config(64), machine, rounds);
+    start(config(64).withTick(SHORTLY), machine, rounds);
 
     await().atMost(Duration.ofSeconds(20)).until(() -> rounds.ticks.get() >= 2);
   }
@@ -313,25 +315,24 @@ class ShardRingTest {
     await().until(() -> rounds.acks.size() == 9);
   }
 
-  /// Producers that pause at random make both handlers park again and again; one lost wake-up and a
-  /// command waits for the second that a park lasts at most.
+  /// Producers that pause at random make both handlers park again and again. Nothing else would
+  /// ever wake them here: one lost wake-up, and this test does not end.
   @Test
   void noWakeUpIsLost() throws Exception {
     int producers = 3;
-    int each = 30_000;
+    int each = 10_000;
     var machine = new Notes();
     machine.silent = true;
     var rounds = new Rounded(machine);
-    var slowest = new AtomicLong();
     var ring = start(config(1_024), machine, rounds);
     var start = new CountDownLatch(1);
     var threads = new ArrayList<Thread>();
     for (int p = 0; p < producers; p++) {
-      int producer = p;
+      long seed = p + 1L;
       var thread =
           new Thread(() -> {
             awaitStart(start);
-            long random = producer + 1;
+            long random = seed;
             for (int i = 0; i < each; i++) {
               while (!ring.submit(ack(1), Origin.NOBODY)) {
                 Thread.onSpinWait();
@@ -339,11 +340,9 @@ class ShardRingTest {
               random = random * 6_364_136_223_846_793_005L + 1_442_695_040_888_963_407L;
               if ((random >>> 60) == 0) {
                 // Until all is dispatched: both handlers are on their way to park.
-                long began = System.nanoTime();
                 while (ring.depth() > 0) {
                   Thread.onSpinWait();
                 }
-                slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
               }
             }
           });
@@ -356,23 +355,26 @@ class ShardRingTest {
     }
 
     await().until(() -> rounds.dispatched.get() == (long) producers * each);
-    assertThat(Duration.ofNanos(slowest.get())).isLessThan(Duration.ofMillis(900));
   }
 
   // ---- plumbing
 
-  private record Shape(int events, long bytes, int batchEvents, int batchBytes) {
+  private record Shape(int events, long bytes, int batchEvents, int batchBytes, Duration tick) {
     Shape withBatch(int batchEvents, int batchBytes) {
-      return new Shape(events, bytes, batchEvents, batchBytes);
+      return new Shape(events, bytes, batchEvents, batchBytes, tick);
     }
 
     Shape withBytes(long bytes) {
-      return new Shape(events, bytes, batchEvents, batchBytes);
+      return new Shape(events, bytes, batchEvents, batchBytes, tick);
+    }
+
+    Shape withTick(Duration tick) {
+      return new Shape(events, bytes, batchEvents, batchBytes, tick);
     }
   }
 
   private static Shape config(int events) {
-    return new Shape(events, 1 << 20, 1_024, 1 << 20);
+    return new Shape(events, 1 << 20, 1_024, 1 << 20, Duration.ofHours(1));
   }
 
   private ShardRing start(Shape shape, Notes machine, Rounded rounds) {
@@ -381,7 +383,14 @@ class ShardRingTest {
 
   private ShardRing start(Shape shape, Notes machine, Rounded rounds, RouterMetrics metrics) {
     var config =
-        new ShardRing.Config(7, 0, shape.events, shape.bytes, shape.batchEvents, shape.batchBytes);
+        new ShardRing.Config(
+            7,
+            0,
+            shape.events,
+            shape.bytes,
+            shape.batchEvents,
+            shape.batchBytes,
+            shape.tick.toMillis());
     var ring =
         new ShardRing(
             config,
@@ -429,7 +438,7 @@ class ShardRingTest {
     volatile boolean silent;
 
     volatile long bugAt = -1;
-    volatile int commits;
+    final AtomicInteger commits = new AtomicInteger();
     volatile long committedSeq;
     private long lastSeq;
     private long n;
@@ -471,7 +480,7 @@ class ShardRingTest {
       }
       events = 0;
       committedSeq = lastSeq;
-      commits++;
+      commits.incrementAndGet();
       inCommit = false;
       return ++n;
     }
@@ -489,7 +498,7 @@ class ShardRingTest {
     volatile boolean bug;
     volatile boolean settles;
     volatile @Nullable ShardRing ring;
-    volatile int early;
+    final AtomicInteger early = new AtomicInteger();
     private final Notes machine;
     private int size;
     private boolean housekeeping;
@@ -506,7 +515,7 @@ class ShardRingTest {
       if (command instanceof Command.Ack ack) {
         dispatched.incrementAndGet();
         if (ack.seq() > machine.committedSeq) {
-          early++;
+          early.incrementAndGet();
         }
         if (gate != null) {
           gate.acquireUninterruptibly();
