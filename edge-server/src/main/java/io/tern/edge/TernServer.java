@@ -1,0 +1,299 @@
+package io.tern.edge;
+
+import io.tern.edge.admin.AdminServer;
+import io.tern.edge.admin.HealthCheck;
+import io.tern.edge.config.ServerConfig;
+import io.tern.edge.config.ShutdownConfig;
+import io.tern.edge.metrics.Counters;
+import io.tern.edge.metrics.ServerMetrics;
+import io.tern.edge.netty.EdgeNetwork;
+import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.EdgeContext;
+import io.tern.edge.session.KnownUsers;
+import io.tern.edge.token.ResumeTickets;
+import io.tern.edge.token.TokenAuthenticator;
+import io.tern.edge.token.TokenKeys;
+import io.tern.edge.token.TokenVerifier;
+import io.tern.router.EdgeId;
+import io.tern.router.Router;
+import io.tern.router.bus.MemoryBus;
+import io.tern.router.directory.MemoryDirectory;
+import io.tern.store.rocks.RocksStore;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// A whole Tern server in this process: the one place that wires everything together.
+///
+/// ```
+/// clients -> EdgeNetwork -> SessionLogic -> Router (rings) -> Shard -> RocksStore
+///                ^                             |
+///                +------- MemoryBus <----------+          AdminServer: /health /metrics
+/// ```
+///
+/// Lives from [#start], which returns when clients can connect, to [#close]. Any thread.
+public final class TernServer implements AutoCloseable {
+
+  /// Exit status of a process that could not keep its promises (EX_SOFTWARE).
+  public static final int EXIT_FATAL = 70;
+
+  private static final Logger log = LoggerFactory.getLogger(TernServer.class);
+
+  /// How long clients may take to close after GOAWAY.
+  private static final Duration FAREWELL = Duration.ofSeconds(1);
+
+  private final ServerConfig config;
+  private final RocksStore store;
+  private final Router router;
+  private final MemoryBus bus;
+  private final EdgeId edgeId;
+  private final EdgeNetwork network;
+  private final ThreadPoolExecutor authThreads;
+  private final ServerMetrics metrics;
+  private final Counters counters;
+  private final List<InetSocketAddress> listening;
+  private final AdminServer admin;
+  private volatile boolean draining;
+
+  /// Starts a server and returns when it takes connections.
+  ///
+  /// @throws io.tern.edge.config.ConfigProblem with one line, when the configuration will not do
+  /// @throws io.tern.store.rocks.CannotOpen with one line, when the data folder will not open
+  /// @throws IOException when an address cannot be had
+  public static TernServer start(ServerConfig config) throws IOException {
+    return start(config, TernServer::halt);
+  }
+
+  /// As [#start(ServerConfig)], with another idea of what to do when a shard cannot go on.
+  static TernServer start(ServerConfig config, Router.Fatal fatal) throws IOException {
+    var started = new Started();
+    try {
+      return new TernServer(config, fatal, started);
+    } catch (IOException | RuntimeException e) {
+      started.undo();
+      throw e;
+    } catch (Exception e) {
+      started.undo();
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  private TernServer(ServerConfig config, Router.Fatal fatal, Started started) throws Exception {
+    this.config = config;
+    counters = new Counters();
+    ShutdownConfig shutdown = config.shutdown();
+    var disconnector =
+        new Disconnector(
+            counters,
+            new Disconnector.Spread(
+                (int) shutdown.spreadMin().toMillis(), (int) shutdown.spreadMax().toMillis()));
+    var verifier = new TokenVerifier(TokenKeys.of(config.auth()));
+    metrics = started.add(new ServerMetrics(counters, disconnector));
+    store = started.add(RocksStore.open(config.store()));
+    var tickets =
+        new ResumeTickets(
+            ResumeTickets.keyIn(config.store().data().resolve("resume.key")),
+            config.auth().resumeLifetime());
+    bus = new MemoryBus(metrics);
+    // Epochs must rise over restarts too; there is no more than one session a millisecond and
+    // device.
+    var directory = new MemoryDirectory(config.directory(), System.currentTimeMillis());
+    var shards = new ArrayList<Router.Opened>();
+    for (int i = 0; i < store.shards(); i++) {
+      shards.add(new Router.Opened(store.shard(i), store.storage(i)));
+    }
+    router =
+        started.add(
+            new Router(
+                config.router(),
+                shards,
+                directory,
+                bus,
+                new ConsolePushQueue(counters),
+                metrics,
+                Clock.systemUTC(),
+                fatal));
+    authThreads = authThreads(config);
+    started.add(authThreads::shutdownNow);
+    edgeId = new EdgeId(config.name(), new SecureRandom().nextLong() & Long.MAX_VALUE);
+    var edge =
+        new EdgeContext(
+            edgeId,
+            config.limits(),
+            router,
+            router.readers(),
+            directory,
+            (to, delivery) -> bus.toEdge(to, List.of(delivery)),
+            new TokenAuthenticator(verifier, tickets, authThreads, System::currentTimeMillis),
+            disconnector,
+            new KnownUsers(config.knownUsers()),
+            counters,
+            metrics,
+            config.catchUp(),
+            System::nanoTime,
+            System::currentTimeMillis);
+    network = started.add(new EdgeNetwork(config.net(), edge));
+    bus.register(edgeId, network);
+    metrics.gauge("tern_connections", "Open connections.", network::connections);
+    metrics.gauge("tern_disk_has_room", "0 when sends are refused.", () -> store.hasRoom() ? 1 : 0);
+    metrics.shards(store.shards(), router::health);
+    var health =
+        new HealthCheck(
+            router::probe,
+            router::health,
+            store::hasRoom,
+            () -> draining,
+            network::connections,
+            config.admin().probeTimeout());
+    admin = started.add(new AdminServer(config.admin().listen(), health, metrics::scrape));
+    listening = network.listen();
+    log.info("edge {} listens on {}", edgeId, listening);
+  }
+
+  private static ThreadPoolExecutor authThreads(ServerConfig config) {
+    var threads =
+        new ThreadPoolExecutor(
+            config.auth().threads(),
+            config.auth().threads(),
+            30,
+            TimeUnit.SECONDS,
+            new ArrayBlockingQueue<>(config.auth().queue()),
+            Thread.ofPlatform().name("tern-auth-", 0).daemon().factory());
+    threads.allowCoreThreadTimeOut(true);
+    return threads;
+  }
+
+  /// Where clients connect: the first listener.
+  public InetSocketAddress listen() {
+    return listening.getFirst();
+  }
+
+  public List<InetSocketAddress> listening() {
+    return listening;
+  }
+
+  /// Where `/health` and `/metrics` are.
+  public InetSocketAddress admin() {
+    return admin.address();
+  }
+
+  public Path data() {
+    return config.store().data();
+  }
+
+  /// What happened so far.
+  public Counters counters() {
+    return counters;
+  }
+
+  /// What `tern server` prints when it is ready.
+  public String readyLine() {
+    return "ready listen=" + text(listen()) + " admin=" + text(admin()) + " data=" + data();
+  }
+
+  private static String text(InetSocketAddress address) {
+    String host = address.getAddress().getHostAddress();
+    return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + address.getPort();
+  }
+
+  /// Ends in order, within the configured time: takes no more connections and frames, commits and
+  /// answers what was taken, tells everyone when to come back, closes the store.
+  @Override
+  public synchronized void close() {
+    if (draining) {
+      return;
+    }
+    draining = true;
+    log.info("shutting down with {} connections", network.connections());
+    Duration timeout = config.shutdown().timeout();
+    network.stopAccepting();
+    network.stopReading(Duration.ofSeconds(1));
+    boolean drained = closeRouter(timeout);
+    network.drain(Duration.ofSeconds(1));
+    long deadline = System.nanoTime() + FAREWELL.toNanos();
+    while (network.connections() > 0 && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(5_000_000);
+    }
+    bus.unregister(edgeId);
+    network.close();
+    admin.close();
+    authThreads.shutdownNow();
+    metrics.close();
+    if (drained) {
+      store.close();
+    } else {
+      log.warn("a shard did not finish in {}: its folder is left as after a crash", timeout);
+    }
+    log.info("bye");
+  }
+
+  private boolean closeRouter(Duration timeout) {
+    var closing = new CompletableFuture<Void>();
+    Thread.ofPlatform()
+        .daemon()
+        .name("tern-drain")
+        .start(() -> {
+          try {
+            router.close();
+            closing.complete(null);
+          } catch (RuntimeException e) {
+            closing.completeExceptionally(e);
+          }
+        });
+    try {
+      closing.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+      return true;
+    } catch (TimeoutException e) {
+      return false;
+    } catch (ExecutionException e) {
+      log.warn("while draining the rings", e.getCause());
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /// Nothing that a failed shard would say can be trusted: the process ends at once, without
+  /// shutdown hooks, and the log decides what was promised.
+  private static void halt(String what, Throwable cause) {
+    System.err.println("tern: fatal: " + what + ": " + cause);
+    Runtime.getRuntime().halt(EXIT_FATAL);
+  }
+
+  /// What has been started, to be undone when the rest will not start.
+  private static final class Started {
+    private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+
+    <T extends AutoCloseable> T add(T part) {
+      parts.push(part);
+      return part;
+    }
+
+    void undo() {
+      for (AutoCloseable part : parts) {
+        try {
+          part.close();
+        } catch (Exception e) {
+          log.debug("while giving up", e);
+        }
+      }
+    }
+  }
+}

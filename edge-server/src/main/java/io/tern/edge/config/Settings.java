@@ -1,0 +1,275 @@
+package io.tern.edge.config;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigUtil;
+import com.typesafe.config.ConfigValue;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/// Reads and checks single values: whatever is wrong with one becomes a [ConfigProblem] that names
+/// it. Confined to the start of the process.
+final class Settings {
+
+  /// Below this path keys are the operator's own.
+  private static final String OPEN = "auth.keys";
+
+  private final Config config;
+
+  private Settings(Config config) {
+    this.config = config;
+  }
+
+  /// The defaults, overridden by `file`, overridden by `set`.
+  static Settings load(@Nullable Path file, Map<String, String> set) {
+    Config defaults =
+        ConfigFactory.parseResources(
+            Settings.class, "reference.conf", ConfigParseOptions.defaults().setAllowMissing(false));
+    Config config = defaults;
+    if (file != null) {
+      config = checked(read(file), defaults, file.toString()).withFallback(config);
+    }
+    for (var entry : set.entrySet()) {
+      config =
+          checked(parse(entry.getKey(), entry.getValue()), defaults, "--set").withFallback(config);
+    }
+    try {
+      return new Settings(config.resolve());
+    } catch (ConfigException e) {
+      throw new ConfigProblem(oneLine(e));
+    }
+  }
+
+  private static Config read(Path file) {
+    if (!Files.isReadable(file)) {
+      throw new ConfigProblem("--config = " + file + ": must be a readable file");
+    }
+    try {
+      return ConfigFactory.parseFile(
+          file.toFile(), ConfigParseOptions.defaults().setAllowMissing(false));
+    } catch (ConfigException e) {
+      throw new ConfigProblem(oneLine(e));
+    }
+  }
+
+  /// A value is HOCON where it parses, and text where it does not (`127.0.0.1:0` would not).
+  private static Config parse(String key, String value) {
+    try {
+      ConfigUtil.splitPath(key);
+    } catch (ConfigException e) {
+      throw new ConfigProblem("--set " + key + ": not a key");
+    }
+    try {
+      return ConfigFactory.parseString(key + " = " + value);
+    } catch (ConfigException e) {
+      return ConfigFactory.parseMap(Map.of(key, value));
+    }
+  }
+
+  /// Every key must be one of `defaults`.
+  private static Config checked(Config given, Config defaults, String source) {
+    for (var entry : given.entrySet()) {
+      String key = entry.getKey();
+      if (key.startsWith(OPEN + ".") || defaults.hasPath(key)) {
+        continue;
+      }
+      String parent = key;
+      while (!defaults.hasPath(parent)) {
+        int dot = parent.lastIndexOf('.');
+        if (dot < 0) {
+          throw new ConfigProblem(source + ": no key " + key + "; there are " + names(defaults));
+        }
+        parent = parent.substring(0, dot);
+      }
+      throw new ConfigProblem(
+          source + ": no key " + key + "; there are " + names(defaults, parent));
+    }
+    return given;
+  }
+
+  private static String names(Config config) {
+    return String.join(", ", config.root().keySet().stream().sorted().toList());
+  }
+
+  private static String names(Config config, String parent) {
+    ConfigValue value = config.getValue(parent);
+    if (value instanceof com.typesafe.config.ConfigObject object) {
+      return parent + ".{" + String.join(", ", object.keySet().stream().sorted().toList()) + "}";
+    }
+    return parent;
+  }
+
+  private static String oneLine(ConfigException e) {
+    return Objects.requireNonNullElse(e.getMessage(), e.toString()).replace('\n', ' ');
+  }
+
+  // ---- values ----------------------------------------------------------------------------------
+
+  String text(String key) {
+    try {
+      String value = config.getString(key);
+      if (value.isBlank()) {
+        throw ConfigProblem.of(key, "\"\"", "some text");
+      }
+      return value;
+    } catch (ConfigException e) {
+      throw ConfigProblem.of(key, shown(key), "text");
+    }
+  }
+
+  int number(String key, int min, int max) {
+    String wanted = "a number, " + min + " to " + max;
+    long value;
+    try {
+      value = config.getLong(key);
+    } catch (ConfigException e) {
+      throw ConfigProblem.of(key, shown(key), wanted);
+    }
+    if (value < min || value > max) {
+      throw ConfigProblem.of(key, value, wanted);
+    }
+    return (int) value;
+  }
+
+  int powerOfTwo(String key, int min, int max) {
+    int value = number(key, min, max);
+    if (Integer.bitCount(value) != 1) {
+      throw ConfigProblem.of(key, value, "a power of two, " + min + " to " + max);
+    }
+    return value;
+  }
+
+  boolean flag(String key) {
+    try {
+      return config.getBoolean(key);
+    } catch (ConfigException e) {
+      throw ConfigProblem.of(key, shown(key), "true or false");
+    }
+  }
+
+  Duration duration(String key, Duration min, Duration max) {
+    String wanted = "a time, " + shown(min) + " to " + shown(max);
+    Duration value;
+    try {
+      value = config.getDuration(key);
+    } catch (ConfigException e) {
+      throw ConfigProblem.of(key, shown(key), wanted);
+    }
+    if (value.compareTo(min) < 0 || value.compareTo(max) > 0) {
+      throw ConfigProblem.of(key, shown(value), wanted);
+    }
+    return value;
+  }
+
+  long bytes(String key, long min, long max) {
+    String wanted = "a size, " + shownBytes(min) + " to " + shownBytes(max);
+    long value;
+    try {
+      value = config.getBytes(key);
+    } catch (ConfigException e) {
+      throw ConfigProblem.of(key, shown(key), wanted);
+    }
+    if (value < min || value > max) {
+      throw ConfigProblem.of(key, shown(key), wanted);
+    }
+    return value;
+  }
+
+  /// One of `words`.
+  String word(String key, List<String> words) {
+    String value;
+    try {
+      value = config.getString(key).toLowerCase(Locale.ROOT);
+    } catch (ConfigException e) {
+      throw ConfigProblem.of(key, shown(key), String.join(", ", words));
+    }
+    if (!words.contains(value)) {
+      throw ConfigProblem.of(key, value, String.join(", ", words));
+    }
+    return value;
+  }
+
+  InetSocketAddress address(String key) {
+    return address(key, text(key));
+  }
+
+  /// A list of addresses, or one.
+  List<InetSocketAddress> addresses(String key) {
+    List<String> texts;
+    try {
+      texts = config.getStringList(key);
+    } catch (ConfigException e) {
+      texts = List.of(text(key).split(","));
+    }
+    if (texts.isEmpty()) {
+      throw ConfigProblem.of(key, "[]", "at least one HOST:PORT");
+    }
+    var addresses = new ArrayList<InetSocketAddress>();
+    for (String text : texts) {
+      addresses.add(address(key, text.strip()));
+    }
+    return List.copyOf(addresses);
+  }
+
+  private static InetSocketAddress address(String key, String text) {
+    int colon = text.lastIndexOf(':');
+    try {
+      String host = text.substring(0, Math.max(colon, 0));
+      if (host.startsWith("[") && host.endsWith("]")) {
+        host = host.substring(1, host.length() - 1);
+      }
+      int port = Integer.parseInt(text.substring(colon + 1));
+      if (host.isEmpty() || port < 0 || port > 65_535) {
+        throw ConfigProblem.of(key, text, "HOST:PORT, port 0 to 65535");
+      }
+      var address = new InetSocketAddress(host, port);
+      if (address.isUnresolved()) {
+        throw ConfigProblem.of(key, text, "a host that this machine can resolve");
+      }
+      return address;
+    } catch (NumberFormatException e) {
+      throw ConfigProblem.of(key, text, "HOST:PORT, port 0 to 65535");
+    }
+  }
+
+  Map<String, Path> files(String key) {
+    var files = new LinkedHashMap<String, Path>();
+    for (var entry : config.getConfig(key).entrySet()) {
+      String name = String.join(".", ConfigUtil.splitPath(entry.getKey()));
+      Path file = Path.of(String.valueOf(entry.getValue().unwrapped()));
+      if (!Files.isReadable(file)) {
+        throw ConfigProblem.of(key + "." + name, file, "a readable file");
+      }
+      files.put(name, file);
+    }
+    return files;
+  }
+
+  private String shown(String key) {
+    return config.hasPath(key) ? config.getValue(key).unwrapped().toString() : "(nothing)";
+  }
+
+  private static String shown(Duration duration) {
+    return duration.toMillis() % 1000 == 0
+        ? duration.toSeconds() + " s"
+        : duration.toMillis() + " ms";
+  }
+
+  private static String shownBytes(long bytes) {
+    if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) {
+      return (bytes >> 20) + " MiB";
+    }
+    return bytes >= 1024 && bytes % 1024 == 0 ? (bytes >> 10) + " KiB" : bytes + " B";
+  }
+}

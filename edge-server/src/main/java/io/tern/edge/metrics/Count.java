@@ -1,0 +1,58 @@
+package io.tern.edge.metrics;
+
+/// What is counted, one number each: `tern_` + the name in lower case + `_total` on `/metrics`.
+///
+/// Errors by code and disconnects by reason are counted apart, see [Counters].
+public enum Count {
+  CONNECTIONS_ACCEPTED("TCP connections taken."),
+  CONNECTIONS_REFUSED_TOTAL_MAX("Connections closed at once: limits.connections-max."),
+  CONNECTIONS_REFUSED_PER_IP("Connections closed at once: limits.unauthenticated-per-ip-max."),
+  CONNECTIONS_REFUSED_FAILURES("Connections closed at once: limits.failures-per-minute-max."),
+  ACCEPT_PAUSES("Times accepting stopped until a connection closed."),
+  FRAMES_IN("Frames read."),
+  FRAMES_OUT("Frames written."),
+  BYTES_IN("Bytes read from sockets."),
+  BYTES_OUT("Bytes of frames written."),
+  FLUSHES("Flushes: one write to a socket each, unless its buffer is full."),
+  PASSES("Event-loop passes in which something was flushed."),
+  HELLOS("Sessions that came up."),
+  HELLOS_RESUMED("Of these, with a resume ticket."),
+  TAKEOVERS("Sessions that replaced another one of their device."),
+  SENDS("SENDs offered to a shard."),
+  SENT("SENDs answered with SENT."),
+  SENDS_REPEATED("Of these, repeats of an accepted csn."),
+  SENDS_REFUSED("SENDs that a shard refused."),
+  DELIVERS("Entries pushed, live or by catch-up."),
+  DELIVERS_CAUGHT_UP("Of these, by catch-up."),
+  ENTRIES_HELD_BACK("Live entries not pushed because their chat is being caught up."),
+  BEHINDS("Times a session fell behind."),
+  RESETS("RESET frames: a backlog was too long to push."),
+  ACKS("ACK frames."),
+  ACKS_REFUSED("ACK and READ that a shard refused: not a member, or past the head."),
+  NACKS("NACK frames."),
+  READS("READ frames."),
+  RECEIPTS("RECEIPT frames written."),
+  RECEIPTS_HELD("Receipts merged because the socket was full."),
+  TYPING_FORWARDED("TYPING handed to the peer's sessions."),
+  TYPING_DROPPED("TYPING dropped: socket full, session behind, or readers busy."),
+  QUESTIONS("Questions asked of the readers."),
+  QUESTIONS_REFUSED("Questions the readers had no place for."),
+  RINGS_FULL("Commands a ring had no place for."),
+  FRAMES_HELD("Times a frame had to wait: in-flight limit, user check, full ring or socket."),
+  SLOWED("Times a session's socket was read later: cheap-frame budget."),
+  FRAMES_IGNORED("Unknown ignorable frames dropped."),
+  DELIVERIES_PASSED_OVER("Deliveries for sessions that are gone."),
+  NEWS_ADDED("Entries for sessions that are gone, made news of their devices."),
+  PUSH_INTENTS("Push intents taken by the console queue."),
+  BAD_BODIES("Request bodies that the pre-scan refused.");
+
+  private final String help;
+
+  Count(String help) {
+    this.help = help;
+  }
+
+  public String help() {
+    return help;
+  }
+}

@@ -1,0 +1,302 @@
+package io.tern.edge.netty;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.DuplexChannel;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.session.CloseReason;
+import io.tern.edge.session.SessionHost;
+import io.tern.edge.session.SessionLogic;
+import io.tern.protocol.FrameType;
+import io.tern.protocol.FrameWriter;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One TCP connection: the only handler of its channel, and the shell of its [SessionLogic].
+/// Confined to its event loop, except [#execute].
+///
+/// **Buffers.** What the channel read is this handler's to release: at the end of [#channelRead],
+/// after its whole frames have been taken. What is left (part of a frame, or frames that are held)
+/// is copied to `kept`, the one buffer that lives between passes; it is released when it is empty,
+/// at the farewell, and when the channel goes. `out` gathers this pass's frames and becomes the
+/// channel's when it is written. An idle connection has neither.
+///
+/// Bounds: `kept` holds at most one frame (64 KiB) and what one read brought behind it; while a
+/// frame is held the socket is not read. `out` goes to the channel at [#WRITE_BYTES].
+final class Connection extends ChannelInboundHandlerAdapter implements SessionHost {
+
+  private static final int OUT_BYTES = 1024;
+  private static final int WRITE_BYTES = 32 * 1024;
+
+  private static final Logger log = LoggerFactory.getLogger(Connection.class);
+
+  private final EdgeLoop loop;
+  private final Channel channel;
+  private final SessionLogic session;
+
+  /// Whom this connection is charged to until it has logged in; null when nobody.
+  private @Nullable InetAddress charged;
+
+  private @Nullable ByteBuf kept;
+  private @Nullable ByteBuf out;
+  private boolean touched;
+  private boolean wakes;
+  private boolean finishes;
+  private boolean gone;
+
+  Connection(EdgeLoop loop, Channel channel, @Nullable InetAddress charged) {
+    this.loop = loop;
+    this.channel = channel;
+    this.charged = charged;
+    this.session =
+        new SessionLogic(
+            loop.sessions().nextId(),
+            loop.edge(),
+            this,
+            loop.sampler(),
+            loop.edge().nanoTime().getAsLong());
+    loop.add(session);
+  }
+
+  // ---- from the channel ------------------------------------------------------------------------
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    var in = (ByteBuf) message;
+    long now = now();
+    try {
+      loop.edge().counters().add(Count.BYTES_IN, in.readableBytes());
+      if (kept == null) {
+        session.onInput(in, loop.header(), now);
+        if (in.isReadable()) {
+          kept = channel.alloc().buffer(in.readableBytes()).writeBytes(in);
+        }
+      } else {
+        kept.writeBytes(in);
+        if (!session.isHeld()) {
+          offerKept(now);
+        }
+      }
+    } finally {
+      in.release();
+    }
+    updateReading(now);
+  }
+
+  /// Offers what was kept, and keeps what is still left.
+  private void offerKept(long now) {
+    ByteBuf offered = kept;
+    if (offered == null) {
+      return;
+    }
+    session.onInput(offered, loop.header(), now);
+    if (!offered.isReadable()) {
+      releaseKept();
+    } else if (kept != null) {
+      offered.discardSomeReadBytes();
+    }
+  }
+
+  private void updateReading(long now) {
+    if (gone) {
+      return;
+    }
+    boolean wants = session.wantsInput(kept == null ? 0 : kept.readableBytes(), now);
+    if (channel.config().isAutoRead() != wants) {
+      channel.config().setAutoRead(wants);
+    }
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+    if (channel.isWritable()) {
+      session.onWritable(now());
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    onGone();
+  }
+
+  @Override
+  public void handlerRemoved(ChannelHandlerContext ctx) {
+    onGone();
+  }
+
+  private void onGone() {
+    if (gone) {
+      return;
+    }
+    gone = true;
+    session.onClosed();
+    loop.remove(session);
+    releaseKept();
+    if (out != null) {
+      out.release();
+      out = null;
+    }
+    loop.admission().leave(charged);
+    charged = null;
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    if (cause instanceof IOException) {
+      // The connection broke; the client will say what it missed.
+      log.debug("session {}: {}", session.id(), cause.toString());
+      channel.close();
+      return;
+    }
+    log.error("session {}", session.id(), cause);
+    session.disconnect(CloseReason.INTERNAL, cause.getClass().getSimpleName(), now());
+  }
+
+  // ---- for the session -------------------------------------------------------------------------
+
+  @Override
+  public void write(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
+    if (gone) {
+      return;
+    }
+    ByteBuf to = out;
+    if (to == null) {
+      to = channel.alloc().ioBuffer(OUT_BYTES);
+      out = to;
+    }
+    int before = to.readableBytes();
+    FrameWriter.write(to, type, flags, rid, chat, seq, body);
+    loop.edge().counters().add(Count.FRAMES_OUT);
+    loop.edge().counters().add(Count.BYTES_OUT, to.readableBytes() - before);
+    touch();
+    if (to.readableBytes() >= WRITE_BYTES) {
+      // So that the channel's watermarks see it.
+      out = null;
+      channel.write(to, channel.voidPromise());
+    }
+  }
+
+  @Override
+  public boolean isWritable() {
+    return channel.isWritable();
+  }
+
+  @Override
+  public void execute(Runnable task) {
+    try {
+      loop.eventLoop().execute(task);
+    } catch (RejectedExecutionException e) {
+      // The loop has shut down, and this session with it.
+      log.debug("session {}: too late", session.id());
+    }
+  }
+
+  @Override
+  public void wakeIn(long millis) {
+    if (!wakes) {
+      wakes = true;
+      loop.eventLoop()
+          .schedule(
+              () -> {
+                wakes = false;
+                session.onWake(now());
+              },
+              millis,
+              TimeUnit.MILLISECONDS);
+    }
+  }
+
+  @Override
+  public void onInputChanged() {
+    touch();
+  }
+
+  @Override
+  public void finish(CloseReason reason) {
+    if (charged != null && reason.isClientsFault()) {
+      loop.admission().failed(charged);
+    }
+    finishes = true;
+    // `kept` may be what the session is looking at: it goes at the end of the pass.
+    touch();
+    if (reason.farewell() == CloseReason.Farewell.NOTHING) {
+      abort();
+    }
+  }
+
+  @Override
+  public void abort() {
+    channel.close();
+  }
+
+  private void touch() {
+    if (!touched) {
+      touched = true;
+      loop.touch(this);
+    }
+  }
+
+  // ---- the end of a pass -----------------------------------------------------------------------
+
+  void endOfPass(long now) {
+    touched = false;
+    if (gone) {
+      return;
+    }
+    if (kept != null && !session.isHeld()) {
+      offerKept(now);
+    }
+    if (charged != null && session.isLive()) {
+      loop.admission().loggedIn(charged);
+      charged = null;
+    }
+    updateReading(now);
+    flush();
+  }
+
+  private void flush() {
+    ByteBuf frames = out;
+    out = null;
+    if (finishes) {
+      finishes = false;
+      releaseKept();
+      var last = frames == null ? channel.alloc().buffer(0) : frames;
+      channel.writeAndFlush(last).addListener((ChannelFutureListener) f -> closeOutput());
+      return;
+    }
+    if (frames != null) {
+      channel.write(frames, channel.voidPromise());
+    }
+    loop.edge().counters().add(Count.FLUSHES);
+    channel.flush();
+  }
+
+  /// The client sees the end of the stream behind the farewell. What it still sends is read and
+  /// dropped: closing over unread bytes would reset the connection and lose the farewell.
+  private void closeOutput() {
+    if (channel instanceof DuplexChannel duplex) {
+      duplex.shutdownOutput();
+    } else {
+      channel.close();
+    }
+  }
+
+  private void releaseKept() {
+    if (kept != null) {
+      kept.release();
+      kept = null;
+    }
+  }
+
+  private long now() {
+    return loop.edge().nanoTime().getAsLong();
+  }
+}

@@ -1,0 +1,246 @@
+package io.tern.edge.netty;
+
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.IoEventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.Future;
+import io.tern.edge.config.NetConfig;
+import io.tern.edge.config.Transport;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.session.CloseReason;
+import io.tern.edge.session.EdgeContext;
+import io.tern.edge.session.SessionLogic;
+import io.tern.edge.session.SessionTable;
+import io.tern.router.Attachment;
+import io.tern.router.Deliveries;
+import io.tern.router.Delivery;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The event loops, the listeners on them, and the way of deliveries to the loops. Any thread may
+/// call any method.
+///
+/// Lives from construction (loops run, nothing listens) through [#listen] to [#close].
+public final class EdgeNetwork implements Deliveries, AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(EdgeNetwork.class);
+
+  private static final WriteBufferWaterMark WATERMARK =
+      new WriteBufferWaterMark(32 * 1024, 64 * 1024);
+
+  private final NetConfig config;
+  private final IoEventLoopGroup group;
+  private final EdgeLoop[] loops;
+  private final IdentityHashMap<EventLoop, EdgeLoop> byEventLoop;
+  private final Admission admission;
+  private final EdgeContext edge;
+  private volatile List<Channel> listeners = List.of();
+  private volatile boolean acceptPaused;
+
+  public EdgeNetwork(NetConfig config, EdgeContext edge) {
+    this.config = config;
+    this.edge = edge;
+    this.admission = new Admission(edge.limits(), edge.counters());
+    Transport transport = config.transport().resolved();
+    this.group =
+        new MultiThreadIoEventLoopGroup(
+            config.loops(), new DefaultThreadFactory("tern-loop"), transport.ioHandlers());
+    var loops = new ArrayList<EdgeLoop>();
+    this.byEventLoop = new IdentityHashMap<>();
+    for (EventExecutor executor : group) {
+      var eventLoop = (EventLoop) executor;
+      var loop = new EdgeLoop(loops.size(), eventLoop, edge, admission);
+      loops.add(loop);
+      byEventLoop.put(eventLoop, loop);
+    }
+    this.loops = loops.toArray(EdgeLoop[]::new);
+  }
+
+  /// Binds every configured address; returns what was bound, in the same order.
+  ///
+  /// @throws java.net.BindException (or another I/O exception) with the address in its message
+  public List<InetSocketAddress> listen() throws Exception {
+    var bound = new ArrayList<InetSocketAddress>();
+    var channels = new ArrayList<Channel>();
+    for (InetSocketAddress address : config.listen()) {
+      var bootstrap =
+          new ServerBootstrap()
+              .group(group)
+              .channel(config.transport().serverChannel())
+              .option(ChannelOption.SO_BACKLOG, config.backlog())
+              .option(ChannelOption.SO_REUSEADDR, true)
+              .childOption(ChannelOption.TCP_NODELAY, true)
+              .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATERMARK)
+              .childHandler(
+                  new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                      accept(channel);
+                    }
+                  });
+      Channel listener = bootstrap.bind(address).sync().channel();
+      channels.add(listener);
+      bound.add((InetSocketAddress) listener.localAddress());
+    }
+    listeners = List.copyOf(channels);
+    return bound;
+  }
+
+  /// On the new channel's event loop.
+  private void accept(Channel channel) {
+    InetAddress address = admission.accountable(addressOf(channel.remoteAddress()));
+    if (!admission.enter(address)) {
+      channel.close();
+      return;
+    }
+    EdgeLoop loop = byEventLoop.get(channel.eventLoop());
+    if (loop == null) {
+      throw new IllegalStateException("a channel on a foreign event loop");
+    }
+    channel.pipeline().addLast(new Connection(loop, channel, address));
+    channel.closeFuture().addListener(f -> resumeAccepting());
+    if (admission.isFull()) {
+      pauseAccepting();
+    }
+  }
+
+  private static InetAddress addressOf(@Nullable SocketAddress remote) {
+    return remote instanceof InetSocketAddress inet
+        ? inet.getAddress()
+        : InetAddress.getLoopbackAddress();
+  }
+
+  /// Full: newcomers wait in the kernel's backlog until a connection closes.
+  private void pauseAccepting() {
+    if (!acceptPaused) {
+      acceptPaused = true;
+      edge.counters().add(Count.ACCEPT_PAUSES);
+      log.warn("{} connections: not accepting more", admission.connections());
+      listeners.forEach(listener -> listener.config().setAutoRead(false));
+      if (!admission.isFull()) {
+        // One closed while the listeners were being told.
+        resumeAccepting();
+      }
+    }
+  }
+
+  private void resumeAccepting() {
+    if (acceptPaused && !admission.isFull()) {
+      acceptPaused = false;
+      listeners.forEach(listener -> listener.config().setAutoRead(true));
+    }
+  }
+
+  // ---- deliveries ------------------------------------------------------------------------------
+
+  @Override
+  public void deliver(List<Delivery> batch) {
+    if (loops.length == 1) {
+      loops[0].post(batch);
+      return;
+    }
+    var concerned = new boolean[loops.length];
+    for (int i = 0; i < batch.size(); i++) {
+      mark(batch.get(i), concerned);
+    }
+    for (int i = 0; i < loops.length; i++) {
+      if (concerned[i]) {
+        loops[i].post(batch);
+      }
+    }
+  }
+
+  private static void mark(Delivery delivery, boolean[] concerned) {
+    switch (delivery) {
+      case Delivery.Answer answer -> mark(answer.to().session(), concerned);
+      case Delivery.Entries entries -> mark(entries.to(), concerned);
+      case Delivery.Receipts receipts -> mark(receipts.to(), concerned);
+      case Delivery.Replaced(Attachment session) -> mark(session.session(), concerned);
+      case Delivery.Nudge nudge -> mark(nudge.to().session(), concerned);
+      case Delivery.Typing typing -> mark(typing.to(), concerned);
+    }
+  }
+
+  private static void mark(List<Attachment> to, boolean[] concerned) {
+    for (int i = 0; i < to.size(); i++) {
+      mark(to.get(i).session(), concerned);
+    }
+  }
+
+  private static void mark(long session, boolean[] concerned) {
+    int loop = SessionTable.loopOf(session);
+    if (loop < concerned.length) {
+      concerned[loop] = true;
+    }
+  }
+
+  // ---- state and end ---------------------------------------------------------------------------
+
+  public int connections() {
+    return admission.connections();
+  }
+
+  /// Closes the listeners; connections stay.
+  public void stopAccepting() {
+    List<Channel> open = listeners;
+    listeners = List.of();
+    open.forEach(listener -> listener.close().awaitUninterruptibly(1, TimeUnit.SECONDS));
+  }
+
+  /// Runs `task` once on each loop, for each of its sessions, and waits for all; the bound is
+  /// `timeout`.
+  private void onEverySession(java.util.function.Consumer<SessionLogic> task, Duration timeout) {
+    var all = new ArrayList<CompletableFuture<Void>>();
+    for (EdgeLoop loop : loops) {
+      all.add(
+          CompletableFuture.runAsync(() -> loop.sessions().all().forEach(task), loop.eventLoop()));
+    }
+    try {
+      CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
+          .get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      log.warn("an event loop did not answer in {}", timeout);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (java.util.concurrent.ExecutionException e) {
+      log.warn("while ending sessions", e.getCause());
+    }
+  }
+
+  /// From now on no session takes a frame; answers still go out.
+  public void stopReading(Duration timeout) {
+    onEverySession(SessionLogic::stopInput, timeout);
+  }
+
+  /// Says GOAWAY DRAIN to everyone.
+  public void drain(Duration timeout) {
+    long now = edge.nanoTime().getAsLong();
+    onEverySession(session -> session.disconnect(CloseReason.DRAIN, "", now), timeout);
+  }
+
+  /// Closes everything that is still open and ends the loops.
+  @Override
+  public void close() {
+    stopAccepting();
+    Future<?> ended = group.shutdownGracefully(0, 2, TimeUnit.SECONDS);
+    ended.awaitUninterruptibly(5, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,36 @@
+package io.tern.edge.session;
+
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
+import java.util.function.Consumer;
+
+/// Says who a HELLO speaks for, without any call to another process. Any thread; never blocks; the
+/// answer may come on another thread, or before the method returns.
+public interface Authenticator {
+
+  /// An answer: [Accepted] or [Refused].
+  sealed interface Identity {}
+
+  /// This device.
+  ///
+  /// @param untilMillis wall-clock time at which this proof runs out
+  /// @param generation of the resume ticket used; 0 with a token
+  record Accepted(DeviceId device, long untilMillis, long generation) implements Identity {}
+
+  /// An unknown user, an unknown key and a bad signature give the same code after the same work.
+  record Refused(ErrorCode code, String detail) implements Identity {}
+
+  /// Checks a token.
+  void verifyToken(byte[] token, Consumer<Identity> then);
+
+  /// Opens a resume ticket.
+  ///
+  /// @param count how often this client says it has resumed; must rise
+  void openTicket(byte[] ticket, long count, Consumer<Identity> then);
+
+  /// Seals the ticket that resumes the session of `identity`, one generation on.
+  byte[] sealTicket(Accepted identity);
+
+  /// How long a ticket sealed now can be used, in seconds.
+  int ticketSeconds(Accepted identity);
+}

@@ -1,0 +1,34 @@
+package io.tern.edge.session;
+
+import io.tern.protocol.FrameType;
+
+/// What a session asks of the shell that carries it: a socket, a timer, a thread. Called on the
+/// session's event loop, except where stated.
+public interface SessionHost {
+
+  /// Appends one frame to what goes out at the end of this event-loop pass. `body` is not changed
+  /// and may be kept. Dropped when the connection is gone.
+  void write(FrameType type, int flags, int rid, long chat, long seq, byte[] body);
+
+  /// Whether less than the high-water mark waits for the socket. When that turns true again after
+  /// false, the shell calls [SessionLogic#onWritable].
+  boolean isWritable();
+
+  /// Runs `task` on the session's event loop, after the current call. Any thread; never blocks.
+  void execute(Runnable task);
+
+  /// Calls [SessionLogic#onWake] once, in about `millis`.
+  void wakeIn(long millis);
+
+  /// The answer of [SessionLogic#isHeld] or [SessionLogic#wantsInput] may have changed. The shell
+  /// looks at the end of this pass and offers held bytes again; never from inside this call.
+  void onInputChanged();
+
+  /// Ends the connection: what was written goes out, then its output is closed, and what still
+  /// comes in is thrown away until the client closes or [#abort]. Only [Disconnector] calls this.
+  /// Where nothing is said, it closes at once.
+  void finish(CloseReason reason);
+
+  /// Closes the connection hard, now.
+  void abort();
+}

@@ -1,0 +1,142 @@
+package io.tern.edge.session;
+
+import io.netty.util.collection.LongObjectHashMap;
+import io.netty.util.collection.LongObjectMap;
+import io.tern.edge.metrics.Count;
+import io.tern.router.Attachment;
+import io.tern.router.Delivery;
+import io.tern.router.Directory;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The sessions of one event loop by number: hands each delivery to those it is for. Confined to
+/// the loop.
+///
+/// A session's number says which loop it is on, in its lowest [#LOOP_BITS] bits, so that deliveries
+/// find their loop without a shared table.
+public final class SessionTable {
+
+  static final int LOOP_BITS = 8;
+
+  /// Event loops that an edge can have.
+  public static final int LOOPS_MAX = 1 << LOOP_BITS;
+
+  private final int loop;
+  private final EdgeContext edge;
+  private final LongObjectMap<SessionLogic> sessions = new LongObjectHashMap<>();
+  private long last;
+
+  public SessionTable(int loop, EdgeContext edge) {
+    this.loop = loop;
+    this.edge = edge;
+  }
+
+  /// The loop that holds session `id`.
+  public static int loopOf(long id) {
+    return (int) id & (LOOPS_MAX - 1);
+  }
+
+  /// A number for a new session of this loop: never 0, never used before.
+  public long nextId() {
+    return (++last << LOOP_BITS) | loop;
+  }
+
+  public void add(SessionLogic session) {
+    sessions.put(session.id(), session);
+  }
+
+  public void remove(SessionLogic session) {
+    sessions.remove(session.id());
+  }
+
+  public int size() {
+    return sessions.size();
+  }
+
+  /// Every session, to look at or to end; must not be changed meanwhile.
+  public List<SessionLogic> all() {
+    return new ArrayList<>(sessions.values());
+  }
+
+  /// Hands over what concerns this loop's sessions, and passes over the rest: the same batch goes
+  /// to every loop that it concerns.
+  public void deliver(List<Delivery> batch, long now) {
+    for (int i = 0; i < batch.size(); i++) {
+      deliver(batch.get(i), now);
+    }
+  }
+
+  private void deliver(Delivery delivery, long now) {
+    switch (delivery) {
+      case Delivery.Answer answer -> {
+        SessionLogic session = of(answer.to().session());
+        if (session != null) {
+          session.onAnswer(answer, now);
+        }
+      }
+      case Delivery.Entries entries -> {
+        List<Attachment> to = entries.to();
+        for (int i = 0; i < to.size(); i++) {
+          deliverEntry(entries, to.get(i), now);
+        }
+      }
+      case Delivery.Receipts receipts -> {
+        List<Attachment> to = receipts.to();
+        for (int i = 0; i < to.size(); i++) {
+          SessionLogic session = of(to.get(i).session());
+          if (session != null) {
+            session.onReceipt(receipts, now);
+          }
+        }
+      }
+      case Delivery.Replaced(Attachment replaced) -> {
+        SessionLogic session = of(replaced.session());
+        if (session != null) {
+          session.onReplaced(replaced, now);
+        }
+      }
+      case Delivery.Nudge nudge -> {
+        SessionLogic session = of(nudge.to().session());
+        if (session != null) {
+          session.onNudge(nudge.chat(), now);
+        }
+      }
+      case Delivery.Typing typing -> {
+        List<Attachment> to = typing.to();
+        for (int i = 0; i < to.size(); i++) {
+          SessionLogic session = of(to.get(i).session());
+          if (session != null) {
+            session.onTyping(typing, now);
+          }
+        }
+      }
+    }
+  }
+
+  /// An entry whose session has ended since the dispatcher looked is news of its device.
+  private void deliverEntry(Delivery.Entries entries, Attachment to, long now) {
+    if (loopOf(to.session()) != loop) {
+      return;
+    }
+    SessionLogic session = sessions.get(to.session());
+    if (session == null) {
+      edge.counters().add(Count.DELIVERIES_PASSED_OVER);
+    }
+    if (session == null || !session.onEntry(entries, now)) {
+      edge.counters().add(Count.NEWS_ADDED);
+      edge.directory().addNews(List.of(new Directory.News(to.device().user(), entries.chat())));
+    }
+  }
+
+  private @Nullable SessionLogic of(long id) {
+    if (loopOf(id) != loop) {
+      return null;
+    }
+    SessionLogic session = sessions.get(id);
+    if (session == null) {
+      edge.counters().add(Count.DELIVERIES_PASSED_OVER);
+    }
+    return session;
+  }
+}
