@@ -29,9 +29,10 @@ public interface ClientStore extends AutoCloseable {
   /// The send has been answered for good.
   void removeSend(ChatId chat, long csn);
 
-  /// The server has counted this device's sends in `chat` up to `csn`: the pending ones are
-  /// numbered csn + 1, csn + 2… from now on, in their order. One atomic change.
-  void renumberSends(ChatId chat, long csn);
+  /// The server has counted this device's sends in `chat` up to `csn`, and none of the pending ones
+  /// above `after`: those are numbered csn + 1, csn + 2… from now on, in their order. One atomic
+  /// change.
+  void renumberSends(ChatId chat, long after, long csn);
 
   /// Highest csn ever given in `chat`; -1 while [#renumberSends] was never called for it, which
   /// means that the server's count is not known and pending sends are numbered from 1 for the time

@@ -1414,7 +1414,7 @@ public final class ClientCore {
   }
 
   private void merge(Chat chat, long member, long delivered, long read) {
-    if (member == me.value()) {
+    if (member == me.value() || chat.id.isSelf()) {
       if (delivered > chat.ownDelivered || read > chat.ownRead) {
         chat.ownDelivered = Math.max(chat.ownDelivered, delivered);
         chat.ownRead = Math.max(chat.ownRead, read);
@@ -1704,11 +1704,11 @@ public final class ClientCore {
   private void onOutOfOrder(long now, Outgoing send, Error error) {
     Chat chat = send.chat;
     long expected = error.getCsn();
-    Outgoing first = chat.first;
-    if (first != null && expected > 0 && expected < first.csn) {
-      renumber(chat, expected - 1);
+    if (expected > 0 && expected <= send.csn) {
+      renumber(chat, expected - 1, expected - 1);
     } else if (expected > send.csn && !send.mayHaveBeenAccepted()) {
-      renumber(chat, expected - 1);
+      // Our count is behind the server's: this store has lost its memory.
+      renumber(chat, send.csn - 1, expected - 1);
     } else if (expected <= 0) {
       chat.numbered = false;
     }
@@ -1738,8 +1738,7 @@ public final class ClientCore {
     if (!send.mayHaveBeenAccepted()) {
       // The server never counted it: the next one gets its number. In doubt the numbers stay, and
       // OUT_OF_ORDER will tell.
-      Outgoing first = chat.first;
-      renumber(chat, (first == null ? send.csn : Math.min(first.csn, send.csn)) - 1);
+      renumber(chat, send.csn, send.csn - 1);
     }
     if (chat.inFlight > 0) {
       chat.rewinding = true;
@@ -1754,11 +1753,20 @@ public final class ClientCore {
     }
   }
 
-  /// The pending sends of the chat are numbered from `csn` + 1.
-  private void renumber(Chat chat, long csn) {
-    store.renumberSends(chat.id, csn);
+  /// The sends of the chat above `after`, none of which has been accepted, are numbered from `csn`
+  /// + 1.
+  private void renumber(Chat chat, long after, long csn) {
+    Outgoing first = chat.first;
+    while (first != null && first.csn <= after) {
+      first = first.next;
+    }
+    if (chat.numbered && first != null && first.csn == csn + 1) {
+      // As they are: a chat's sends that the server has not counted have no holes among them.
+      return;
+    }
+    store.renumberSends(chat.id, after, csn);
     long next = csn;
-    for (Outgoing send = chat.first; send != null; send = send.next) {
+    for (Outgoing send = first; send != null; send = send.next) {
       send.csn = ++next;
     }
     chat.lastCsn = next;
@@ -1792,7 +1800,7 @@ public final class ClientCore {
   private void number(Chat chat, long lastCsn) {
     chat.numberingAsked = false;
     if (!chat.numbered) {
-      renumber(chat, lastCsn);
+      renumber(chat, 0, lastCsn);
       offerReady(chat);
     }
   }

@@ -4,6 +4,7 @@ import io.tern.client.ClientStore;
 import io.tern.protocol.ChatId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,7 +33,7 @@ public final class MemoryClientStore implements ClientStore {
     Chat chat = chat(send.chat());
     chat.pending.addLast(send);
     if (chat.lastCsn >= 0) {
-      chat.lastCsn = send.csn();
+      chat.lastCsn = Math.max(chat.lastCsn, send.csn());
     }
   }
 
@@ -48,12 +49,13 @@ public final class MemoryClientStore implements ClientStore {
   }
 
   @Override
-  public void renumberSends(ChatId chatId, long csn) {
+  public void renumberSends(ChatId chatId, long after, long csn) {
     Chat chat = chat(chatId);
     var renumbered = new ArrayDeque<PendingSend>();
     long next = csn;
     for (PendingSend send : chat.pending) {
-      renumbered.addLast(new PendingSend(chatId, ++next, send.content()));
+      renumbered.addLast(
+          send.csn() <= after ? send : new PendingSend(chatId, ++next, send.content()));
     }
     chat.pending = renumbered;
     chat.lastCsn = next;
@@ -88,6 +90,23 @@ public final class MemoryClientStore implements ClientStore {
 
   @Override
   public void close() {}
+
+  /// What is kept of each chat, for a store that writes it down.
+  void forEachChat(ChatVisitor visitor) {
+    chats.forEach((id, chat) -> visitor.visit(id, chat.position, chat.lastCsn, chat.pending));
+  }
+
+  /// Forgets what was there and takes this.
+  void restoreChat(ChatId id, long position, long lastCsn) {
+    Chat chat = chat(id);
+    chat.position = position;
+    chat.lastCsn = lastCsn;
+    chat.pending.clear();
+  }
+
+  interface ChatVisitor {
+    void visit(ChatId id, long position, long lastCsn, Collection<PendingSend> pending);
+  }
 
   private Chat chat(ChatId id) {
     Chat chat = chats.get(id);

@@ -1,0 +1,4 @@
+@NullMarked
+package io.tern.client.store;
+
+import org.jspecify.annotations.NullMarked;
