@@ -47,9 +47,10 @@ public interface ClientStore extends AutoCloseable {
   /// The newest resume ticket and how often this device has resumed; null when none.
   @Nullable ResumeTicket resumeTicket();
 
-  /// Null when the ticket is of no more use.
+  /// Null forgets it.
   void setResumeTicket(@Nullable ResumeTicket ticket);
 
+  /// `sealed` is empty when the ticket is of no more use and only the count is.
   record ResumeTicket(byte[] sealed, long count) {}
 
   /// Called once before frames go out that tell the server of changes: makes them survive what the

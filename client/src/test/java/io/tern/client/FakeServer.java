@@ -60,7 +60,7 @@ public final class FakeServer {
     }
 
     /// Lose this live DELIVER on its way through the server.
-    default boolean loseDelivery() {
+    default boolean loseDelivery(DeviceId device, ChatId chat) {
       return false;
     }
 
@@ -406,7 +406,9 @@ public final class FakeServer {
       }
       if (!repeat) {
         for (Session session : List.copyOf(sessions.values())) {
-          if (session != this && session.sees(chat) && !faults.loseDelivery()) {
+          if (session != this
+              && session.sees(chat)
+              && !faults.loseDelivery(session.deviceId(), chat)) {
             session.push(log, entry);
             if (faults.repeatDelivery()) {
               session.push(log, entry);

@@ -567,7 +567,7 @@ public final class ClientCore {
             .setApp(config.app())
             .setPingS(heartbeat.pingSeconds());
     ResumeTicket ticket = store.resumeTicket();
-    if (ticket != null && now < ticketUntil) {
+    if (ticket != null && ticket.sealed().length > 0 && now < ticketUntil) {
       // Written down before it is used: a count must never be used twice.
       resumeCount = Math.max(resumeCount, ticket.count()) + 1;
       store.setResumeTicket(new ResumeTicket(ticket.sealed(), resumeCount));
@@ -796,7 +796,7 @@ public final class ClientCore {
     ErrorCode known = ErrorCode.of(code);
     if (state == State.HELLO && helloHadTicket && isCuredByToken(known)) {
       // The ticket is no good; the token may be.
-      store.setResumeTicket(null);
+      store.setResumeTicket(new ResumeTicket(NO_BODY, resumeCount));
       dropConnection();
       connect(now);
     } else if (known == ErrorCode.TOKEN_EXPIRED) {
@@ -865,7 +865,7 @@ public final class ClientCore {
   private long upDeadline() {
     long at = Math.min(heartbeat.deadline(), Math.min(ackAt, drainDeadline));
     at = Math.min(at, answerDeadline);
-    if (firstReady != null && inFlightCount < inFlightMax) {
+    if (firstReady != null && inFlightCount < inFlightMax && drainDeadline == NEVER) {
       at = Math.min(at, sendsHeldUntil);
     }
     for (int i = 0; i < blocked.size(); i++) {
