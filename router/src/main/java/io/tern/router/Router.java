@@ -4,6 +4,7 @@ import io.tern.router.ring.Machine;
 import io.tern.router.ring.Rounds;
 import io.tern.router.ring.ShardRing;
 import io.tern.store.Command;
+import io.tern.store.OutboxRecord;
 import io.tern.store.Outcome;
 import io.tern.store.Shard;
 import io.tern.store.Slots;
@@ -114,11 +115,19 @@ public final class Router implements Commands, AutoCloseable {
       dispatchers.add(dispatcher);
     }
     for (int i = 0; i < shards.size(); i++) {
-      long nowMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
-      dispatchers.get(i).recover(shards.get(i).shard().outbox(), nowMillis);
+      recover(shards.get(i).shard(), dispatchers.get(i));
     }
     for (int i = 0; i < shards.size(); i++) {
       rings.get(i).start(rounds(dispatchers.get(i)));
+    }
+  }
+
+  /// Page by page: after a crash under load the outbox can be larger than memory should hold.
+  private static void recover(Shard shard, Dispatcher dispatcher) {
+    List<OutboxRecord> page = shard.outboxAfter(0);
+    while (!page.isEmpty()) {
+      dispatcher.recover(page, TimeUnit.NANOSECONDS.toMillis(System.nanoTime()));
+      page = shard.outboxAfter(page.getLast().n());
     }
   }
 

@@ -140,6 +140,15 @@ final class ChatState {
     return chat;
   }
 
+  /// Those who are in the chat now, without loading more of it than that needs. Immutable.
+  static List<UserId> everyone(KeyValues storage, ChatId id) {
+    if (id.isGroup()) {
+      ChatState chat = load(storage, id);
+      return chat == null ? List.of() : chat.everyone();
+    }
+    return directMembers(id).stream().map(member -> member.user).toList();
+  }
+
   private static List<Member> directMembers(ChatId id) {
     var low = new Member(new UserId(id.low()));
     low.joinedSeq = 1;

@@ -4,21 +4,81 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
 import io.tern.store.v1.Outbox;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 
-/// Turns an `O` record, which only names entries, back into what is owed and to whom.
+/// Turns `O` records, which only name entries, back into what is owed and to whom: a page of
+/// records at a time. What they name is read in the order of its keys, each chat once, neighbours
+/// together: after a crash under load there are hundreds of thousands, and record by record would
+/// be one seek for each.
 final class OutboxRecords {
+
+  /// Entries in a page, but for a record that has more by itself. With the largest bodies 64 MiB.
+  static final int ENTRIES_MAX = 4096;
+
+  /// One record while it is put together.
+  private static final class Owed {
+    final long n;
+    final Outbox outbox;
+    final List<Run> runs = new ArrayList<>();
+
+    Owed(long n, Outbox outbox) {
+      this.n = n;
+      this.outbox = outbox;
+    }
+  }
+
+  /// Entries of one chat in one record.
+  private static final class Run {
+    final ChatId chat;
+    final byte[] firstKey;
+    final long from;
+    final long end;
+    final List<OutboxRecord.Due> due = new ArrayList<>(1);
+
+    Run(ChatId chat, long from, long end) {
+      this.chat = chat;
+      this.firstKey = Keys.entry(chat, from);
+      this.from = from;
+      this.end = end;
+    }
+  }
 
   private OutboxRecords() {}
 
-  static OutboxRecord read(KeyValues storage, long n, Outbox outbox) {
+  /// The oldest records after batch `n`; empty when there are none.
+  static List<OutboxRecord> after(KeyValues storage, long n) {
+    var page = new ArrayList<Owed>();
+    var runs = new ArrayList<Run>();
+    long[] entries = {0};
+    storage.scan(
+        Keys.outbox(n + 1),
+        Keys.outbox(-1),
+        (key, value) -> {
+          var owed = new Owed(Keys.outboxN(key), Protos.outbox(value));
+          Outbox outbox = owed.outbox;
+          for (int i = 0; i < outbox.getEntriesCount(); i += 4) {
+            long from = outbox.getEntries(i + 2);
+            long count = outbox.getEntries(i + 3);
+            var chat = new ChatId(outbox.getEntries(i), outbox.getEntries(i + 1));
+            owed.runs.add(new Run(chat, from, from + count));
+            entries[0] += count;
+          }
+          page.add(owed);
+          runs.addAll(owed.runs);
+          return entries[0] < ENTRIES_MAX;
+        });
+    readEntries(storage, runs);
+    return page.stream().map(OutboxRecords::record).toList();
+  }
+
+  private static OutboxRecord record(Owed owed) {
     var due = new ArrayList<OutboxRecord.Due>();
-    for (int i = 0; i < outbox.getEntriesCount(); i += 4) {
-      var chat = new ChatId(outbox.getEntries(i), outbox.getEntries(i + 1));
-      long from = outbox.getEntries(i + 2);
-      addRun(storage, chat, from, from + outbox.getEntries(i + 3), due);
+    for (Run run : owed.runs) {
+      due.addAll(run.due);
     }
-    return new OutboxRecord(n, List.copyOf(due), lists(outbox));
+    return new OutboxRecord(owed.n, List.copyOf(due), lists(owed.outbox));
   }
 
   static List<Command.ListChat> lists(Outbox outbox) {
@@ -32,31 +92,75 @@ final class OutboxRecords {
     return List.copyOf(lists);
   }
 
-  private static void addRun(
-      KeyValues storage, ChatId id, long from, long end, List<OutboxRecord.Due> due) {
-    ChatState chat = ChatState.load(storage, id);
-    if (chat == null) {
-      throw new IllegalStateException("outbox names an unknown chat " + id);
+  private static void readEntries(KeyValues storage, List<Run> runs) {
+    runs.sort(Comparator.comparing(run -> run.firstKey, Arrays::compareUnsigned));
+    int next = 0;
+    while (next < runs.size()) {
+      ChatId chat = runs.get(next).chat;
+      var members = new Members(storage, chat);
+      while (next < runs.size() && runs.get(next).chat.equals(chat)) {
+        int first = next++;
+        while (next < runs.size()
+            && runs.get(next).chat.equals(chat)
+            && runs.get(next).from == runs.get(next - 1).end) {
+          next++;
+        }
+        readNeighbours(storage, runs.subList(first, next), members);
+      }
     }
-    List<UserId> members = chat.everyone();
-    var delivered = new long[members.size()];
-    for (int i = 0; i < delivered.length; i++) {
-      delivered[i] = Watermarks.delivered(storage, id, members.get(i));
-    }
+  }
+
+  /// Runs that follow each other without a hole.
+  private static void readNeighbours(KeyValues storage, List<Run> runs, Members members) {
+    ChatId chat = runs.getFirst().chat;
+    int[] current = {0};
     storage.scan(
-        Keys.entry(id, from),
-        Keys.entry(id, end),
+        runs.getFirst().firstKey,
+        Keys.entry(chat, runs.getLast().end),
         (key, value) -> {
-          Entry entry = EntryCodec.decode(id, Keys.entrySeq(key), value);
-          var waiting = new ArrayList<UserId>(1);
-          for (int i = 0; i < delivered.length; i++) {
-            UserId member = members.get(i);
-            if (delivered[i] < entry.seq() && !member.equals(entry.sender().user())) {
-              waiting.add(member);
-            }
+          long seq = Keys.entrySeq(key);
+          while (seq >= runs.get(current[0]).end) {
+            current[0]++;
           }
-          due.add(new OutboxRecord.Due(entry, members, List.copyOf(waiting)));
+          Entry entry = EntryCodec.decode(chat, seq, value);
+          runs.get(current[0])
+              .due
+              .add(new OutboxRecord.Due(entry, members.users, members.waitingFor(entry)));
           return true;
         });
+  }
+
+  /// Who is in a chat, and what each of them has got.
+  private static final class Members {
+    final List<UserId> users;
+    private final KeyValues storage;
+    private final ChatId chat;
+    private final long[] delivered;
+
+    Members(KeyValues storage, ChatId chat) {
+      this.storage = storage;
+      this.chat = chat;
+      this.users = ChatState.everyone(storage, chat);
+      this.delivered = new long[users.size()];
+      Arrays.fill(delivered, -1);
+    }
+
+    List<UserId> waitingFor(Entry entry) {
+      var waiting = new ArrayList<UserId>(1);
+      for (int i = 0; i < delivered.length; i++) {
+        UserId user = users.get(i);
+        if (!user.equals(entry.sender().user()) && delivered(i) < entry.seq()) {
+          waiting.add(user);
+        }
+      }
+      return List.copyOf(waiting);
+    }
+
+    private long delivered(int i) {
+      if (delivered[i] < 0) {
+        delivered[i] = Watermarks.delivered(storage, chat, users.get(i));
+      }
+      return delivered[i];
+    }
   }
 }

@@ -51,7 +51,7 @@ public final class Shard {
   /// Erasures a [Command.Tick] does, and slots whose expiries it looks at for the first time.
   static final int ERASURES_PER_TICK = 256;
 
-  static final int NEW_SLOTS_PER_TICK = 1024;
+  static final int NEW_SLOTS_PER_TICK = 512;
 
   private static final long NOT_LOOKED = Long.MIN_VALUE;
   private static final long NOTHING_EXPIRES = Long.MAX_VALUE;
@@ -226,17 +226,21 @@ public final class Shard {
     return written ? n : 0;
   }
 
-  /// What the outbox of the storage holds after a restart, oldest first: to be dispatched again.
-  /// Before the first round.
+  /// What the outbox of the storage holds after a restart, oldest first: to be dispatched again. A
+  /// page of it at a time, of some thousand entries: asked for with 0, then with the number of the
+  /// last record that came, until nothing comes. Before the first round.
+  public List<OutboxRecord> outboxAfter(long n) {
+    return OutboxRecords.after(storage, n);
+  }
+
+  /// All of [#outboxAfter] at once: for storage that is known to be small.
   public List<OutboxRecord> outbox() {
     var records = new ArrayList<OutboxRecord>();
-    storage.scan(
-        Keys.outbox(0),
-        Keys.outbox(-1),
-        (key, value) -> {
-          records.add(OutboxRecords.read(storage, Keys.outboxN(key), Protos.outbox(value)));
-          return true;
-        });
+    List<OutboxRecord> page = outboxAfter(0);
+    while (!page.isEmpty()) {
+      records.addAll(page);
+      page = outboxAfter(page.getLast().n());
+    }
     return records;
   }
 

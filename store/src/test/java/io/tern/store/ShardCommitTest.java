@@ -17,6 +17,7 @@ import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -197,6 +198,45 @@ class ShardCommitTest {
     assertThat(record.lists())
         .containsExactly(new Command.ListChat(ALICE, CHAT), new Command.ListChat(BOB, CHAT));
     assertThat(outbox.getLast().lists()).isEmpty();
+  }
+
+  /// Many small batches over a few chats, as a crash under load leaves them.
+  @Test
+  void aLargeOutboxComesInPages() {
+    int batches = 3 * OutboxRecords.ENTRIES_MAX / 4;
+    var csns = new long[5];
+    var expected = new ArrayList<String>();
+    for (int batch = 0; batch < batches; batch++) {
+      for (int i = 0; i < 4; i++) {
+        int user = (batch * 7 + i * i) % 5;
+        String text = batch + " " + i;
+        var from = new DeviceId(new UserId(user + 1), 1);
+        node.prepare(
+            new Command.Send(
+                from, ChatId.direct(from.user(), BOB), ShardNode.body(++csns[user], text)));
+        expected.add(text);
+      }
+      node.shard.commit();
+    }
+    node.restart();
+
+    int pages = 0;
+    var found = new ArrayList<String>();
+    List<OutboxRecord> page = node.shard.outboxAfter(0);
+    while (!page.isEmpty()) {
+      pages++;
+      for (OutboxRecord record : page) {
+        var texts = record.entries().stream().map(due -> ShardNode.textOf(due.entry())).toList();
+        assertThat(texts).hasSize(4);
+        // Within a batch, the entries of a chat are together.
+        found.addAll(texts.stream().sorted().toList());
+        assertThat(record.entries()).allMatch(due -> due.waiting().equals(List.of(BOB)));
+      }
+      page = node.shard.outboxAfter(page.getLast().n());
+    }
+    assertThat(found).isEqualTo(expected);
+    assertThat(pages).isEqualTo(3);
+    assertThat(node.shard.outbox()).hasSize(batches);
   }
 
   @Test
