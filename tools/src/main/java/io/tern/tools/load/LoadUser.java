@@ -359,9 +359,9 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
   }
 
   private void onSent(long now) {
-    var conversation = known(header.chat());
+    var conversation = asked(header.rid());
     if (conversation == null) {
-      run.fail("user " + index + " received SENT for a chat they never wrote to");
+      run.fail("the server acknowledged what user " + index + " never sent");
       return;
     }
     attemptsOut--;
@@ -408,7 +408,7 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
     }
     var conversation = known(header.chat());
     if (conversation != null) {
-      conversation.flow.receipted(receipt.getDelivered());
+      conversation.flow.receipted(Math.max(receipt.getDelivered(), receipt.getRead()));
       complete(conversation, now);
     }
   }
@@ -429,12 +429,11 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
       run.fail("the server refused user " + index + ": " + name(error.getCode()) + detail(error));
       return;
     }
-    int ordinal = header.rid() >>> NUMBER_BITS;
-    if (ordinal >= conversations.size()) {
+    var conversation = asked(header.rid());
+    if (conversation == null) {
       run.fail("the server refused a request nobody made: " + name(error.getCode()));
       return;
     }
-    var conversation = conversations.get(ordinal);
     long number = number(conversation.flow, header.rid());
     attemptsOut--;
     conversation.attemptsOut--;
@@ -461,6 +460,12 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
       conversation.isListedForAck = true;
       ackList.add(conversation);
     }
+  }
+
+  /// The conversation in whose name a request was made.
+  private @Nullable Conversation asked(int rid) {
+    int ordinal = rid >>> NUMBER_BITS;
+    return ordinal < conversations.size() ? conversations.get(ordinal) : null;
   }
 
   private @Nullable Conversation known(long chat) {

@@ -173,13 +173,7 @@ final class FakeServer implements AutoCloseable {
       }
       csns.put(key(), send.getCsn());
       long seq = heads.merge(chat, 1L, Long::sum);
-      write(
-          FrameType.SENT,
-          FrameHeader.RID | FrameHeader.CHAT | FrameHeader.SEQ,
-          header.rid(),
-          header.chat(),
-          seq,
-          new byte[0]);
+      write(FrameType.SENT, FrameHeader.RID | FrameHeader.SEQ, header.rid(), 0, seq, new byte[0]);
       var deliver = Deliver.newBuilder().setDevice(1).setContent(send.getContent()).build();
       switch (now) {
         case NONE -> {

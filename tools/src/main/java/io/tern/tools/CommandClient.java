@@ -1,0 +1,195 @@
+package io.tern.tools;
+
+import io.tern.client.ClientConfig;
+import io.tern.client.ClientListener;
+import io.tern.client.TernClient;
+import io.tern.client.TernException;
+import io.tern.client.store.FileClientStore;
+import io.tern.edge.token.DevelopmentIssuer;
+import io.tern.protocol.ChatId;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/// The client of one command: logged in when [#connect] returns, with its state in a folder, and
+/// with every failure turned into one line for a person.
+public final class CommandClient implements AutoCloseable {
+
+  private static final Duration GOODBYE = Duration.ofSeconds(3);
+
+  private final TernClient client;
+  private final HostPort server;
+
+  private CommandClient(TernClient client, HostPort server) {
+    this.client = client;
+    this.server = server;
+  }
+
+  /// Logs in, and waits for it as long as `connect` has patience.
+  ///
+  /// @param usualDevice the command's own device, unless `--device` names another
+  public static CommandClient connect(
+      UserOptions user, int usualDevice, ConnectOptions connect, ClientListener listener) {
+    var id = user.id();
+    int device = user.deviceOr(usualDevice);
+    var watch = new ConnectionWatch(listener);
+    var config =
+        ClientConfig.of(
+                id,
+                device,
+                List.of(connect.server.resolve()),
+                () -> DevelopmentIssuer.token(id, device),
+                FileClientStore.open(folder(user, connect.server, id, device)))
+            .withApp("tern " + usualDevice);
+    var client = new CommandClient(TernClient.start(config, watch), connect.server);
+    try {
+      client.client.ready().get(connect.patience().toMillis(), TimeUnit.MILLISECONDS);
+      return client;
+    } catch (TimeoutException e) {
+      client.close();
+      throw new Failure(ExitCode.UNREACHABLE, watch.whyNot(connect.server), e);
+    } catch (ExecutionException e) {
+      client.close();
+      throw failure(e.getCause());
+    } catch (InterruptedException e) {
+      client.close();
+      Thread.currentThread().interrupt();
+      throw new Failure(ExitCode.FAILED, "interrupted", e);
+    }
+  }
+
+  /// What a device of one server remembers means nothing to another, hence the address in it.
+  private static Path folder(UserOptions user, HostPort server, UserId id, int device) {
+    var address = server.toString().replaceAll("[^A-Za-z0-9.-]", "_");
+    return user.stateFolder().resolve(address).resolve(id + "." + device);
+  }
+
+  public TernClient client() {
+    return client;
+  }
+
+  public ChatId chatWith(String name) {
+    return client.direct(Names.id(name));
+  }
+
+  /// Waits for an answer of the server.
+  public <T> T await(CompletableFuture<T> answer, Duration timeout) {
+    try {
+      return answer.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      throw new Failure(
+          ExitCode.TIMED_OUT, server + " did not answer within " + timeout.toSeconds() + " s", e);
+    } catch (ExecutionException e) {
+      throw failure(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new Failure(ExitCode.FAILED, "interrupted", e);
+    }
+  }
+
+  /// What a refusal means to a person.
+  public static RuntimeException failure(@Nullable Throwable cause) {
+    if (cause instanceof TernException refused) {
+      return new Failure(ExitCode.REFUSED, explain(refused), refused);
+    }
+    if (cause instanceof RuntimeException e) {
+      return e;
+    }
+    return new IllegalStateException(cause);
+  }
+
+  private static String explain(TernException refused) {
+    var code = refused.code();
+    if (code == ErrorCode.NOT_FOUND) {
+      return "the server knows no such user: one exists from their first login on";
+    }
+    if (code == ErrorCode.BODY_TOO_LARGE) {
+      return "the message is too large: 16 KiB at most";
+    }
+    if (code == ErrorCode.TOKEN_INVALID) {
+      return "the server does not accept tokens of the development issuer"
+          + " (it does by default only on loopback)";
+    }
+    if (code == ErrorCode.SESSION_REPLACED) {
+      return "the same device logged in elsewhere (--device N makes this one another)";
+    }
+    return "the server refused: " + refused.getMessage();
+  }
+
+  @Override
+  public void close() {
+    client.close();
+    try {
+      client.closed().get(GOODBYE.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException | ExecutionException e) {
+      // The process ends anyway; what was not said to the server it will find out by itself.
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Passes everything on and remembers why there is no connection.
+  private static final class ConnectionWatch implements ClientListener {
+    private final ClientListener to;
+    private volatile @Nullable String reason;
+
+    ConnectionWatch(ClientListener to) {
+      this.to = to;
+    }
+
+    String whyNot(HostPort server) {
+      var why = reason;
+      return "no server answers at " + server + (why == null ? "" : ": " + why);
+    }
+
+    @Override
+    public void onConnection(ConnectionState state) {
+      if (state instanceof ConnectionState.Down down) {
+        reason = down.reason();
+      }
+      to.onConnection(state);
+    }
+
+    @Override
+    public void onMessage(Message message) {
+      to.onMessage(message);
+    }
+
+    @Override
+    public void onSent(TernClient.Receipted sent) {
+      to.onSent(sent);
+    }
+
+    @Override
+    public void onSendRefused(ChatId chat, long csn, TernException refusal) {
+      to.onSendRefused(chat, csn, refusal);
+    }
+
+    @Override
+    public void onReceipt(ChatId chat, UserId member, long delivered, long read) {
+      to.onReceipt(chat, member, delivered, read);
+    }
+
+    @Override
+    public void onCaughtUp() {
+      to.onCaughtUp();
+    }
+
+    @Override
+    public void onReset(ChatId chat, long seq) {
+      to.onReset(chat, seq);
+    }
+
+    @Override
+    public void onTyping(ChatId chat, UserId member, boolean on) {
+      to.onTyping(chat, member, on);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package io.tern.tools;
+
+import io.tern.edge.token.DevelopmentIssuer;
+import io.tern.protocol.UserId;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.Map;
+
+/// Names for people. A development server derives a user's id from their name, and ids do not lead
+/// back; so every name somebody typed is kept in a small file, one a line, and ids of unknown
+/// people are shown as `@u…`, which may be typed as a name too.
+///
+/// Not thread-safe. Bounded by what a person types.
+public final class Names {
+
+  private static final char ID_MARK = '@';
+  private static final int LENGTH_MAX = 64;
+
+  private final Path file;
+  private final Map<UserId, String> byId = new HashMap<>();
+
+  public Names(Path file) {
+    this.file = file;
+    if (Files.exists(file)) {
+      try {
+        Files.readAllLines(file).stream()
+            .filter(name -> !name.isBlank() && name.charAt(0) != ID_MARK)
+            .forEach(name -> byId.put(id(name), name));
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  /// The user called `name`.
+  public static UserId id(String name) {
+    if (name.isBlank() || name.length() > LENGTH_MAX || name.chars().anyMatch(c -> c < ' ')) {
+      throw new Failure(
+          ExitCode.USAGE, "a name has 1 to " + LENGTH_MAX + " visible characters: '" + name + "'");
+    }
+    if (name.charAt(0) != ID_MARK) {
+      return DevelopmentIssuer.userId(name);
+    }
+    try {
+      long id = Long.parseLong(name.substring(name.startsWith("@u") ? 2 : 1), 36);
+      if (UserId.isValid(id)) {
+        return new UserId(id);
+      }
+    } catch (NumberFormatException e) {
+      // Said below, as for a number out of range.
+    }
+    throw new Failure(ExitCode.USAGE, "'" + name + "' is not the id of a user");
+  }
+
+  /// Remembers `name`, also for later commands.
+  public void learn(String name) {
+    if (name.charAt(0) == ID_MARK || byId.put(id(name), name) != null) {
+      return;
+    }
+    try {
+      Files.createDirectories(file.toAbsolutePath().getParent());
+      Files.writeString(file, name + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /// How to call this user.
+  public String of(UserId user) {
+    var name = byId.get(user);
+    return name == null ? ID_MARK + user.toString() : name;
+  }
+}

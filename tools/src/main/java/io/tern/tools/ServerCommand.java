@@ -1,0 +1,115 @@
+package io.tern.tools;
+
+import io.tern.edge.TernServer;
+import io.tern.edge.config.ConfigProblem;
+import io.tern.edge.config.ServerConfig;
+import io.tern.store.rocks.CannotOpen;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `tern server`: everything in one process. Prints one line when it is ready, then only logs (on
+/// stderr); SIGTERM and SIGINT shut it down in order.
+@Command(
+    name = "server",
+    description = {
+      "Run a server: everything in one process, which needs a folder and nothing else.",
+      "When it is ready it prints one line:",
+      "  ready listen=HOST:PORT admin=HOST:PORT data=DIR"
+    })
+final class ServerCommand implements Callable<Integer> {
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description = "The folder with everything the server keeps; made when it is not there.")
+  private @Nullable Path data;
+
+  @Option(
+      names = "--listen",
+      paramLabel = "HOST:PORT",
+      converter = HostPort.Converter.class,
+      description = "Where clients connect; port 0 takes any free one.")
+  private @Nullable HostPort listen;
+
+  @Option(
+      names = "--admin",
+      paramLabel = "HOST:PORT",
+      converter = HostPort.Converter.class,
+      description = "Where /health and /metrics are; port 0 takes any free one.")
+  private @Nullable HostPort admin;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "A configuration file (HOCON). Options on the command line win over it.")
+  private @Nullable Path config;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description =
+          "Set one configuration key, for example --set limits.send.rate=0. May be repeated.")
+  private Map<String, String> set = new LinkedHashMap<>();
+
+  @Override
+  public Integer call() throws InterruptedException {
+    var server = start();
+    var stopped = new CountDownLatch(1);
+    Runtime.getRuntime()
+        .addShutdownHook(
+            Thread.ofPlatform()
+                .name("tern-shutdown")
+                .unstarted(() -> {
+                  server.close();
+                  stopped.countDown();
+                }));
+    var out = spec.commandLine().getOut();
+    out.println(server.readyLine());
+    out.flush();
+    stopped.await();
+    return ExitCode.OK;
+  }
+
+  private TernServer start() {
+    try {
+      return TernServer.start(ServerConfig.load(config, settings()));
+    } catch (ConfigProblem e) {
+      throw new Failure(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
+    } catch (CannotOpen e) {
+      throw new Failure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+    } catch (IOException e) {
+      throw new Failure(ExitCode.FAILED, "cannot start: " + e.getMessage(), e);
+    }
+  }
+
+  /// `--set`, with the options that have a name of their own on top.
+  private Map<String, String> settings() {
+    var settings = new LinkedHashMap<>(set);
+    if (data != null) {
+      settings.put("data", quoted(data.toString()));
+    }
+    if (listen != null) {
+      settings.put("net.listen", "[" + quoted(listen.toString()) + "]");
+    }
+    if (admin != null) {
+      settings.put("admin.listen", quoted(admin.toString()));
+    }
+    return settings;
+  }
+
+  /// As a string of the configuration language, whatever characters a path has.
+  private static String quoted(String text) {
+    return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
+  }
+}

@@ -1,0 +1,130 @@
+package io.tern.tools;
+
+import io.tern.client.ClientListener;
+import io.tern.protocol.ChatId;
+import io.tern.protocol.UserId;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `tern tail`: prints what arrives, each entry once over all its runs. An entry is acknowledged
+/// after it has been printed.
+@Command(
+    name = "tail",
+    description = {
+      "Print messages as they arrive, from where the last tail of this user stopped.",
+      "What has been printed, or passed over by --with, counts as delivered and does not come"
+          + " again; history shows it."
+    })
+final class TailCommand implements Callable<Integer> {
+
+  private static final int DEVICE = 3;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ConnectOptions connect;
+  @Mixin private UserOptions user;
+  @Mixin private OutputOptions output;
+
+  @Option(
+      names = {"-w", "--with"},
+      paramLabel = "NAME",
+      description = "Only the chat with this user.")
+  private @Nullable String with;
+
+  @Option(
+      names = {"-n", "--count"},
+      paramLabel = "N",
+      description = "Stop after this many messages.")
+  private @Nullable Long count;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "SECONDS",
+      description = "Stop after this time: exit code 5 when --count has not been reached.")
+  private @Nullable Double timeoutSeconds;
+
+  @Option(names = "--read", description = "Mark what is printed as read.")
+  private boolean read;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    var names = user.names();
+    if (with != null) {
+      names.learn(with);
+    }
+    var printer = new Printer(names);
+    try (var client = CommandClient.connect(user, DEVICE, connect, printer)) {
+      printer.onRead = read ? (chat, seq) -> client.client().read(chat, seq) : (chat, seq) -> {};
+      try {
+        if (timeoutSeconds == null) {
+          printer.end.get();
+        } else {
+          printer.end.get((long) (timeoutSeconds * 1e3), TimeUnit.MILLISECONDS);
+        }
+        return ExitCode.OK;
+      } catch (TimeoutException e) {
+        return count == null ? ExitCode.OK : ExitCode.TIMED_OUT;
+      } catch (ExecutionException e) {
+        throw CommandClient.failure(e.getCause());
+      }
+    }
+  }
+
+  private interface OnRead {
+    void read(ChatId chat, long seq);
+  }
+
+  /// Lives on the client's event loop. A reader of our output that is slow makes this loop slow,
+  /// which is meant: the server then holds back.
+  private final class Printer implements ClientListener {
+    private final UserId self = user.id();
+    private final Names names;
+    private final PrintWriter out = spec.commandLine().getOut();
+    private final CompletableFuture<Void> end = new CompletableFuture<>();
+    private long printed;
+    private volatile OnRead onRead = (chat, seq) -> {};
+
+    Printer(Names names) {
+      this.names = names;
+    }
+
+    @Override
+    public void onMessage(Message message) {
+      if (end.isDone()) {
+        // Not printed, so it must not count as delivered.
+        throw new IllegalStateException("tail has ended");
+      }
+      if (with != null && !message.chat().equals(ChatId.direct(self, Names.id(with)))) {
+        return;
+      }
+      var entry = EntryView.of(message, self, names);
+      out.println(output.json ? entry.json().toString() : entry.line());
+      if (out.checkError()) {
+        end.complete(null);
+        throw new IllegalStateException("nobody reads the output any more");
+      }
+      onRead.read(message.chat(), message.seq());
+      printed++;
+      if (count != null && printed >= count) {
+        end.complete(null);
+      }
+    }
+
+    @Override
+    public void onConnection(ConnectionState state) {
+      if (state instanceof ConnectionState.Refused refused) {
+        end.completeExceptionally(
+            new io.tern.client.TernException(refused.code(), 0, refused.detail()));
+      }
+    }
+  }
+}

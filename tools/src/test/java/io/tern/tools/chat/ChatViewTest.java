@@ -1,0 +1,202 @@
+package io.tern.tools.chat;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import io.tern.client.ClientListener.ConnectionState;
+import io.tern.client.ClientListener.Message;
+import io.tern.client.TernClient.Receipted;
+import io.tern.protocol.ChatId;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ChatItem;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Deliver;
+import io.tern.protocol.v1.HistoryPage;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.PageEntry;
+import io.tern.tools.Names;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ChatViewTest {
+
+  private static final UserId ALICE = Names.id("alice");
+  private static final UserId BOB = Names.id("bob");
+  private static final UserId CAROL = Names.id("carol");
+  private static final ChatId CHAT = ChatId.direct(ALICE, BOB);
+
+  @TempDir Path folder;
+
+  private final FakeScreen screen = new FakeScreen();
+  private final List<Long> seen = new ArrayList<>();
+  private ChatView view;
+
+  @BeforeEach
+  void aliceSitsDown() {
+    var names = new Names(folder.resolve("names"));
+    List.of("alice", "bob", "carol").forEach(names::learn);
+    view = new ChatView(ALICE, names, screen, (chat, seq) -> seen.add(seq));
+  }
+
+  @Test
+  void historyComesFirstAndCountsAsRead() {
+    open(entry(1, true, "hello"), entry(2, false, "hi"));
+
+    assertThat(screen.texts()).containsExactly("alice: hello  #1", "bob: hi  #2");
+    assertThat(seen).containsExactly(2L);
+  }
+
+  @Test
+  void whatArrivesWhileTheHistoryIsFetchedComesAfterItAndOnce() {
+    view.opening(CHAT);
+    view.onMessage(message(2, BOB, "two"));
+    view.onMessage(message(3, BOB, "three"));
+    view.opened(CHAT, page(entry(1, false, "one"), entry(2, false, "two")), null);
+
+    assertThat(screen.texts()).containsExactly("bob: one  #1", "bob: two  #2", "bob: three  #3");
+  }
+
+  @Test
+  void ownMessagesGetTheirTicksAsTheyAreEarned() {
+    screen.hasStatus = true;
+    open();
+    view.sent(new Receipted(CHAT, 1, 1, 0, false), text("hello"));
+    assertThat(screen.status).contains("✓ #1").doesNotContain("✓✓");
+
+    view.onReceipt(CHAT, BOB, 1, 0);
+    assertThat(screen.status).contains("✓✓ #1").doesNotContain("read");
+
+    view.onReceipt(CHAT, BOB, 1, 1);
+    assertThat(screen.status).contains("read #1");
+  }
+
+  @Test
+  void withoutALineThatStaysTicksArePrintedWhenTheyMove() {
+    open();
+    view.sent(new Receipted(CHAT, 1, 1, 0, false), text("hello"));
+    view.onReceipt(CHAT, BOB, 1, 0);
+    view.onReceipt(CHAT, BOB, 1, 0);
+    view.onReceipt(CHAT, BOB, 1, 1);
+
+    assertThat(screen.lines)
+        .endsWith("✓ #1", "✓ #1  ✓✓ #1", "✓ #1  ✓✓ #1  read #1")
+        .doesNotHaveDuplicates();
+  }
+
+  @Test
+  void readImpliesDelivered() {
+    screen.hasStatus = true;
+    open();
+    view.sent(new Receipted(CHAT, 1, 1, 0, false), text("hello"));
+    view.onReceipt(CHAT, BOB, 0, 1);
+
+    assertThat(screen.status).contains("✓✓ #1  read #1");
+  }
+
+  @Test
+  void ticksOfEarlierMessagesAreKnownWhenAChatOpens() {
+    screen.hasStatus = true;
+    view.opening(CHAT);
+    var item = ChatItem.newBuilder().setPeerDelivered(5).setPeerRead(1).build();
+    view.opened(CHAT, page(entry(1, true, "a"), entry(2, true, "b")), item);
+
+    assertThat(screen.status).contains("✓ #2  ✓✓ #2  read #1");
+  }
+
+  @Test
+  void anotherChatIsAnnouncedAndNotMarkedAsRead() {
+    open();
+    view.onMessage(
+        new Message(ChatId.direct(ALICE, CAROL), 7, CAROL, 1, 0, text("psst"), false, 0));
+
+    assertThat(screen.lines.getLast()).isEqualTo("(carol: psst — /with carol)");
+    assertThat(seen).isEmpty();
+  }
+
+  @Test
+  void typingShowsUntilTheMessageComes() {
+    screen.hasStatus = true;
+    open();
+    view.onTyping(CHAT, BOB, true);
+    assertThat(screen.status).contains("typing");
+
+    view.onMessage(message(1, BOB, "here"));
+    assertThat(screen.status).doesNotContain("typing");
+  }
+
+  @Test
+  void aLostConnectionIsSaid() {
+    open();
+    view.onConnection(new ConnectionState.Down("connection reset", 1_500));
+
+    assertThat(screen.lines.getLast()).contains("connection reset").contains("1.5 s");
+  }
+
+  @Test
+  void aMessageCannotSteerTheTerminal() {
+    open(entry(1, false, "\u001b[2Jboo"));
+
+    assertThat(screen.texts()).containsExactly("bob: ␛[2Jboo  #1");
+  }
+
+  private void open(PageEntry... entries) {
+    view.opening(CHAT);
+    view.opened(CHAT, page(entries), null);
+  }
+
+  private static HistoryPage page(PageEntry... entries) {
+    return HistoryPage.newBuilder().addAllEntries(List.of(entries)).build();
+  }
+
+  private static PageEntry entry(long seq, boolean own, String text) {
+    return PageEntry.newBuilder()
+        .setSeq(seq)
+        .setOwn(own)
+        .setEntry(Deliver.newBuilder().setContent(text(text)))
+        .build();
+  }
+
+  private static Message message(long seq, UserId from, String text) {
+    return new Message(CHAT, seq, from, 1, 0, text(text), false, 0);
+  }
+
+  private static Content text(String text) {
+    return Content.newBuilder()
+        .setKind(Kind.KIND_TEXT)
+        .setBody(ByteString.copyFromUtf8(text))
+        .build();
+  }
+
+  private static final class FakeScreen implements Screen {
+    private final List<String> lines = new ArrayList<>();
+    private String status = "";
+    private boolean hasStatus;
+
+    @Override
+    public void print(String line) {
+      lines.add(line);
+    }
+
+    @Override
+    public void status(String line) {
+      status = line;
+    }
+
+    @Override
+    public boolean hasStatus() {
+      return hasStatus;
+    }
+
+    /// The lines with a message, without the time of day.
+    List<String> texts() {
+      return lines.stream()
+          .filter(line -> line.matches("\\d\\d:\\d\\d  .*"))
+          .map(line -> line.substring(7))
+          .toList();
+    }
+  }
+}
