@@ -66,6 +66,22 @@ final class Plots {
     save(chart, file);
   }
 
+  static void slow(Path file, SlowConsumers.Result slow) throws IOException {
+    XYChart chart =
+        new XYChartBuilder()
+            .width(WIDTH)
+            .height(HEIGHT)
+            .title(slow.consumers() + " consumers that never read")
+            .xAxisTitle("seconds")
+            .yAxisTitle("resident, MB")
+            .build();
+    chart.addSeries(
+        "server",
+        slow.samples().stream().map(SlowConsumers.Sample::second).toList(),
+        slow.samples().stream().map(s -> s.residentBytes() / 1048576.0).toList());
+    save(chart, file);
+  }
+
   private static void save(Chart<?, ?> chart, Path file) throws IOException {
     chart.getStyler().setChartBackgroundColor(Color.WHITE);
     BitmapEncoder.saveBitmapWithDPI(

@@ -163,6 +163,38 @@ final class Report {
         idle.cpuPercent() < 2);
   }
 
+  void add(SlowConsumers.Result slow) throws IOException {
+    json.put("slow", slow);
+    double ratio = slow.p99WithMillis() / slow.p99WithoutMillis();
+    long livePerConsumer = (slow.live().getLast() - slow.live().getFirst()) / slow.consumers();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%n## Consumers that never read%n%n%d sessions never read from their socket while %,d"
+                + " messages of 4 KB a second are sent to them. For everyone else (%,d/s) SENT p99 is"
+                + " %.3f ms beside as many that do read and %.3f ms beside these, delivered p99 %.3f"
+                + " and %.3f ms (medians of %d rounds)."
+                + " Live heap before them and after each round with them: %s KB.%n%n"
+                + "![Resident memory of the server](slow.png)%n",
+            slow.consumers(),
+            slow.floodPerSecond(),
+            slow.ratePerSecond(),
+            slow.p99WithoutMillis(),
+            slow.p99WithMillis(),
+            slow.deliveredP99WithoutMillis(),
+            slow.deliveredP99WithMillis(),
+            bench.rounds(),
+            slow.live().stream().map(b -> String.format(Locale.ROOT, "%,d", b / 1024)).toList()));
+    Plots.slow(bench.out().resolve("slow.png"), slow);
+    goal("SENT p99 beside consumers that never read", "within 2×", "%.2f×", ratio, ratio <= 2);
+    goal(
+        "live heap for each of those",
+        "flat",
+        "%.1f KB",
+        livePerConsumer / 1024.0,
+        livePerConsumer < 16 * 1024);
+  }
+
   /// Writes everything.
   void write() throws IOException {
     json.put("goals", goals);

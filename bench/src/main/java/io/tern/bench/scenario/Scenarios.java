@@ -28,11 +28,12 @@ public final class Scenarios implements Callable<Integer> {
   enum Scenario {
     LOOPS,
     IDLE,
+    SLOW,
     FLAGS
   }
 
   @Option(names = "--only", split = ",", description = "Of ${COMPLETION-CANDIDATES}.")
-  private Set<Scenario> only = EnumSet.of(Scenario.LOOPS, Scenario.IDLE);
+  private Set<Scenario> only = EnumSet.of(Scenario.LOOPS, Scenario.IDLE, Scenario.SLOW);
 
   @Option(names = "--subjects", split = ",", description = "Of ${COMPLETION-CANDIDATES}.")
   private Set<Subject> subjects = EnumSet.allOf(Subject.class);
@@ -90,6 +91,9 @@ public final class Scenarios implements Callable<Integer> {
     }
     if (only.contains(Scenario.IDLE)) {
       report.add(new Idle(bench).run());
+    }
+    if (only.contains(Scenario.SLOW)) {
+      report.add(new SlowConsumers(bench).run());
     }
     report.write();
     return 0;
