@@ -41,7 +41,7 @@ final class Report {
             Locale.ROOT,
             "%d users; medians of %d rounds of %d s after %d s of warm-up, alternating. In the closed"
                 + " loop each user has %d messages in flight; in the open loop all together send %,d"
-                + " a second, timed from when each was due. A message of Tern is complete with SENT,"
+                + " a second, timed from when each was due, after a closed loop as long as the warm-up. A message of Tern is complete with SENT,"
                 + " DELIVER, ACK and the delivered RECEIPT; one of the yardstick with SENT.%n%n",
             Loops.USERS,
             bench.rounds(),
