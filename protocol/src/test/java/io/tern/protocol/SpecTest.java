@@ -84,12 +84,6 @@ class SpecTest {
   }
 
   private static void assertIsTrue(String rule, String where) throws IOException {
-    if (where.startsWith("awaited ")) {
-      Path module = Path.of("..", where.substring("awaited ".length()), "pom.xml");
-      assertThat(module).as(rule).exists();
-      System.out.println(rule + " is " + where);
-      return;
-    }
     int hash = where.indexOf('#');
     Path file = Path.of("..", where.substring(0, hash));
     assertThat(file).as(rule).exists();
