@@ -102,6 +102,7 @@ public final class ClientCore {
   private static final int PROTOCOL_FAILURES_MAX = 3;
   private static final int SERVER_ERRORS_MAX = 3;
   private static final int REQUEST_REFUSALS_MAX = 5;
+  private static final int READS_PER_SECOND_MAX = 16;
   private static final int REPAIRS_AT_ONCE_MAX = 4;
   private static final int REPAIR_ENTRIES = Limits.PAGE_ENTRIES_MAX;
   private static final int SERVER_EDGES_MAX = 16;
@@ -195,6 +196,7 @@ public final class ClientCore {
   private final List<Request> requests = new ArrayList<>(0);
   private int requestRid;
   private final List<Chat> unconfirmedReads = new ArrayList<>(0);
+  private long readsNotBefore;
 
   public ClientCore(
       ClientConfig config, ClientListener listener, ClientIo io, RandomGenerator random) {
@@ -865,6 +867,9 @@ public final class ClientCore {
   private long upDeadline() {
     long at = Math.min(heartbeat.deadline(), Math.min(ackAt, drainDeadline));
     at = Math.min(at, answerDeadline);
+    if (readsNotBefore > passMillis) {
+      at = Math.min(at, readsNotBefore);
+    }
     if (firstReady != null && inFlightCount < inFlightMax && drainDeadline == NEVER) {
       at = Math.min(at, sendsHeldUntil);
     }
@@ -1575,6 +1580,7 @@ public final class ClientCore {
     chat.inFlight++;
     chat.unsent = send.next;
     send.writtenAtMillis = now;
+    send.writtenCsn = send.csn;
     if (answerDeadline == NEVER) {
       answerDeadline = now + ANSWER_MILLIS_MAX;
     }
@@ -1690,7 +1696,13 @@ public final class ClientCore {
       }
       case PROTOCOL -> refuseForGood(send, error, retryMillis);
       case REQUEST -> {
-        if (error.getCode() == ErrorCode.OUT_OF_ORDER.number()) {
+        boolean order = error.getCode() == ErrorCode.OUT_OF_ORDER.number();
+        boolean conflict = error.getCode() == ErrorCode.CONFLICT.number();
+        if ((order || conflict) && send.csn != send.writtenCsn) {
+          // It is about a number that this send has no more.
+          rewind(chat, now);
+        } else if (order
+            || (conflict && error.getCsn() > send.csn && !send.mayHaveBeenAccepted())) {
           onOutOfOrder(now, send, error);
         } else {
           refuseForGood(send, error, retryMillis);
@@ -1962,10 +1974,19 @@ public final class ClientCore {
     chat.ackDue = false;
   }
 
+  /// A few per pass: after a reconnect there may be many, and the server counts them.
   private void writeReads(long now) {
+    if (now < readsNotBefore) {
+      return;
+    }
+    int written = 0;
     for (int i = 0; i < unconfirmedReads.size(); i++) {
       Chat chat = unconfirmedReads.get(i);
       if (chat.readDue) {
+        if (++written > READS_PER_SECOND_MAX) {
+          readsNotBefore = now + 1_000;
+          return;
+        }
         chat.readDue = false;
         chat.readWrittenAtMillis = now;
         FrameOut.place(out(), FrameType.READ, chat.wireFlags, chat.wireId, chat.readWanted);

@@ -14,6 +14,9 @@ final class Outgoing {
 
   long csn;
 
+  /// The number that the latest write had; `csn` may have changed since.
+  long writtenCsn;
+
   /// How often it was written; one more than once may have been accepted without our knowing.
   int writes;
 

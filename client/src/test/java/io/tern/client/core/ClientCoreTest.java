@@ -163,6 +163,30 @@ class ClientCoreTest {
     assertThat(client.refused).isEmpty();
   }
 
+  /// The store has lost its memory and the server holds other messages under these numbers.
+  @Test
+  void aNumberThatAnotherMessageHasIsGivenUp() throws Exception {
+    numberedAndUp();
+    client.send("one").send("two");
+    List<Out> out = client.out(FrameType.SEND);
+    client.error(out.get(0).rid(), ErrorCode.CONFLICT.number(), 0, 31);
+    client.error(out.get(1).rid(), ErrorCode.CONFLICT.number(), 0, 31);
+    assertThat(csns(client.out())).containsExactly(31L, 32L);
+    assertThat(client.refused).isEmpty();
+  }
+
+  @Test
+  void manyReadMarksGoOutBitByBit() {
+    client.up();
+    for (int i = 1; i <= 40; i++) {
+      client.core().read(client.now, ChatId.direct(ME, new UserId(1000 + i)), 5);
+    }
+    client.core().endPass(client.now);
+    assertThat(client.out(FrameType.READ)).hasSize(16);
+    client.sleep(2_000);
+    assertThat(client.out(FrameType.READ)).hasSize(24);
+  }
+
   @Test
   void aRefusalForGoodGivesItsNumberToTheNext() throws Exception {
     numberedAndUp();
