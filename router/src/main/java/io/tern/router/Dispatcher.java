@@ -263,8 +263,8 @@ public final class Dispatcher implements Deliveries {
     retryLists(nowMillis);
   }
 
-  /// Whether so much waits for the push queue or other shards that no further round may come until
-  /// [#tick] has got rid of some.
+  /// Whether so much waits for the push queue or other shards that the shard must take no further
+  /// sends. Rounds go on, because the answers that shards wait for are in each other's rounds.
   public boolean isFull() {
     return refusedPushes.size() + listDuties.size() > watchedMax;
   }

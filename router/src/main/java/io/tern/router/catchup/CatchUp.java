@@ -34,9 +34,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The order of pushing: chats with the newest entries first, a piece of each in turn.
 ///
-/// Bounds: at most `chatsMax` chats are told apart; the scan waits while they are nearly that many,
-/// and if more fall behind at once, a scan finds them again. Nothing is kept of a session that is
-/// live.
+/// Bounds: at most `chatsMax` chats are told apart, and as many that were held back by a scan; the
+/// scan waits while they are nearly that many, and if more fall behind at once, a scan finds them
+/// again. Nothing is kept of a session that is live.
 public final class CatchUp {
 
   /// What a reader found. Immutable.
@@ -156,16 +156,13 @@ public final class CatchUp {
   /// The chat that the scan has come to; null before the first.
   private @Nullable ChatId scanned;
 
-  /// Chats that were held back since a scan question was made; null when there is none under way.
+  /// Chats that were held back because the scan has not passed them. They are looked at for their own
+  /// sake: a new chat may reach the session before it reaches the list. Null when there is no scan.
   private @Nullable HashSet<ChatId> heldInScan;
-
-  private boolean heldTooMany;
 
   /// The scan began because too many chats fell behind, and reads positions only when they say what
   /// has been pushed.
   private boolean scanAfterAcks;
-
-  private boolean scanAgain;
 
   /// The question under way.
   private @Nullable Plan asked;
@@ -219,12 +216,12 @@ public final class CatchUp {
     if (!scanning || hasScanned(chat)) {
       return false;
     }
-    if (heldInScan != null && !heldInScan.contains(chat)) {
-      if (heldInScan.size() < scanChats()) {
-        heldInScan.add(chat);
-      } else {
-        heldTooMany = true;
-      }
+    if (heldInScan == null) {
+      heldInScan = new HashSet<>();
+    }
+    if (heldInScan.add(chat) && heldInScan.size() > config.chatsMax()) {
+      heldInScan.clear();
+      startScan(scanAfterAcks);
     }
     return true;
   }
@@ -280,8 +277,6 @@ public final class CatchUp {
     // The chats of the question are still behind, and the next snapshot is a later one.
     asked = null;
     stale = false;
-    heldInScan = null;
-    heldTooMany = false;
   }
 
   // ---- starting
@@ -299,10 +294,9 @@ public final class CatchUp {
       known.start++;
     } else if (behind == null || behind.size() < config.chatsMax()) {
       chats().put(chat, new Behind(chat, seq));
-    } else if (!scanning) {
+    } else if (!scanning || hasScanned(chat)) {
+      // From now on everything is held back again.
       startScan(true);
-    } else if (hasScanned(chat)) {
-      scanAgain = true;
     }
   }
 
@@ -317,15 +311,13 @@ public final class CatchUp {
     scanning = true;
     scanned = null;
     scanAfterAcks = afterAcks;
-    scanAgain = false;
+    stale |= asked != null && asked.scan;
   }
 
   private void endScan() {
     scanning = false;
     scanned = null;
     heldInScan = null;
-    heldTooMany = false;
-    scanAgain = false;
   }
 
   private boolean hasScanned(ChatId chat) {
@@ -336,11 +328,8 @@ public final class CatchUp {
 
   private @Nullable Plan plan(int windowEntries, int windowBytes, int inFlight) {
     int known = behind == null ? 0 : behind.size();
-    // What a scan question may add: what it finds, and what is held back meanwhile.
-    boolean roomToScan = known + 2 * scanChats() <= config.chatsMax() || known == 0;
+    boolean roomToScan = known + scanChats() <= config.chatsMax() || known == 0;
     if (scanning && roomToScan && (!scanAfterAcks || inFlight == 0)) {
-      heldInScan = new HashSet<>();
-      heldTooMany = false;
       return new Plan(true, scanned, scanChats(), List.of(), 0, 0);
     }
     if (behind == null) {
@@ -397,13 +386,6 @@ public final class CatchUp {
   // ---- taking answers
 
   private Page onScanned(Page page, Scanned reached) {
-    var held = heldInScan;
-    heldInScan = null;
-    if (!scanning || held == null || heldTooMany) {
-      // More was held back than could be noted: the same piece again.
-      heldTooMany = false;
-      return new Page(page.plan, List.of(), List.of(), List.of(), null);
-    }
     scanned = reached.to;
     var due = new ArrayList<Due>();
     for (int i = 0; i < page.progress.size(); i++) {
@@ -416,17 +398,17 @@ public final class CatchUp {
         due.add(page.due.get(i));
       }
     }
-    for (var chat : held) {
-      if (reached.done || hasScanned(chat)) {
-        chats().computeIfAbsent(chat, missed -> new Behind(missed, 0)).dirty = true;
+    if (heldInScan != null) {
+      for (var held = heldInScan.iterator(); held.hasNext(); ) {
+        var chat = held.next();
+        if (reached.done || hasScanned(chat)) {
+          held.remove();
+          chats().computeIfAbsent(chat, missed -> new Behind(missed, 0)).dirty = true;
+        }
       }
     }
     if (reached.done) {
-      boolean again = scanAgain;
       endScan();
-      if (again) {
-        startScan(true);
-      }
     }
     newestFirst();
     return new Page(page.plan, due, List.of(), List.of(), null);

@@ -14,6 +14,7 @@ public interface Rounds {
 
   void tick(long nowMillis);
 
-  /// Whether no further round may come before [#tick] has made room.
+  /// Whether no further sends may be taken before rounds and ticks have made room. Rounds go on: what
+  /// makes room may be in them.
   boolean isFull();
 }

@@ -36,7 +36,8 @@ import org.slf4j.LoggerFactory;
 /// no timer. Dispatch sees an event only after the commit of its batch, and is told where each
 /// batch ends.
 ///
-/// Bounds: `events` commands and `bytes` of their bodies; beyond, [#submit] refuses. The queue of
+/// Bounds: `events` commands and `bytes` of their bodies; beyond, [#submit] refuses, as it does sends
+/// while dispatch says that too much waits for others ([Rounds#isFull]). The queue of
 /// settled numbers holds one number per batch that was in the outbox.
 ///
 /// A handler that throws ends the ring for good: nothing of the open batch reaches dispatch, every
@@ -66,12 +67,11 @@ public final class ShardRing implements Commands, AutoCloseable {
         event.bytes = bodyBytes(command);
       };
 
-  private static final int SPINS = 100;
+  private static final int SPINS = 0;
 
   /// Expiry is looked after every so many ticks when nothing else happens.
   private static final int QUIET_TICKS = 10;
 
-  private static final long FULL_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
   private static final long CLOSE_LOOK_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
 
   private final Config config;
@@ -86,7 +86,10 @@ public final class ShardRing implements Commands, AutoCloseable {
   private final ConcurrentLinkedQueue<Long> settled = new ConcurrentLinkedQueue<>();
   private final AtomicBoolean failed = new AtomicBoolean();
   private volatile boolean closed;
-  private volatile boolean halting;
+
+  /// Dispatch has too much that waits for others: sends are refused, everything else goes on.
+  private volatile boolean full;
+
   private volatile long lastCommitNanos = System.nanoTime();
 
   private final Prepare prepare = new Prepare();
@@ -133,7 +136,7 @@ public final class ShardRing implements Commands, AutoCloseable {
     if (closed || failed.get()) {
       return false;
     }
-    if (!publish(command, origin)) {
+    if (full && command instanceof Command.Send || !publish(command, origin)) {
       metrics.onRefused(config.shard());
       return false;
     }
@@ -184,7 +187,6 @@ public final class ShardRing implements Commands, AutoCloseable {
     if (!settled.isEmpty() && publish(new Command.Tick(config.slot(), false), Origin.NOBODY)) {
       drain();
     }
-    halting = true;
     prepareProcessor.halt();
     Objects.requireNonNull(dispatchProcessor).halt();
     parking.signalBoth();
@@ -352,14 +354,13 @@ public final class ShardRing implements Commands, AutoCloseable {
       }
       // Places are free as soon as their round is done, not only when dispatch has caught up.
       Objects.requireNonNull(progress).set(sequence);
-      if (rounds.isFull()) {
-        waitForRoom();
-      }
+      noteFull();
     }
 
     private void tick(long now) {
       tickedAt = now;
       rounds.tick(now);
+      noteFull();
       if (active
           || !settled.isEmpty()
           || now - shardTickedAt >= QUIET_TICKS * config.tickMillis()) {
@@ -371,14 +372,17 @@ public final class ShardRing implements Commands, AutoCloseable {
       }
     }
 
-    // The ring fills up behind us, and senders hear BUSY.
-    private void waitForRoom() {
-      LOG.warn(
-          "shard {} takes no commands: too much is waiting for the push queue or other shards",
-          config.shard());
-      while (rounds.isFull() && !halting && !failed.get()) {
-        LockSupport.parkNanos(this, FULL_RETRY_NANOS);
-        rounds.tick(monotonicMillis());
+    private void noteFull() {
+      boolean now = rounds.isFull();
+      if (now != full) {
+        full = now;
+        if (now) {
+          LOG.warn(
+              "shard {} takes no sends: too much waits for the push queue or other shards",
+              config.shard());
+        } else {
+          LOG.info("shard {} takes sends again", config.shard());
+        }
       }
     }
 
