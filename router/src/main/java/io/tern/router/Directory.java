@@ -41,7 +41,8 @@ public interface Directory {
   /// Removes the route if it is still this one, and from then on keeps news for the device. Any
   /// thread, never blocks.
   ///
-  /// An entry that reaches the edge for the session after this call must be given to [#addNews].
+  /// An entry or a nudge that reaches the edge for the session after this call must be given to
+  /// [#missed].
   ///
   /// @param due the chats that hold something the device has not acknowledged, as far as the
   ///   session knew; null when it does not know, then the device's news are unknown
@@ -60,4 +61,17 @@ public interface Directory {
   /// Bounds: so many chats a device (beyond, its news are unknown) and so many absent devices (the
   /// one that has been absent longest is forgotten).
   void addNews(List<News> news);
+
+  /// An entry of `chat`, or a nudge, has come to its edge too late: the session it was meant for is
+  /// gone. Adds the news, looks again, and nudges a session that the device has begun meanwhile,
+  /// because neither its news nor a lookup named the chat. Threads: as [#lookup].
+  default void missed(Attachment gone, ChatId chat, Bus bus) {
+    var user = gone.device().user();
+    addNews(List.of(new News(user, chat)));
+    for (var session : lookup(List.of(user)).getFirst().sessions()) {
+      if (session.device().equals(gone.device()) && session.epoch() > gone.epoch()) {
+        bus.toEdge(session.edge(), List.of(new Delivery.Nudge(chat, session)));
+      }
+    }
+  }
 }

@@ -98,7 +98,12 @@ public final class Dispatcher implements Deliveries {
   /// comes.
   private final ArrayDeque<Watch.Pending> refusedPushes = new ArrayDeque<>();
 
+  /// By number, the next to be retried first.
   private final LinkedHashMap<Long, ListDuty> listDuties = new LinkedHashMap<>();
+
+  /// Those that found a full ring, the first to be refused first; answered ones are passed over.
+  private final ArrayDeque<ListDuty> refusedLists = new ArrayDeque<>();
+
   private long listDutyNumber;
   private final ConcurrentLinkedQueue<Delivery.Answer> answers = new ConcurrentLinkedQueue<>();
 
@@ -117,10 +122,26 @@ public final class Dispatcher implements Deliveries {
   }
 
   /// A chat list entry that another shard has not committed yet.
-  ///
-  /// @param served sessions that have been given the entry when it was dispatched
-  private record ListDuty(
-      Watch.Round round, Command.ListChat command, List<Attachment> served, long retryAt) {}
+  private static final class ListDuty {
+    final long number;
+    final Watch.Round round;
+    final Command.ListChat command;
+
+    /// Sessions that have been given the entry when it was dispatched.
+    final List<Attachment> served;
+
+    long retryAt;
+
+    /// Whether the ring has refused it and it stands in [#refusedLists].
+    boolean refused;
+
+    ListDuty(long number, Watch.Round round, Command.ListChat command, List<Attachment> served) {
+      this.number = number;
+      this.round = round;
+      this.command = command;
+      this.served = served;
+    }
+  }
 
   /// An entry that becomes a push intent when the edges have been served.
   private record PushNow(Watch.Round round, ChatId chat, UserId user, long seq) {}
@@ -551,25 +572,52 @@ public final class Dispatcher implements Deliveries {
   private void oweList(
       Watch.Round round, Command.ListChat command, List<Attachment> served, long nowMillis) {
     watch.hold(round);
-    long number = ++listDutyNumber;
-    listDuties.put(number, new ListDuty(round, command, served, nowMillis + retryMillis));
-    var _ = commands.submit(command, new Origin(address, number, 1));
+    var duty = new ListDuty(++listDutyNumber, round, command, served);
+    duty.retryAt = nowMillis + retryMillis;
+    listDuties.put(duty.number, duty);
+    submit(duty);
   }
 
-  // Not answered: refused by a full ring, or the other shard has been away. It is idempotent.
+  private boolean submit(ListDuty duty) {
+    if (commands.submit(duty.command, new Origin(address, duty.number, 1))) {
+      return true;
+    }
+    if (!duty.refused) {
+      duty.refused = true;
+      refusedLists.add(duty);
+    }
+    return false;
+  }
+
+  // Answers make room in the rings they come from.
+  private void submitRefused() {
+    for (var duty = refusedLists.peek(); duty != null; duty = refusedLists.peek()) {
+      if (listDuties.containsKey(duty.number) && !submit(duty)) {
+        return;
+      }
+      duty.refused = false;
+      refusedLists.remove();
+    }
+  }
+
+  // Not answered: the other shard has been away. It is idempotent.
   private void retryLists(long nowMillis) {
-    for (var duty : listDuties.entrySet()) {
-      var list = duty.getValue();
-      if (nowMillis >= list.retryAt) {
-        duty.setValue(new ListDuty(list.round, list.command, list.served, nowMillis + retryMillis));
-        if (!commands.submit(list.command, new Origin(address, duty.getKey(), 1))) {
-          return;
-        }
+    while (!listDuties.isEmpty()) {
+      var duty = listDuties.firstEntry().getValue();
+      if (duty.retryAt > nowMillis) {
+        return;
+      }
+      listDuties.remove(duty.number);
+      duty.retryAt = nowMillis + retryMillis;
+      listDuties.put(duty.number, duty);
+      if (!duty.refused) {
+        submit(duty);
       }
     }
   }
 
   private void takeAnswers() {
+    submitRefused();
     if (answers.isEmpty()) {
       return;
     }

@@ -12,9 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 
-/// Measures what dispatch costs, by hand: it is no test. One thread, everything but the edge: rounds
-/// of sends and of the acknowledgements of an earlier round, each message with its answer, its
-/// delivery, its watch, its settlement and its receipt.
+/// Measures what dispatch costs, by hand: it is no test. One thread, everything but the edge:
+/// rounds of sends and of the acknowledgements of an earlier round, each message with its answer,
+/// its delivery, its watch, its settlement and its receipt.
 ///
 /// ```
 /// java -cp … io.tern.router.DispatchHarness
@@ -104,8 +104,7 @@ final class DispatchHarness {
           dispatcher.on(
               new Command.Ack(ids.get(2 * chat + 1), chatIds.get(chat), heads[chat]),
               new Origin(edge, chat, 0),
-              new Outcome.Moved(
-                  ids.get(2 * chat + 1).user(), heads[chat], 0, observers.get(chat)),
+              new Outcome.Moved(ids.get(2 * chat + 1).user(), heads[chat], 0, observers.get(chat)),
               round);
         }
       }

@@ -156,8 +156,9 @@ public final class CatchUp {
   /// The chat that the scan has come to; null before the first.
   private @Nullable ChatId scanned;
 
-  /// Chats that were held back because the scan has not passed them. They are looked at for their own
-  /// sake: a new chat may reach the session before it reaches the list. Null when there is no scan.
+  /// Chats that were held back because the scan has not passed them. They are looked at for their
+  /// own sake: a new chat may reach the session before it reaches the list. Null when there is no
+  /// scan.
   private @Nullable HashSet<ChatId> heldInScan;
 
   /// The scan began because too many chats fell behind, and reads positions only when they say what

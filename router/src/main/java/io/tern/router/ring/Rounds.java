@@ -14,7 +14,7 @@ public interface Rounds {
 
   void tick(long nowMillis);
 
-  /// Whether no further sends may be taken before rounds and ticks have made room. Rounds go on: what
-  /// makes room may be in them.
+  /// Whether no further sends may be taken before rounds and ticks have made room. Rounds go on:
+  /// what makes room may be in them.
   boolean isFull();
 }

@@ -36,9 +36,9 @@ import org.slf4j.LoggerFactory;
 /// no timer. Dispatch sees an event only after the commit of its batch, and is told where each
 /// batch ends.
 ///
-/// Bounds: `events` commands and `bytes` of their bodies; beyond, [#submit] refuses, as it does sends
-/// while dispatch says that too much waits for others ([Rounds#isFull]). The queue of
-/// settled numbers holds one number per batch that was in the outbox.
+/// Bounds: `events` commands and `bytes` of their bodies; beyond, [#submit] refuses, as it does
+/// sends while dispatch says that too much waits for others ([Rounds#isFull]). The queue of settled
+/// numbers holds one number per batch that was in the outbox.
 ///
 /// A handler that throws ends the ring for good: nothing of the open batch reaches dispatch, every
 /// later submit is refused, and [Router.Fatal] is called to end the process.

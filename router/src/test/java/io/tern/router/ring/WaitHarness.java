@@ -50,7 +50,8 @@ final class WaitHarness {
           new Case("Parking, 1,000 spins", () -> new Parking(1_000, 1_000_000_000)),
           new Case("Blocking", BlockingWaitStrategy::new),
           new Case("LiteBlocking", LiteBlockingWaitStrategy::new),
-          new Case("TimeoutBlocking 1 s", () -> new TimeoutBlockingWaitStrategy(1, TimeUnit.SECONDS)),
+          new Case(
+              "TimeoutBlocking 1 s", () -> new TimeoutBlockingWaitStrategy(1, TimeUnit.SECONDS)),
           new Case("Sleeping", SleepingWaitStrategy::new),
           new Case("Yielding", YieldingWaitStrategy::new),
         };
