@@ -6,6 +6,7 @@ import io.tern.protocol.UserId;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /// Who is connected where, and the news of devices that are not. Soft state: all of it may vanish
@@ -65,12 +66,14 @@ public interface Directory {
   /// An entry of `chat`, or a nudge, has come to its edge too late: the session it was meant for is
   /// gone. Adds the news, looks again, and nudges a session that the device has begun meanwhile,
   /// because neither its news nor a lookup named the chat. Threads: as [#lookup].
-  default void missed(Attachment gone, ChatId chat, Bus bus) {
+  ///
+  /// @param nudge hands a nudge to the edge named
+  default void missed(Attachment gone, ChatId chat, BiConsumer<EdgeId, Delivery.Nudge> nudge) {
     var user = gone.device().user();
     addNews(List.of(new News(user, chat)));
     for (var session : lookup(List.of(user)).getFirst().sessions()) {
       if (session.device().equals(gone.device()) && session.epoch() > gone.epoch()) {
-        bus.toEdge(session.edge(), List.of(new Delivery.Nudge(chat, session)));
+        nudge.accept(session.edge(), new Delivery.Nudge(chat, session));
       }
     }
   }

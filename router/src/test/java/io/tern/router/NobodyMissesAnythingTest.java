@@ -283,7 +283,7 @@ class NobodyMissesAnythingTest {
               var device = open(to);
               if (device == null) {
                 late.add(new Late(to.device(), new Item(entries.chat(), entries.seq())));
-                directory.missed(to, entries.chat(), bus);
+                directory.missed(to, entries.chat(), this::nudge);
               } else {
                 onLive(device, new Item(entries.chat(), entries.seq()));
               }
@@ -292,7 +292,7 @@ class NobodyMissesAnythingTest {
           case Delivery.Nudge nudge -> {
             var device = open(nudge.to());
             if (device == null) {
-              directory.missed(nudge.to(), nudge.chat(), bus);
+              directory.missed(nudge.to(), nudge.chat(), this::nudge);
             } else {
               var session = Objects.requireNonNull(device.session);
               if (session.unacknowledged.stream().noneMatch(i2 -> i2.chat.equals(nudge.chat()))) {
@@ -305,6 +305,10 @@ class NobodyMissesAnythingTest {
           case Delivery.Typing typing -> {}
         }
       }
+    }
+
+    private void nudge(EdgeId to, Delivery.Nudge nudge) {
+      bus.toEdge(to, List.of(nudge));
     }
 
     private @Nullable Device open(Attachment to) {

@@ -1091,12 +1091,7 @@ public final class SessionLogic {
       return false;
     }
     if (state != State.LIVE) {
-      Set<ChatId> early = earlyChats;
-      if (early == null) {
-        early = new HashSet<>();
-        earlyChats = early;
-      }
-      early.add(entry.chat());
+      noteEarly(entry.chat());
       return true;
     }
     CatchUp behind = catchUp;
@@ -1189,12 +1184,28 @@ public final class SessionLogic {
     }
   }
 
-  /// Something this device should have acknowledged by now was not.
-  public void onNudge(ChatId chat, long now) {
-    if (state == State.LIVE && (window == null || !window.holds(chat))) {
+  /// Something this device should have acknowledged by now was not. Returns false when the session
+  /// has ended: the nudge is then for the device's next one.
+  public boolean onNudge(ChatId chat, long now) {
+    if (isClosing()) {
+      return false;
+    }
+    if (state != State.LIVE) {
+      noteEarly(chat);
+    } else if (window == null || !window.holds(chat)) {
       startCatchUp().start(chat);
       advance();
     }
+    return true;
+  }
+
+  private void noteEarly(ChatId chat) {
+    Set<ChatId> early = earlyChats;
+    if (early == null) {
+      early = new HashSet<>();
+      earlyChats = early;
+    }
+    early.add(chat);
   }
 
   public void onTyping(Delivery.Typing typing, long now) {

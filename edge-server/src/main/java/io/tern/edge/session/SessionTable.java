@@ -3,9 +3,9 @@ package io.tern.edge.session;
 import io.netty.util.collection.LongObjectHashMap;
 import io.netty.util.collection.LongObjectMap;
 import io.tern.edge.metrics.Count;
+import io.tern.protocol.ChatId;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
-import io.tern.router.Directory;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -98,8 +98,8 @@ public final class SessionTable {
       }
       case Delivery.Nudge nudge -> {
         SessionLogic session = of(nudge.to().session());
-        if (session != null) {
-          session.onNudge(nudge.chat(), now);
+        if (session != null ? !session.onNudge(nudge.chat(), now) : isMine(nudge.to())) {
+          missed(nudge.to(), nudge.chat());
         }
       }
       case Delivery.Typing typing -> {
@@ -114,9 +114,8 @@ public final class SessionTable {
     }
   }
 
-  /// An entry whose session has ended since the dispatcher looked is news of its device.
   private void deliverEntry(Delivery.Entries entries, Attachment to, long now) {
-    if (loopOf(to.session()) != loop) {
+    if (!isMine(to)) {
       return;
     }
     SessionLogic session = sessions.get(to.session());
@@ -124,9 +123,19 @@ public final class SessionTable {
       edge.counters().add(Count.DELIVERIES_PASSED_OVER);
     }
     if (session == null || !session.onEntry(entries, now)) {
-      edge.counters().add(Count.NEWS_ADDED);
-      edge.directory().addNews(List.of(new Directory.News(to.device().user(), entries.chat())));
+      missed(to, entries.chat());
     }
+  }
+
+  /// What was meant for a session that has ended since the dispatcher looked is news of its device,
+  /// and a nudge to a session that the device has begun meanwhile.
+  private void missed(Attachment gone, ChatId chat) {
+    edge.counters().add(Count.NEWS_ADDED);
+    edge.directory().missed(gone, chat, edge.relay()::tell);
+  }
+
+  private boolean isMine(Attachment to) {
+    return loopOf(to.session()) == loop;
   }
 
   private @Nullable SessionLogic of(long id) {

@@ -136,7 +136,7 @@ public final class ShardRing implements Commands, AutoCloseable {
     if (closed || failed.get()) {
       return false;
     }
-    if (full && command instanceof Command.Send || !publish(command, origin)) {
+    if ((full && command instanceof Command.Send) || !publish(command, origin)) {
       metrics.onRefused(config.shard());
       return false;
     }
