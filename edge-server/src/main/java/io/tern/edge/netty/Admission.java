@@ -32,9 +32,13 @@ final class Admission {
   private final ConcurrentHashMap<InetAddress, Integer> failures = new ConcurrentHashMap<>();
   private final AtomicLong minuteBegan = new AtomicLong(System.nanoTime());
 
-  Admission(LimitsConfig limits, Counters counters) {
+  /// Told after each connection that ends.
+  private final Runnable onLeave;
+
+  Admission(LimitsConfig limits, Counters counters, Runnable onLeave) {
     this.limits = limits;
     this.counters = counters;
+    this.onLeave = onLeave;
   }
 
   /// The address to account a connection to; null when it is exempt.
@@ -81,6 +85,7 @@ final class Admission {
     if (address != null) {
       loggedIn(address);
     }
+    onLeave.run();
   }
 
   /// A connection from `address` ended by its own fault without a login.

@@ -192,10 +192,20 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   @Override
   public void execute(Runnable task) {
     try {
-      loop.eventLoop().execute(task);
+      loop.eventLoop().execute(() -> run(task));
     } catch (RejectedExecutionException e) {
       // The loop has shut down, and this session with it.
       log.debug("session {}: too late", session.id());
+    }
+  }
+
+  /// A bug in one session ends that session, and no other.
+  private void run(Runnable task) {
+    try {
+      task.run();
+    } catch (RuntimeException e) {
+      log.error("session {}", session.id(), e);
+      session.disconnect(CloseReason.INTERNAL, e.getClass().getSimpleName(), now());
     }
   }
 
@@ -207,7 +217,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
           .schedule(
               () -> {
                 wakes = false;
-                session.onWake(now());
+                run(() -> session.onWake(now()));
               },
               millis,
               TimeUnit.MILLISECONDS);
@@ -252,7 +262,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
       return;
     }
     if (kept != null && !session.isHeld()) {
-      offerKept(now);
+      run(() -> offerKept(now));
     }
     if (charged != null && session.isLive()) {
       loop.admission().loggedIn(charged);

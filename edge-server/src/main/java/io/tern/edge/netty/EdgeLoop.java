@@ -4,6 +4,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.SingleThreadEventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.tern.edge.metrics.Count;
+import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.Sampler;
 import io.tern.edge.session.SessionLogic;
@@ -153,6 +154,7 @@ final class EdgeLoop {
         session.onSweep(now);
       } catch (RuntimeException e) {
         log.error("sweep of session {}", session.id(), e);
+        session.disconnect(CloseReason.INTERNAL, "", now);
       }
     }
   }

@@ -58,7 +58,7 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
   public EdgeNetwork(NetConfig config, EdgeContext edge) {
     this.config = config;
     this.edge = edge;
-    this.admission = new Admission(edge.limits(), edge.counters());
+    this.admission = new Admission(edge.limits(), edge.counters(), this::resumeAccepting);
     Transport transport = config.transport().resolved();
     this.group =
         new MultiThreadIoEventLoopGroup(
@@ -116,7 +116,6 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       throw new IllegalStateException("a channel on a foreign event loop");
     }
     channel.pipeline().addLast(new Connection(loop, channel, address));
-    channel.closeFuture().addListener(f -> resumeAccepting());
     if (admission.isFull()) {
       pauseAccepting();
     }

@@ -377,7 +377,7 @@ public final class SessionLogic {
     if (FrameType.isIgnorable(header.type())) {
       edge.counters().add(Count.FRAMES_IGNORED);
       chargeCheap(now);
-    } else if (header.has(FrameHeader.RID)) {
+    } else if (FrameType.isRequest(header.type()) && header.has(FrameHeader.RID)) {
       chargeCheap(now);
       refuse(header.rid(), ErrorCode.UNSUPPORTED, 0, "unknown type", "");
     } else {
@@ -398,7 +398,7 @@ public final class SessionLogic {
     }
     int index = hello.getDevice();
     if (!DeviceId.isValid(index)) {
-      close(CloseReason.MALFORMED, "device index", now);
+      close(CloseReason.TOKEN_INVALID, "device index", now);
       return;
     }
     int frameMax = hello.getMaxFrame();

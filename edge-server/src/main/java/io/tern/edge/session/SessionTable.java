@@ -9,6 +9,8 @@ import io.tern.router.Delivery;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// The sessions of one event loop by number: hands each delivery to those it is for. Confined to
 /// the loop.
@@ -21,6 +23,8 @@ public final class SessionTable {
 
   /// Event loops that an edge can have.
   public static final int LOOPS_MAX = 1 << LOOP_BITS;
+
+  private static final Logger log = LoggerFactory.getLogger(SessionTable.class);
 
   private final int loop;
   private final EdgeContext edge;
@@ -63,7 +67,39 @@ public final class SessionTable {
   /// to every loop that it concerns.
   public void deliver(List<Delivery> batch, long now) {
     for (int i = 0; i < batch.size(); i++) {
-      deliver(batch.get(i), now);
+      Delivery delivery = batch.get(i);
+      try {
+        deliver(delivery, now);
+      } catch (RuntimeException e) {
+        log.error("delivery of {}", delivery.getClass().getSimpleName(), e);
+        endConcerned(delivery, now);
+      }
+    }
+  }
+
+  /// A session that may have missed something must not go on as if it had not; the others do.
+  private void endConcerned(Delivery delivery, long now) {
+    List<Attachment> to =
+        switch (delivery) {
+          case Delivery.Entries entries -> entries.to();
+          case Delivery.Receipts receipts -> receipts.to();
+          case Delivery.Typing typing -> typing.to();
+          case Delivery.Nudge nudge -> List.of(nudge.to());
+          case Delivery.Replaced(Attachment session) -> List.of(session);
+          case Delivery.Answer answer -> {
+            end(answer.to().session(), now);
+            yield List.of();
+          }
+        };
+    for (Attachment attachment : to) {
+      end(attachment.session(), now);
+    }
+  }
+
+  private void end(long id, long now) {
+    SessionLogic session = of(id);
+    if (session != null) {
+      session.disconnect(CloseReason.INTERNAL, "", now);
     }
   }
 

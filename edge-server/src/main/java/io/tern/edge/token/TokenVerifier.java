@@ -72,7 +72,7 @@ public final class TokenVerifier {
         return INVALID;
       }
       return identityIn(jwt.getJWTClaimsSet(), nowMillis);
-    } catch (JOSEException | ParseException e) {
+    } catch (JOSEException | ParseException | RuntimeException e) {
       // What is wrong with it is its maker's business.
       return INVALID;
     }

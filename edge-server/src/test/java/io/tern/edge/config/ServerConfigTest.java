@@ -1,0 +1,224 @@
+package io.tern.edge.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.typesafe.config.ConfigFactory;
+import io.tern.router.RouterConfig;
+import io.tern.router.catchup.CatchUpConfig;
+import io.tern.router.directory.MemoryDirectory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ServerConfigTest {
+
+  @TempDir Path folder;
+
+  @Test
+  void theDefaultsAreThoseOfTheDesign() {
+    ServerConfig config = ServerConfig.load(null, Map.of());
+
+    assertThat(config.name()).isEqualTo("tern");
+    assertThat(config.net().listen().getFirst().getPort()).isEqualTo(7420);
+    assertThat(config.net().listen().getFirst().getAddress().isLoopbackAddress()).isTrue();
+    assertThat(config.net().transport()).isEqualTo(Transport.AUTO);
+    assertThat(config.net().loops()).isPositive();
+    assertThat(config.admin().listen().getPort()).isEqualTo(7421);
+    assertThat(config.auth().acceptDevelopment()).isTrue();
+    assertThat(config.limits())
+        .isEqualTo(
+            new LimitsConfig(
+                100_000,
+                64,
+                10,
+                true,
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(240),
+                10,
+                40,
+                32,
+                20,
+                60,
+                256,
+                256 * 1024));
+    assertThat(config.router()).isEqualTo(RouterConfig.DEFAULT);
+    assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
+    assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);
+    assertThat(config.store().data()).isEqualTo(Path.of("tern-data"));
+  }
+
+  /// For each key another value than its default, and nothing else that it needs.
+  private Map<String, String> others() throws IOException {
+    Path key = folder.resolve("key.pem");
+    Files.writeString(key, "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n");
+    return Map.ofEntries(
+        Map.entry("data", "elsewhere"),
+        Map.entry("name", "edge-7"),
+        Map.entry("net.listen", "127.0.0.1:0"),
+        Map.entry("net.plain-tcp", "anywhere"),
+        Map.entry("net.transport", "nio"),
+        Map.entry("net.loops", "7"),
+        Map.entry("net.backlog", "99"),
+        Map.entry("admin.listen", "[::1]:0"),
+        Map.entry("admin.probe-timeout", "1 s"),
+        Map.entry("auth.development-issuer", "off"),
+        Map.entry("auth.keys.one", '"' + key.toString() + '"'),
+        Map.entry("auth.resume-lifetime", "1 h"),
+        Map.entry("auth.threads", "3"),
+        Map.entry("auth.queue", "100"),
+        Map.entry("limits.connections-max", "5"),
+        Map.entry("limits.unauthenticated-per-ip-max", "6"),
+        Map.entry("limits.failures-per-minute-max", "7"),
+        Map.entry("limits.loopback-exempt", "false"),
+        Map.entry("limits.hello-timeout", "6 s"),
+        Map.entry("limits.frame-timeout", "11 s"),
+        Map.entry("limits.stall-timeout", "31 s"),
+        Map.entry("limits.ping", "30 s"),
+        Map.entry("limits.send.rate", "0"),
+        Map.entry("limits.send.burst", "41"),
+        Map.entry("limits.send.in-flight", "33"),
+        Map.entry("limits.cheap.rate", "21"),
+        Map.entry("limits.cheap.burst", "61"),
+        Map.entry("limits.window.entries", "128"),
+        Map.entry("limits.window.bytes", "128 KiB"),
+        Map.entry("store.shards", "3"),
+        Map.entry("store.block-cache", "9 MiB"),
+        Map.entry("store.write-buffer", "10 MiB"),
+        Map.entry("store.wal-max", "11 MiB"),
+        Map.entry("store.open-files-max", "512"),
+        Map.entry("store.hot-chats-max", "1000"),
+        Map.entry("store.disk-reserve", "2 GiB"),
+        Map.entry("router.ring-events", "4096"),
+        Map.entry("router.ring-bytes", "32 MiB"),
+        Map.entry("router.batch-events", "512"),
+        Map.entry("router.batch-bytes", "256 KiB"),
+        Map.entry("router.readers", "9"),
+        Map.entry("router.readers-queue", "100"),
+        Map.entry("router.ack-watch", "20 s"),
+        Map.entry("router.nudge-after", "4 s"),
+        Map.entry("router.watched-max", "1000"),
+        Map.entry("router.retry", "6 s"),
+        Map.entry("catch-up.backlog-max", "500"),
+        Map.entry("catch-up.chats-max", "64"),
+        Map.entry("catch-up.piece-entries", "16"),
+        Map.entry("catch-up.page-entries", "64"),
+        Map.entry("catch-up.page-bytes", "64 KiB"),
+        Map.entry("directory.news-per-device-max", "64"),
+        Map.entry("directory.absent-users-max", "1000"),
+        Map.entry("directory.news-max", "5000"),
+        Map.entry("known-users", "65536"),
+        Map.entry("shutdown.timeout", "5 s"),
+        Map.entry("shutdown.spread-min", "1 s"),
+        Map.entry("shutdown.spread-max", "9 s"));
+  }
+
+  @Test
+  void everyKeyCanBeSetAndChangesSomething() throws IOException {
+    ServerConfig defaults = ServerConfig.load(null, Map.of());
+    Map<String, String> others = others();
+    var keys = new TreeSet<String>();
+    ConfigFactory.parseResources(ServerConfig.class, "reference.conf")
+        .entrySet()
+        .forEach(entry -> keys.add(entry.getKey()));
+    keys.add("auth.keys.one");
+    assertThat(others.keySet()).as("a value for every key of reference.conf").isEqualTo(keys);
+
+    for (var other : others.entrySet()) {
+      var set = new HashMap<String, String>();
+      set.put(other.getKey(), other.getValue());
+      switch (other.getKey()) {
+        // Each of these is valid only beside another one, which alone changes something else.
+        case "auth.development-issuer" -> set.put("auth.keys.one", others.get("auth.keys.one"));
+        case "net.plain-tcp" -> {
+          set.put("net.listen", "0.0.0.0:0");
+          set.put("auth.development-issuer", "accept-anywhere");
+        }
+        default -> {}
+      }
+      assertThat(ServerConfig.load(null, set)).as(other.getKey()).isNotEqualTo(defaults);
+    }
+    assertThat(ServerConfig.load(null, others).limits().sendRate()).isZero();
+  }
+
+  @Test
+  void aFileOverridesTheDefaultsAndSetOverridesTheFile() throws IOException {
+    Path file = folder.resolve("tern.conf");
+    Files.writeString(file, "name = from-file\nlimits { send.rate = 5, cheap.rate = 6 }\n");
+
+    ServerConfig config = ServerConfig.load(file, Map.of("limits.send.rate", "7"));
+
+    assertThat(config.name()).isEqualTo("from-file");
+    assertThat(config.limits().sendRate()).isEqualTo(7);
+    assertThat(config.limits().cheapRate()).isEqualTo(6);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          limits.send.rate              | -1          | limits.send.rate = -1: must be a number, 0 to 1000000
+          limits.send.rate              | fast        | limits.send.rate = fast: must be a number
+          limits.hello-timeout          | 5 parsecs   | limits.hello-timeout = 5 parsecs: must be a time, 100 ms to 3600 s
+          limits.window.bytes           | 1 KiB       | limits.window.bytes = 1 KiB: must be a size, 32 KiB to 64 MiB
+          limits.loopback-exempt        | maybe       | limits.loopback-exempt = maybe: must be true or false
+          net.transport                 | pigeon      | net.transport = pigeon: must be auto, epoll, nio, io_uring
+          net.listen                    | 127.0.0.1   | net.listen = 127.0.0.1: must be HOST:PORT
+          net.listen                    | 127.0.0.1:99999 | net.listen = 127.0.0.1:99999: must be HOST:PORT, port 0 to 65535
+          net.listen                    | 0.0.0.0:1   | on loopback, because it is plain TCP
+          net.plain-tcp                 | yes         | net.plain-tcp = yes: must be loopback-only, anywhere
+          admin.listen                  | 0.0.0.0:1   | must be on loopback
+          auth.development-issuer       | off         | as it is nobody could log in
+          auth.keys.mine                | /nowhere    | auth.keys.mine = /nowhere: must be a readable file
+          router.ring-events            | 1000        | router.ring-events = 1000: must be a power of two
+          router.nudge-after            | 10 s        | router.nudge-after = 10 s: must be a time
+          shutdown.spread-max           | 1 ms        | shutdown.spread-max = 1 ms: must be a time, 500 ms to 3600 s
+          data                          | ""          | data = "": must be some text
+          limits.sends.rate             | 1           | no key limits.sends.rate; there are limits.{
+          nonsense                      | 1           | no key nonsense; there are admin, auth
+          """)
+  void aBadValueIsOneLineWithKeyValueAndWhatWouldBeValid(
+      String key, String value, String expected) {
+    assertThatThrownBy(() -> ServerConfig.load(null, Map.of(key, value)))
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessageContaining(expected)
+        .message()
+        .doesNotContain("\n");
+  }
+
+  @Test
+  void beyondLoopbackDevelopmentTokensNeedWords() {
+    Map<String, String> anywhere = Map.of("net.listen", "0.0.0.0:0", "net.plain-tcp", "anywhere");
+    assertThatThrownBy(() -> ServerConfig.load(null, anywhere))
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessageContaining("accept-anywhere");
+
+    var withWords = new HashMap<>(anywhere);
+    withWords.put("auth.development-issuer", "accept-anywhere");
+    assertThat(ServerConfig.load(null, withWords).auth().acceptDevelopment()).isTrue();
+  }
+
+  @Test
+  void aFileThatIsNotThereOrDoesNotParseIsOneLine() throws IOException {
+    assertThatThrownBy(() -> ServerConfig.load(folder.resolve("none.conf"), Map.of()))
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessageContaining("must be a readable file");
+    Path file = folder.resolve("bad.conf");
+    Files.writeString(file, "limits {\n");
+    assertThatThrownBy(() -> ServerConfig.load(file, Map.of()))
+        .isInstanceOf(ConfigProblem.class)
+        .message()
+        .doesNotContain("\n");
+  }
+}

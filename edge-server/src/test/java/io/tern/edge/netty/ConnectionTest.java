@@ -1,0 +1,267 @@
+package io.tern.edge.netty;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.tern.edge.config.ServerConfig;
+import io.tern.edge.metrics.Counters;
+import io.tern.edge.session.Authenticator;
+import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.EdgeContext;
+import io.tern.edge.session.KnownUsers;
+import io.tern.edge.session.StageWatch;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.FrameHeader;
+import io.tern.protocol.FrameReader;
+import io.tern.protocol.FrameType;
+import io.tern.protocol.FrameWriter;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Hello;
+import io.tern.router.Delivery;
+import io.tern.router.EdgeId;
+import io.tern.router.Origin;
+import io.tern.router.Readers;
+import io.tern.router.catchup.CatchUpConfig;
+import io.tern.router.directory.MemoryDirectory;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+import io.tern.store.memory.MemoryStorage;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/// The shell on Netty's embedded channel, fed in odd pieces; every buffer it was given or took must
+/// be released.
+class ConnectionTest {
+
+  private static final EdgeId EDGE = new EdgeId("test", 1);
+  private static final int IDS = 512;
+
+  private final MemoryDirectory directory = new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 1);
+  private final MemoryStorage storage = new MemoryStorage();
+  private final List<Command> commands = new ArrayList<>();
+  private final List<ByteBuf> given = new ArrayList<>();
+  private final EmbeddedChannel channel = new EmbeddedChannel();
+  private final EdgeLoop loop = loop();
+
+  private EdgeLoop loop() {
+    var counters = new Counters();
+    var limits =
+        ServerConfig.load(
+                null, Map.of("limits.cheap.rate", "0", "limits.unauthenticated-per-ip-max", "64"))
+            .limits();
+    var edge =
+        new EdgeContext(
+            EDGE,
+            limits,
+            (command, origin) -> submit(command, origin),
+            new Readers() {
+              @Override
+              public <T> boolean ask(
+                  Function<Shards, T> question,
+                  Consumer<? super T> then,
+                  Consumer<Throwable> failed) {
+                then.accept(question.apply(slot -> storage));
+                return true;
+              }
+            },
+            directory,
+            (to, delivery) -> {},
+            authenticator(),
+            new Disconnector(counters, new Disconnector.Spread(1, 2)),
+            new KnownUsers(1024),
+            counters,
+            StageWatch.NONE,
+            CatchUpConfig.DEFAULT,
+            System::nanoTime,
+            System::currentTimeMillis);
+    return new EdgeLoop(0, channel.eventLoop(), edge, new Admission(limits, counters, () -> {}));
+  }
+
+  private boolean submit(Command command, Origin origin) {
+    commands.add(command);
+    if (command instanceof Command.Enrol) {
+      loop.post(List.of(new Delivery.Answer(origin, command, new Outcome.Enrolled(true))));
+    }
+    return true;
+  }
+
+  private static Authenticator authenticator() {
+    return new Authenticator() {
+      @Override
+      public void verifyToken(byte[] token, Consumer<Identity> then) {
+        then.accept(new Accepted(new DeviceId(new UserId(5), 1), Long.MAX_VALUE, 0));
+      }
+
+      @Override
+      public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
+        verifyToken(ticket, then);
+      }
+
+      @Override
+      public byte[] sealTicket(Accepted identity) {
+        return new byte[] {1};
+      }
+
+      @Override
+      public int ticketSeconds(Accepted identity) {
+        return 1;
+      }
+    };
+  }
+
+  private void connect() {
+    loop.admission().enter(null);
+    channel.pipeline().addLast(new Connection(loop, channel, null));
+  }
+
+  @AfterEach
+  void everythingIsReleased() {
+    channel.finishAndReleaseAll();
+    assertThat(given).allSatisfy(buffer -> assertThat(buffer.refCnt()).isZero());
+    assertThat(loop.admission().connections()).isZero();
+    assertThat(loop.sessions().size()).isZero();
+  }
+
+  private static byte[] frame(FrameType type, int flags, int rid, long chat, byte[] body) {
+    ByteBuf out = Unpooled.buffer();
+    FrameWriter.write(out, type, flags, rid, chat, 0, body);
+    var bytes = new byte[out.readableBytes()];
+    out.readBytes(bytes);
+    return bytes;
+  }
+
+  private static byte[] login() {
+    byte[] hello =
+        frame(
+            FrameType.HELLO,
+            0,
+            0,
+            0,
+            Hello.newBuilder()
+                .setVerMin(1)
+                .setVerMax(1)
+                .setDevice(1)
+                .setToken(ByteString.copyFromUtf8("t"))
+                .build()
+                .toByteArray());
+    return joined(new byte[] {0x54, 0x52, 0x4E, 0x01}, hello);
+  }
+
+  private static byte[] joined(byte[]... pieces) {
+    ByteBuf all = Unpooled.wrappedBuffer(pieces);
+    var bytes = new byte[all.readableBytes()];
+    all.readBytes(bytes);
+    return bytes;
+  }
+
+  private void read(byte[] bytes, int from, int to) {
+    ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(Math.max(1, to - from));
+    buffer.writeBytes(bytes, from, to - from);
+    given.add(buffer);
+    channel.writeInbound(buffer);
+    channel.runPendingTasks();
+  }
+
+  /// What the connection wrote since the last call.
+  private List<FrameType> written() {
+    var types = new ArrayList<FrameType>();
+    ByteBuf all = Unpooled.buffer();
+    for (ByteBuf piece = channel.readOutbound(); piece != null; piece = channel.readOutbound()) {
+      all.writeBytes(piece);
+      piece.release();
+    }
+    var header = new FrameHeader();
+    while (all.isReadable()) {
+      assertThat(FrameReader.read(all, 1 << 20, header)).isEqualTo(FrameReader.Result.FRAME);
+      all.skipBytes(header.bodyBytes());
+      types.add(Objects.requireNonNull(FrameType.of(header.type())));
+    }
+    return types;
+  }
+
+  @Test
+  void byteByByteIsTheSameAsAtOnce() {
+    connect();
+    byte[] ping = frame(FrameType.PING, 0, 0, 0, new byte[] {7});
+    byte[] all = joined(login(), ping, ping, ping);
+    for (int i = 0; i < all.length; i++) {
+      read(all, i, i + 1);
+    }
+    assertThat(written())
+        .containsExactly(
+            FrameType.HELLO_ACK,
+            FrameType.CATCH_UP_PAGE,
+            FrameType.PONG,
+            FrameType.PONG,
+            FrameType.PONG);
+  }
+
+  @Test
+  void everySplitInTwoIsTheSame() {
+    byte[] ping = frame(FrameType.PING, 0, 0, 0, new byte[] {7});
+    connect();
+    read(login(), 0, login().length);
+    written();
+    byte[] three = joined(ping, ping, ping);
+    for (int split = 0; split <= three.length; split++) {
+      read(three, 0, split);
+      read(three, split, three.length);
+      assertThat(written()).containsExactly(FrameType.PONG, FrameType.PONG, FrameType.PONG);
+    }
+  }
+
+  @Test
+  void aThousandFramesInOneReadAreAnsweredInFewWrites() {
+    connect();
+    byte[][] pieces = new byte[1001][];
+    pieces[0] = login();
+    for (int i = 1; i <= 1000; i++) {
+      pieces[i] = frame(FrameType.PING, 0, 0, 0, new byte[] {1});
+    }
+    byte[] all = joined(pieces);
+    read(all, 0, all.length);
+    int writes = channel.outboundMessages().size();
+    assertThat(written()).hasSize(1002);
+    assertThat(writes).isLessThanOrEqualTo(3);
+  }
+
+  @Test
+  void framesBehindHelloWaitAndAreDroppedWithTheConnection() {
+    connect();
+    byte[] all = joined(login(), new byte[IDS]);
+    read(all, 0, login().length + 3);
+    channel.close();
+    channel.runPendingTasks();
+    assertThat(directory.lookup(List.of(new UserId(5))).getFirst().sessions()).isEmpty();
+  }
+
+  @Test
+  void aStrangerIsSentAwayWithoutAnAnswer() {
+    connect();
+    byte[] http = {'G', 'E', 'T', ' '};
+    read(http, 0, 1);
+    channel.runPendingTasks();
+    assertThat(channel.isOpen()).isFalse();
+    assertThat(written()).isEmpty();
+  }
+
+  @Test
+  void aMalformedFrameIsAnsweredAndEndsTheConnection() {
+    connect();
+    read(login(), 0, login().length);
+    written();
+    read(new byte[] {0x01, 0x04, 0x00}, 0, 3);
+    assertThat(written()).containsExactly(FrameType.ERROR);
+    assertThat(channel.isOpen()).isFalse();
+  }
+}

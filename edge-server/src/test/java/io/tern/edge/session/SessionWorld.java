@@ -1,0 +1,299 @@
+package io.tern.edge.session;
+
+import com.google.protobuf.ByteString;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.tern.edge.config.ServerConfig;
+import io.tern.edge.metrics.Counters;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.FrameHeader;
+import io.tern.protocol.FrameType;
+import io.tern.protocol.FrameWriter;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Hello;
+import io.tern.router.Commands;
+import io.tern.router.Delivery;
+import io.tern.router.EdgeId;
+import io.tern.router.Origin;
+import io.tern.router.Readers;
+import io.tern.router.catchup.CatchUpConfig;
+import io.tern.router.directory.MemoryDirectory;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+import io.tern.store.memory.MemoryStorage;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/// One session in a world made of lists: what it writes, submits and asks is there to be looked at,
+/// and nothing happens until the test says so. One thread, its own time.
+final class SessionWorld implements SessionHost, Commands, Readers, Authenticator {
+
+  static final UserId ME = new UserId(1000);
+  static final UserId PEER = new UserId(2000);
+  static final EdgeId EDGE = new EdgeId("test", 1);
+
+  record Out(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {}
+
+  record Submitted(Command command, Origin origin) {}
+
+  final Counters counters = new Counters();
+  final Disconnector disconnector = new Disconnector(counters, new Disconnector.Spread(100, 200));
+  final MemoryDirectory directory = new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 1);
+  final MemoryStorage storage = new MemoryStorage();
+  final KnownUsers known = new KnownUsers(1024);
+  final List<Out> out = new ArrayList<>();
+  final List<Submitted> submitted = new ArrayList<>();
+  final Deque<Runnable> questions = new ArrayDeque<>();
+  final Deque<Runnable> tasks = new ArrayDeque<>();
+  final List<Delivery> relayed = new ArrayList<>();
+  final EdgeContext edge;
+  final SessionTable table;
+  final SessionLogic session;
+  final ByteBuf kept = Unpooled.buffer();
+
+  boolean ringIsFull;
+  boolean readersAreFull;
+  boolean writable = true;
+  boolean aborted;
+  boolean finished;
+  long now = 1_000_000_000_000L;
+  long wallMillis = 1_800_000_000_000L;
+  long identityUntil = wallMillis + 3_600_000;
+
+  SessionWorld(String... settings) {
+    Map<String, String> set = new HashMap<>();
+    for (String setting : settings) {
+      int equals = setting.indexOf('=');
+      set.put(setting.substring(0, equals), setting.substring(equals + 1));
+    }
+    edge =
+        new EdgeContext(
+            EDGE,
+            ServerConfig.load(null, set).limits(),
+            this,
+            this,
+            directory,
+            (to, delivery) -> relayed.add(delivery),
+            this,
+            disconnector,
+            known,
+            counters,
+            StageWatch.NONE,
+            CatchUpConfig.DEFAULT,
+            () -> now,
+            () -> wallMillis);
+    table = new SessionTable(0, edge);
+    session = new SessionLogic(table.nextId(), edge, this, new Sampler(StageWatch.NONE), now);
+    table.add(session);
+  }
+
+  /// A world whose session has come up and caught up, with an empty `out`.
+  static SessionWorld live(String... settings) {
+    var world = new SessionWorld(settings);
+    world.input(preface(), hello());
+    world.enrolled();
+    world.settle();
+    if (!world.session.isLive()) {
+      throw new AssertionError("did not come up: " + world.out);
+    }
+    world.known.add(PEER.value());
+    world.out.clear();
+    world.submitted.clear();
+    return world;
+  }
+
+  // ---- input -----------------------------------------------------------------------------------
+
+  static byte[] preface() {
+    return new byte[] {0x54, 0x52, 0x4E, 0x01};
+  }
+
+  static byte[] hello() {
+    return frame(
+        FrameType.HELLO,
+        0,
+        0,
+        0,
+        0,
+        Hello.newBuilder()
+            .setVerMin(1)
+            .setVerMax(1)
+            .setDevice(1)
+            .setToken(ByteString.copyFromUtf8("good"))
+            .build()
+            .toByteArray());
+  }
+
+  static byte[] frame(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
+    ByteBuf out = Unpooled.buffer();
+    FrameWriter.write(out, type, flags, rid, chat, seq, body);
+    var bytes = new byte[out.readableBytes()];
+    out.readBytes(bytes);
+    return bytes;
+  }
+
+  static byte[] send(int rid) {
+    return frame(
+        FrameType.SEND, FrameHeader.RID | FrameHeader.CHAT, rid, PEER.value(), 0, new byte[3]);
+  }
+
+  static byte[] ack(long seq) {
+    return frame(
+        FrameType.ACK, FrameHeader.CHAT | FrameHeader.SEQ, 0, PEER.value(), seq, new byte[0]);
+  }
+
+  /// Bytes off the socket; what the session leaves is kept, as a shell keeps it.
+  SessionWorld input(byte[]... pieces) {
+    for (byte[] piece : pieces) {
+      kept.writeBytes(piece);
+    }
+    offerKept();
+    return this;
+  }
+
+  private void offerKept() {
+    session.onInput(kept, new FrameHeader(), now);
+    kept.discardReadBytes();
+  }
+
+  void enrolled() {
+    settle();
+    Submitted enrol = submitted.removeLast();
+    deliver(new Delivery.Answer(enrol.origin, enrol.command, new Outcome.Enrolled(true)));
+  }
+
+  void deliver(Delivery delivery) {
+    table.deliver(List.of(delivery), now);
+    settle();
+  }
+
+  /// Runs what waits until nothing does.
+  void settle() {
+    while (!tasks.isEmpty() || !questions.isEmpty()) {
+      while (!tasks.isEmpty()) {
+        tasks.poll().run();
+      }
+      if (!questions.isEmpty()) {
+        questions.poll().run();
+      }
+    }
+    if (!session.isHeld()) {
+      offerKept();
+    }
+  }
+
+  void writable(boolean is) {
+    boolean before = writable;
+    writable = is;
+    if (is && !before) {
+      session.onWritable(now);
+    }
+    settle();
+  }
+
+  void pass(long millis) {
+    now += millis * 1_000_000;
+    wallMillis += millis;
+    session.onSweep(now);
+    settle();
+  }
+
+  // ---- what came out ---------------------------------------------------------------------------
+
+  List<FrameType> types() {
+    return out.stream().map(Out::type).toList();
+  }
+
+  // ---- the host --------------------------------------------------------------------------------
+
+  @Override
+  public void write(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
+    if (!type.isFromServer() || !type.acceptsFlags(flags)) {
+      throw new AssertionError(type + " with flags " + flags);
+    }
+    out.add(new Out(type, flags, rid, chat, seq, body));
+  }
+
+  @Override
+  public boolean isWritable() {
+    return writable;
+  }
+
+  @Override
+  public void execute(Runnable task) {
+    tasks.add(task);
+  }
+
+  @Override
+  public void wakeIn(long millis) {
+    // Tests wake the session themselves.
+  }
+
+  @Override
+  public void onInputChanged() {
+    // settle() looks anyway.
+  }
+
+  @Override
+  public void finish(CloseReason reason) {
+    finished = true;
+  }
+
+  @Override
+  public void abort() {
+    aborted = true;
+  }
+
+  // ---- commands, readers, identities -----------------------------------------------------------
+
+  @Override
+  public boolean submit(Command command, Origin origin) {
+    if (ringIsFull) {
+      return false;
+    }
+    submitted.add(new Submitted(command, origin));
+    return true;
+  }
+
+  @Override
+  public <T> boolean ask(
+      Function<Shards, T> question, Consumer<? super T> then, Consumer<Throwable> failed) {
+    if (readersAreFull) {
+      return false;
+    }
+    questions.add(() -> then.accept(question.apply(slot -> storage)));
+    return true;
+  }
+
+  @Override
+  public void verifyToken(byte[] token, Consumer<Identity> then) {
+    switch (new String(token, StandardCharsets.UTF_8)) {
+      case "good" -> then.accept(new Accepted(new DeviceId(ME, 1), identityUntil, 0));
+      case "later" -> then.accept(new Accepted(new DeviceId(ME, 1), identityUntil * 2, 0));
+      default -> then.accept(new Refused(ErrorCode.TOKEN_INVALID, ""));
+    }
+  }
+
+  @Override
+  public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
+    then.accept(new Refused(ErrorCode.RESUME_REJECTED, ""));
+  }
+
+  @Override
+  public byte[] sealTicket(Accepted identity) {
+    return new byte[] {1};
+  }
+
+  @Override
+  public int ticketSeconds(Accepted identity) {
+    return 60;
+  }
+}
