@@ -585,6 +585,13 @@ class ClientCoreTest {
   }
 
   @Test
+  void aRefusedClientStaysRefusedOnAnotherNetwork() {
+    client.start().connected().error(0, ErrorCode.REVOKED.number(), 0, 0);
+    client.core().networkChanged(client.now);
+    assertThat(client.core().deadlineMillis()).isEqualTo(ClientCore.NEVER);
+  }
+
+  @Test
   void ticketsAreUsedWithARisingCountAndReplacedByTheToken() throws Exception {
     client.store.setResumeTicket(new ResumeTicket(new byte[] {1}, 5));
     client.start().connected();
