@@ -21,6 +21,7 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
 import org.jline.reader.LineReaderBuilder;
@@ -46,7 +47,11 @@ public final class ChatCommand implements Callable<Integer> {
 
   private static final int DEVICE = 1;
   private static final int PAGE = 20;
+
+  /// While somebody types they say so this often, and it is shown this long.
   private static final long TYPING_MILLIS = 3_000;
+
+  private static final long TYPING_SHOWN_MILLIS = 2 * TYPING_MILLIS;
 
   private static final List<String> HELP =
       List.of(
@@ -90,7 +95,8 @@ public final class ChatCommand implements Callable<Integer> {
             names,
             new TerminalScreen(terminal, reader),
             // Before the client is here nothing is open, so nothing has been shown.
-            (chat, seq) -> ready.thenAccept(client -> client.client().read(chat, seq)));
+            (chat, seq) -> ready.thenAccept(client -> client.client().read(chat, seq)),
+            CompletableFuture.delayedExecutor(TYPING_SHOWN_MILLIS, TimeUnit.MILLISECONDS));
     try (var client = CommandClient.connect(user, DEVICE, connect, view)) {
       ready.complete(client);
       var chat = with == null ? choose(client, view, names) : open(client, view, names, with);
@@ -219,8 +225,12 @@ public final class ChatCommand implements Callable<Integer> {
             .put(
                 LineReader.SELF_INSERT,
                 () -> {
-                  typed();
-                  return insert.apply();
+                  boolean isInserted = insert.apply();
+                  // A command is nothing that the other one waits for.
+                  if (reader.getBuffer().atChar(0) != '/') {
+                    typed();
+                  }
+                  return isInserted;
                 });
       }
     }

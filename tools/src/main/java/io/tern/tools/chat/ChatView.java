@@ -10,6 +10,7 @@ import io.tern.protocol.v1.HistoryPage;
 import io.tern.tools.EntryView;
 import io.tern.tools.Names;
 import java.util.TreeMap;
+import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,9 @@ final class ChatView implements ClientListener {
   /// Tells the server that everything up to a seq has been seen.
   private final BiConsumer<ChatId, Long> onShown;
 
+  /// Runs something when typing that was not repeated is over.
+  private final Executor whenTypingIsOver;
+
   private @Nullable ChatId open;
   private boolean isLoading;
   private final TreeMap<Long, EntryView> waiting = new TreeMap<>();
@@ -43,9 +47,19 @@ final class ChatView implements ClientListener {
   private long peerDelivered;
   private long peerRead;
   private boolean isPeerTyping;
+
+  /// Counts what was heard about typing, so that only silence after the last ends it.
+  private int typingHeard;
+
   private String connection = "connecting…";
 
-  ChatView(UserId self, Names names, Screen screen, BiConsumer<ChatId, Long> onShown) {
+  ChatView(
+      UserId self,
+      Names names,
+      Screen screen,
+      BiConsumer<ChatId, Long> onShown,
+      Executor whenTypingIsOver) {
+    this.whenTypingIsOver = whenTypingIsOver;
     this.self = self;
     this.names = names;
     this.screen = screen;
@@ -183,6 +197,17 @@ final class ChatView implements ClientListener {
         screen.print("(" + peerName(chat) + " is typing…)");
       }
       isPeerTyping = on;
+      int heard = ++typingHeard;
+      if (on) {
+        whenTypingIsOver.execute(() -> stopTyping(heard));
+      }
+      refresh();
+    }
+  }
+
+  private synchronized void stopTyping(int heard) {
+    if (heard == typingHeard) {
+      isPeerTyping = false;
       refresh();
     }
   }

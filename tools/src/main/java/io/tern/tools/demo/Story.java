@@ -38,7 +38,8 @@ final class Story {
 
   /// Returns whether all was well.
   boolean tell() {
-    say("Tern: two people, one server. ✓ the server has it on disk  ✓✓ the other's device has it");
+    out.println("Tern: two people and a server.");
+    out.println("✓ the server has it on disk   ✓✓ the other one's device has it   #n its place");
     var server = DemoCommand.startServer(folder, new HostPort("127.0.0.1", 0));
     try {
       var address = server.ready().listen();
@@ -136,6 +137,10 @@ final class Story {
     bob.await(() -> bob.acknowledged() == bob.sent().size(), "bob's messages are durable");
     alice.await(() -> alice.received().size() >= bob.sent().size(), "alice has all of bob's");
     bob.await(() -> bob.received().size() >= alice.sent().size(), "bob has all of alice's");
+    long alices = alice.seqOf(alice.sent().size() - 1);
+    long bobs = bob.seqOf(bob.sent().size() - 1);
+    alice.await(() -> alice.peerDelivered() >= alices, "alice knows that bob has everything");
+    bob.await(() -> bob.peerDelivered() >= bobs, "bob knows that alice has everything");
     say(
         "both are connected again; all %d have ✓✓, %.1f s after the kill"
             .formatted(2 * traffic, secondsSince(killed)));

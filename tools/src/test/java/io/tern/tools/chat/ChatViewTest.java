@@ -33,13 +33,14 @@ class ChatViewTest {
 
   private final FakeScreen screen = new FakeScreen();
   private final List<Long> seen = new ArrayList<>();
+  private final List<Runnable> later = new ArrayList<>();
   private ChatView view;
 
   @BeforeEach
   void aliceSitsDown() {
     var names = new Names(folder.resolve("names"));
     List.of("alice", "bob", "carol").forEach(names::learn);
-    view = new ChatView(ALICE, names, screen, (chat, seq) -> seen.add(seq));
+    view = new ChatView(ALICE, names, screen, (chat, seq) -> seen.add(seq), later::add);
   }
 
   @Test
@@ -125,6 +126,19 @@ class ChatViewTest {
     assertThat(screen.status).contains("typing");
 
     view.onMessage(message(1, BOB, "here"));
+    assertThat(screen.status).doesNotContain("typing");
+  }
+
+  @Test
+  void typingThatIsNotRepeatedEnds() {
+    screen.hasStatus = true;
+    open();
+    view.onTyping(CHAT, BOB, true);
+    view.onTyping(CHAT, BOB, true);
+    later.getFirst().run();
+    assertThat(screen.status).contains("typing");
+
+    later.getLast().run();
     assertThat(screen.status).doesNotContain("typing");
   }
 
