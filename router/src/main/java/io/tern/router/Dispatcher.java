@@ -640,12 +640,13 @@ public final class Dispatcher implements Deliveries {
   }
 
   // A device that attached after its chat's first entry was dispatched and before the chat was in
-  // its user's list has found the entry in neither way.
+  // its user's list has found the entry in neither way; it may even have left again.
   private void nudgeListed(List<ListDuty> listed) {
     for (int from = 0; from < listed.size(); from += LOOKUP_MAX) {
       var some = listed.subList(from, Math.min(from + LOOKUP_MAX, listed.size()));
       some.forEach(duty -> users.add(duty.command.user()));
       users.lookUp(directory);
+      addNewsOfLists(some);
       for (var duty : some) {
         nudge(
             duty.command.chat(),
@@ -654,6 +655,22 @@ public final class Dispatcher implements Deliveries {
       }
       flushEdges();
       users.clear();
+    }
+  }
+
+  private void addNewsOfLists(List<ListDuty> listed) {
+    var news = new LinkedHashSet<News>();
+    var again = new LinkedHashSet<UserId>();
+    for (var duty : listed) {
+      var user = duty.command.user();
+      if (users.routes(user).absentDevices()) {
+        news.add(new News(user, duty.command.chat()));
+        again.add(user);
+      }
+    }
+    if (!news.isEmpty()) {
+      directory.addNews(List.copyOf(news));
+      users.lookUpAgain(directory, List.copyOf(again));
     }
   }
 

@@ -518,6 +518,20 @@ class DispatcherTest {
   }
 
   @Test
+  void aDeviceThatCameAndLeftBeforeItsListKnewTheChatFindsItInItsNews() {
+    heads.put(CHAT, 0L);
+    on(ALICE, CHAT);
+    endOfBatch();
+    // Its scan has found nothing, so it thinks that nothing is due.
+    directory.detach(attach(BOB, EDGE, 2), Set.of());
+
+    answerLists();
+    pass(1);
+
+    assertThat(directory.attach(BOB, EDGE, 3).join().news()).containsExactly(CHAT);
+  }
+
+  @Test
   void aShardIsAnsweredThroughItsAddress() {
     var origin = new Origin(new EdgeId("shard-5", 3), 12, 1);
     on(new Command.ListChat(BOB.user(), CHAT), origin, Outcome.Done.DONE);

@@ -14,7 +14,6 @@ import io.tern.router.catchup.CatchUp;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
 import io.tern.store.Command;
-import io.tern.store.Entry;
 import io.tern.store.KeyValues;
 import io.tern.store.LocalLog;
 import io.tern.store.Outcome;
@@ -94,21 +93,17 @@ class NobodyMissesAnythingTest {
   private static final class Session {
     final Attachment attachment;
     final CatchUp catchUp;
-    final Set<ChatId> listed;
     final List<Item> unacknowledged = new ArrayList<>();
     @Nullable Function<Readers.Shards, CatchUp.Page> question;
     CatchUp.@Nullable Page page;
 
-    Session(Attachment attachment, CatchUp catchUp, Set<ChatId> listed) {
+    Session(Attachment attachment, CatchUp catchUp) {
       this.attachment = attachment;
-      this.listed = listed;
       this.catchUp = catchUp;
     }
   }
 
   private record Item(ChatId chat, long seq) {}
-
-  private record Late(DeviceId device, Item item) {}
 
   private static final class World {
     private final Random random;
@@ -128,7 +123,6 @@ class NobodyMissesAnythingTest {
     private final List<ArrayDeque<Long>> settled = new ArrayList<>();
     private final ArrayDeque<Delivery> inbox = new ArrayDeque<>();
 
-    private final Set<Late> late = new HashSet<>();
     private long now = 1_000;
     private long sessions;
     private long lives;
@@ -282,7 +276,6 @@ class NobodyMissesAnythingTest {
             for (var to : entries.to()) {
               var device = open(to);
               if (device == null) {
-                late.add(new Late(to.device(), new Item(entries.chat(), entries.seq())));
                 directory.missed(to, entries.chat(), this::nudge);
               } else {
                 onLive(device, new Item(entries.chat(), entries.seq()));
@@ -334,21 +327,12 @@ class NobodyMissesAnythingTest {
 
     private void push(Device device, Item item) {
       Objects.requireNonNull(device.session).unacknowledged.add(item);
-      long have = device.stored.getOrDefault(item.chat, 0L);
-      if (item.seq > have + 1
-          && (have > 0 || Objects.requireNonNull(device.session).listed.contains(item.chat))) {
-        // Missing may be what HISTORY is for: an own send whose SENT is still to come (again), the
-        // beginning of a chat that was not in the list yet when the session began, and what came
-        // too
-        // late for the session before, whose nudge is on its way.
-        for (var entry : entries(device, item.chat, have + 1, item.seq - 1)) {
-          assertThat(
-                  entry.sender().equals(device.id)
-                      || late.contains(new Late(device.id, new Item(item.chat, entry.seq()))))
-              .as("%s of %s may be missing before %s", entry.seq(), device.id, item)
-              .isTrue();
-        }
-      }
+      // What is missing below, HISTORY has: an own send whose SENT is still to come (again), what
+      // came
+      // too late for the session before, the beginning of a chat that the list does not know yet.
+      // Of
+      // all these the server tells, but perhaps after this entry. CatchUpTest is strict about
+      // holes.
       device.store(item.chat, item.seq);
     }
 
@@ -424,9 +408,13 @@ class NobodyMissesAnythingTest {
       var attached = directory.attach(device.id, edge, ++sessions).join();
       var catchUp = new CatchUp(device.id, catchUpConfig);
       catchUp.startAll(attached.news());
-      device.session = new Session(attached.now(), catchUp, listed(device.id.user()));
+      device.session = new Session(attached.now(), catchUp);
       // What has no answer is sent again, in order.
       device.unanswered.values().forEach(sends -> sends.forEach(one -> submitSend(device, one)));
+      // Readers may be fast.
+      for (int i = random.nextInt(10); i > 0; i--) {
+        read(device);
+      }
     }
 
     // ---- the app
@@ -523,11 +511,6 @@ class NobodyMissesAnythingTest {
 
     private Set<ChatId> listed(UserId user) {
       return new HashSet<>(Reads.chatsOf(readers.of(Slots.of(user)), user, null, 100));
-    }
-
-    private List<Entry> entries(Device device, ChatId chat, long from, long to) {
-      return Reads.after(kv(chat), chat, device.id.user(), from, (int) (to - from + 1), 1 << 20)
-          .entries();
     }
 
     private KeyValues kv(ChatId chat) {
