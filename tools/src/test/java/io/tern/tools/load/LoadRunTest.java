@@ -55,6 +55,7 @@ class LoadRunTest {
 
       assertThat(result.messages()).isZero();
       assertThat(result.residentBefore()).isPositive();
+      assertThat(result.text()).contains("logged in", "server memory, each");
     }
   }
 
