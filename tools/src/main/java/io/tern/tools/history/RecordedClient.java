@@ -4,6 +4,7 @@ import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
+import io.tern.client.netty.TernTransport;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
@@ -36,14 +37,27 @@ public final class RecordedClient implements AutoCloseable {
     this.client = client;
   }
 
-  /// Starts to connect. Returns at once.
-  ///
-  /// @param kept whether the client's store still knows the device's last life; true for the first
-  /// @param app hears everything after it has been recorded
+  /// As [#start(ClientConfig, DeviceRecorder, boolean, ClientListener, TernTransport)], on a loop
+  /// of its own.
   public static RecordedClient start(
       ClientConfig config, DeviceRecorder recorder, boolean kept, ClientListener app) {
     recorder.opened(kept);
     return new RecordedClient(recorder, TernClient.start(config, new Listener(recorder, app)));
+  }
+
+  /// Starts to connect, on a loop of `transport`. Returns at once.
+  ///
+  /// @param kept whether the client's store still knows the device's last life; true for the first
+  /// @param app hears everything after it has been recorded
+  public static RecordedClient start(
+      ClientConfig config,
+      DeviceRecorder recorder,
+      boolean kept,
+      ClientListener app,
+      TernTransport transport) {
+    recorder.opened(kept);
+    return new RecordedClient(
+        recorder, TernClient.start(config, new Listener(recorder, app), transport));
   }
 
   public DeviceRecorder recorder() {
@@ -178,6 +192,11 @@ public final class RecordedClient implements AutoCloseable {
           message.tsMillis(),
           message.csn());
       app.onMessage(message);
+    }
+
+    @Override
+    public void onSent(TernClient.Receipted sent) {
+      app.onSent(sent);
     }
 
     @Override
