@@ -18,7 +18,8 @@ import java.util.concurrent.TimeoutException;
 /// A real server in a process of its own, run by the JVM that runs this, from the same class path.
 /// What the demo and the crash tests start, kill and start again.
 ///
-/// Any thread. The process ends at [#close] at the latest.
+/// Any thread. The process ends at [#close] at the latest, and with this JVM, unless that is killed
+/// with `kill -9`.
 public final class ServerProcess implements AutoCloseable {
 
   private static final Duration READY = Duration.ofSeconds(60);
@@ -84,9 +85,21 @@ public final class ServerProcess implements AutoCloseable {
       // The caller's log level is for its own output.
       builder.environment().remove("TERN_LOG");
       var process = builder.start();
+      // Whoever is interrupted in the middle leaves no server behind.
+      var killer = Thread.ofPlatform().name("server-killer").unstarted(process::destroyForcibly);
+      Runtime.getRuntime().addShutdownHook(killer);
+      process.onExit().thenRun(() -> forget(killer));
       return new ServerProcess(process, awaitReady(process, log));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void forget(Thread hook) {
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // This JVM is ending, and the hook with it.
     }
   }
 
