@@ -53,8 +53,7 @@ record LoadResult(
   }
 
   double residentBytesPerUser() {
-    // Under load it is the heap that grows, not the sessions.
-    return residentBefore == 0 || !plan.isIdle()
+    return residentBefore == 0
         ? Double.NaN
         : (double) (residentAfter - residentBefore) / plan.users();
   }
@@ -101,18 +100,14 @@ record LoadResult(
           "server memory",
           String.format(
               Locale.ROOT,
-              "%,d KiB before, %,d KiB after",
+              "%,d KiB before, %,d KiB with %,d users: %,.0f bytes each",
               residentBefore / 1024,
-              residentAfter / 1024));
+              residentAfter / 1024,
+              plan.users(),
+              residentBytesPerUser()));
     }
     if (plan.isIdle()) {
       line(text, "logged in", String.format(Locale.ROOT, "%,d users", plan.users()));
-      if (residentBefore > 0) {
-        line(
-            text,
-            "server memory, each",
-            String.format(Locale.ROOT, "%,.0f bytes", residentBytesPerUser()));
-      }
       return text.toString();
     }
     line(text, "complete messages", String.format(Locale.ROOT, "%,.0f /s", completePerSecond));
