@@ -53,7 +53,8 @@ record LoadResult(
   }
 
   double residentBytesPerUser() {
-    return residentBefore == 0
+    // Under load it is the heap that grows, not the sessions.
+    return residentBefore == 0 || !plan.isIdle()
         ? Double.NaN
         : (double) (residentAfter - residentBefore) / plan.users();
   }
@@ -100,14 +101,18 @@ record LoadResult(
           "server memory",
           String.format(
               Locale.ROOT,
-              "%,d KiB before, %,d KiB with %,d users: %,.0f bytes each",
+              "%,d KiB before, %,d KiB after",
               residentBefore / 1024,
-              residentAfter / 1024,
-              plan.users(),
-              residentBytesPerUser()));
+              residentAfter / 1024));
     }
     if (plan.isIdle()) {
       line(text, "logged in", String.format(Locale.ROOT, "%,d users", plan.users()));
+      if (residentBefore > 0) {
+        line(
+            text,
+            "server memory, each",
+            String.format(Locale.ROOT, "%,.0f bytes", residentBytesPerUser()));
+      }
       return text.toString();
     }
     line(text, "complete messages", String.format(Locale.ROOT, "%,.0f /s", completePerSecond));
