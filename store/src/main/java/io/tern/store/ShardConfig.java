@@ -20,7 +20,7 @@ public record ShardConfig(int shard, int shards, int hotChatsMax) {
     return new ShardConfig(shard, shards, HOT_CHATS_MAX);
   }
 
-  int firstSlot() {
+  public int firstSlot() {
     return Slots.firstOf(shard, shards);
   }
 
