@@ -1001,6 +1001,7 @@ public final class SessionLogic {
   }
 
   /// Asks a reader; what comes back runs on this loop, and not at all once the session has ended.
+  /// A frame that had to wait for the answer's place is taken up again, whoever asked.
   private <T> boolean ask(
       Function<Readers.Shards, T> question, Consumer<? super T> then, Runnable failed) {
     if (questions >= QUESTIONS_MAX) {
@@ -1018,6 +1019,7 @@ public final class SessionLogic {
                           .took(StageWatch.Stage.QUESTION, edge.nanoTime().getAsLong() - asked);
                       if (state == State.LIVE) {
                         then.accept(answer);
+                        unhold();
                       }
                     }),
                 failure ->
@@ -1025,6 +1027,7 @@ public final class SessionLogic {
                       questions--;
                       if (state == State.LIVE) {
                         failed.run();
+                        unhold();
                       }
                     }));
     if (taken) {
