@@ -2,13 +2,10 @@ package io.tern.tools.system;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
-import io.tern.protocol.UserId;
-import io.tern.router.Attachment;
 import io.tern.router.Bus;
 import io.tern.router.Commands;
 import io.tern.router.Deliveries;
 import io.tern.router.Delivery;
-import io.tern.router.Directory;
 import io.tern.router.EdgeId;
 import io.tern.router.Origin;
 import io.tern.store.Batch;
@@ -25,8 +22,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiPredicate;
 import org.jspecify.annotations.Nullable;
@@ -278,41 +273,6 @@ final class Bugs {
             }
           }
           super.pass(edge, crossed);
-        }
-      };
-    }
-  }
-
-  /// The end of an older session removes the route of the newer one.
-  static final class TakeOverWithoutEpoch extends TestNode.Seams {
-    @Override
-    Directory directory(Directory directory) {
-      var newest = new ConcurrentHashMap<DeviceId, Attachment>();
-      return new Directory() {
-        @Override
-        public CompletableFuture<Attached> attach(DeviceId device, EdgeId edge, long session) {
-          return directory
-              .attach(device, edge, session)
-              .whenComplete((attached, failure) -> {
-                if (attached != null) {
-                  newest.put(device, attached.now());
-                }
-              });
-        }
-
-        @Override
-        public void detach(Attachment attachment, @Nullable Set<ChatId> due) {
-          directory.detach(newest.getOrDefault(attachment.device(), attachment), due);
-        }
-
-        @Override
-        public List<Routes> lookup(List<UserId> users) {
-          return directory.lookup(users);
-        }
-
-        @Override
-        public void addNews(List<News> news) {
-          directory.addNews(news);
         }
       };
     }
