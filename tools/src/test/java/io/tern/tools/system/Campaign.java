@@ -63,7 +63,7 @@ final class Campaign implements AutoCloseable {
       boolean restarts,
       boolean spectators,
       Duration quietMax) {
-    static final Plan DEFAULT = new Plan(6, 2, 1_500, 16, true, true, Duration.ofSeconds(40));
+    static final Plan DEFAULT = new Plan(6, 2, 4_000, 32, true, true, Duration.ofSeconds(40));
   }
 
   /// What a spectator's device is called among its user's.
