@@ -1000,8 +1000,8 @@ public final class SessionLogic {
     return true;
   }
 
-  /// Asks a reader; what comes back runs on this loop, and not at all once the session has ended.
-  /// A frame that had to wait for the answer's place is taken up again, whoever asked.
+  /// Asks a reader; what comes back runs on this loop, and not at all once the session has ended. A
+  /// frame that had to wait for the answer's place is taken up again, whoever asked.
   private <T> boolean ask(
       Function<Readers.Shards, T> question, Consumer<? super T> then, Runnable failed) {
     if (questions >= QUESTIONS_MAX) {
