@@ -172,8 +172,8 @@ public final class Shard {
   /// nothing to write. Numbers rise by one with each written batch, over restarts too.
   ///
   /// The batch is synced when it holds something that somebody will be told is safe: a send, a
-  /// read, an enrolment, a chat list entry, a probe. One of acknowledgements alone is not: a power
-  /// cut may take it, which costs a delivery that the device drops by its seq.
+  /// read, an acknowledgement, an enrolment, a chat list entry, a probe. One of settled outbox
+  /// records and housekeeping alone is not: a power cut may take it, which costs repeated work.
   ///
   /// @throws Storage.LostDurability when the log cannot promise that; this shard is then of no use
   public long commit() {
@@ -395,6 +395,8 @@ public final class Shard {
     if (seq > device.position) {
       device.position = seq;
       device.positionMoved = true;
+      // Observers are told of it: a power cut must not take it back (ADR 2).
+      sync = true;
       pendingPuts++;
       touch(chat);
     }
