@@ -588,6 +588,7 @@ public final class FakeServer {
             ChatInfoPage.newBuilder()
                 .setHead(log.head())
                 .setLastCsn(log.lastCsn.getOrDefault(deviceId(), 0L))
+                .setPosition(log.positions.getOrDefault(deviceId(), 0L))
                 .build());
       }
     }

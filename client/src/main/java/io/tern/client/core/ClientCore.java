@@ -865,7 +865,7 @@ public final class ClientCore {
         out.write(FrameType.PONG, echo);
       }
       case PONG -> onPong();
-      case CATCH_UP_PAGE -> entries.onCatchUpPage(now, in);
+      case CATCH_UP_PAGE -> entries.onCatchUpPage(in);
       case HISTORY_PAGE, CHATS_PAGE, CHAT_INFO_PAGE -> questions.onReply(now, type, in);
       case TYPING_PUSH -> onTyping(in);
       case RESET -> entries.onReset(now);
@@ -979,7 +979,7 @@ public final class ClientCore {
     return chat == null ? addChat(id, wireId) : chat;
   }
 
-  private Chat chatOf(long wireId, boolean group) {
+  Chat chatOf(long wireId, boolean group) {
     Chat chat = chats.get(Chat.keyOf(wireId, group));
     return chat == null ? addChat(ChatId.fromWire(me, wireId, group), wireId) : chat;
   }

@@ -1,5 +1,6 @@
 package io.tern.client.core;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.UnsafeByteOperations;
 import io.netty.buffer.ByteBuf;
 import io.tern.client.ClientListener.Message;
@@ -9,6 +10,10 @@ import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.CatchUpPage;
+import io.tern.protocol.v1.ChatDue;
+import io.tern.protocol.v1.ChatInfo;
+import io.tern.protocol.v1.ChatInfoPage;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
 import io.tern.protocol.v1.HistoryPage;
@@ -26,6 +31,9 @@ import org.slf4j.LoggerFactory;
 /// An entry that leaves a hole starts a repair: HISTORY reads on from the chat's position, one page
 /// at a time, until nothing is missing. A few entries that come meanwhile are kept, the others are
 /// read again.
+///
+/// Of a chat that nothing is known of, everything may be missing: CATCH_UP_PAGE says where to
+/// begin, or, when an entry comes first, CHAT_INFO.
 final class Entries {
 
   private static final long ACK_INACTIVE_MILLIS = 2_000;
@@ -90,9 +98,8 @@ final class Entries {
       return;
     }
     long seq = core.header.seq();
-    if (chat.position < 0) {
-      // A new device: the server says where to start.
-      advance(chat, seq - 1);
+    if (chat.position < 0 && seq == 1) {
+      advance(chat, 0);
     }
     if (seq <= chat.position) {
       // The server seems not to have our ACK.
@@ -234,24 +241,30 @@ final class Entries {
     }
   }
 
-  void onCatchUpPage(long now, ByteBuf in) {
+  void onCatchUpPage(ByteBuf in) throws InvalidProtocolBufferException {
     if (core.header.has(FrameHeader.RID)) {
       return;
     }
-    boolean done = false;
-    core.body.start(in, in.readerIndex(), core.header.bodyBytes());
-    for (int tag = core.body.nextTag(); tag != BodyReader.END; tag = core.body.nextTag()) {
-      if (tag == 2 << 3) {
-        done = core.body.varint() != 0;
-      } else {
-        core.body.skip(tag);
+    CatchUpPage page = CatchUpPage.parseFrom(core.bodyOf(in));
+    for (ChatDue due : page.getChatsList()) {
+      if (UserId.isValid(due.getChat())) {
+        begin(core.chatOf(due.getChat(), due.getGroup()), due.getPosition());
       }
     }
-    if (core.body.isMalformed()) {
-      core.onProtocolFailure(now, "malformed CATCH_UP_PAGE");
-    } else if (done && !caughtUpTold) {
+    if (page.getDone() && !caughtUpTold) {
       caughtUpDue = true;
       tellCaughtUp();
+    }
+  }
+
+  /// The server says from where on a chat is this device's: of use to one that knows nothing of it.
+  private void begin(Chat chat, long position) {
+    if (chat.position < 0) {
+      advance(chat, position);
+      Chat.Repair repair = chat.repair;
+      if (repair != null) {
+        deliverBehind(core.passMillis, chat, repair);
+      }
     }
   }
 
@@ -296,16 +309,35 @@ final class Entries {
       if (repair != null && !repair.asked && repair.notBeforeMillis <= now) {
         repair.asked = true;
         asked++;
-        core.questions.add(
-            new Request(
-                FrameType.HISTORY,
-                chat.wireFlags,
-                chat.wireId,
-                ClientCore.historyAfter(chat.position, REPAIR_ENTRIES, repair.until).toByteArray(),
-                bytes -> onRepairPage(chat, HistoryPage.parseFrom(bytes)),
-                refusal -> onRepairRefused(chat, refusal)));
+        core.questions.add(chat.position < 0 ? whereToBegin(chat) : missing(chat, repair));
       }
     }
+  }
+
+  private Request missing(Chat chat, Chat.Repair repair) {
+    return new Request(
+        FrameType.HISTORY,
+        chat.wireFlags,
+        chat.wireId,
+        ClientCore.historyAfter(chat.position, REPAIR_ENTRIES, repair.until).toByteArray(),
+        bytes -> onRepairPage(chat, HistoryPage.parseFrom(bytes)),
+        refusal -> onRepairRefused(chat, refusal));
+  }
+
+  private Request whereToBegin(Chat chat) {
+    return new Request(
+        FrameType.CHAT_INFO,
+        chat.wireFlags,
+        chat.wireId,
+        ChatInfo.getDefaultInstance().toByteArray(),
+        bytes -> {
+          Chat.Repair repair = chat.repair;
+          if (repair != null) {
+            repair.asked = false;
+          }
+          begin(chat, ChatInfoPage.parseFrom(bytes).getPosition());
+        },
+        refusal -> onRepairRefused(chat, refusal));
   }
 
   private void onRepairPage(Chat chat, HistoryPage page) {

@@ -22,6 +22,7 @@ import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.CatchUpPage;
+import io.tern.protocol.v1.ChatDue;
 import io.tern.protocol.v1.ChatInfoPage;
 import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.ClientState;
@@ -427,10 +428,54 @@ class ClientCoreTest {
   }
 
   @Test
-  void aNewDeviceStartsWhereTheServerSays() {
-    client.up().deliver(41).deliver(42);
+  void whatCatchesUpSaysWhereToBegin() {
+    client.up();
+    client.in(
+        FrameType.CATCH_UP_PAGE,
+        0,
+        0,
+        0,
+        0,
+        CatchUpPage.newBuilder()
+            .addChats(
+                ChatDue.newBuilder().setChat(PEER.value()).setHead(42).setDue(2).setPosition(40))
+            .build());
+    client.deliver(41).deliver(42);
     assertThat(client.messages).extracting(Message::seq).containsExactly(41L, 42L);
+    assertThat(client.out())
+        .extracting(Out::type)
+        .doesNotContain(FrameType.CHAT_INFO, FrameType.HISTORY);
+  }
+
+  @Test
+  void theFirstEntryThatComesIsNotTakenForTheFirstThereIs() {
+    client.up().deliver(42).deliver(43);
+    assertThat(client.messages).isEmpty();
+    var question = client.out(FrameType.CHAT_INFO);
+    assertThat(question).hasSize(1);
+    client.in(
+        FrameType.CHAT_INFO_PAGE,
+        FrameHeader.RID,
+        question.get(0).rid(),
+        0,
+        0,
+        ChatInfoPage.newBuilder().setHead(43).setPosition(41).build());
+    assertThat(client.messages).extracting(Message::seq).containsExactly(42L, 43L);
     assertThat(client.out(FrameType.HISTORY)).isEmpty();
+  }
+
+  @Test
+  void whatIsMissingFromTheStartIsReadByHistory() {
+    client.up().deliver(3);
+    client.in(
+        FrameType.CHAT_INFO_PAGE,
+        FrameHeader.RID,
+        client.out(FrameType.CHAT_INFO).get(0).rid(),
+        0,
+        0,
+        ChatInfoPage.newBuilder().setHead(3).build());
+    assertThat(client.messages).isEmpty();
+    assertThat(client.out(FrameType.HISTORY)).hasSize(1);
   }
 
   @Test

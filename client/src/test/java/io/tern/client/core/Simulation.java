@@ -742,10 +742,7 @@ final class Simulation {
 
     @Override
     public boolean loseDelivery(DeviceId id, ChatId chat) {
-      // Where a device begins, it takes the server's word: the first entry must not be lost.
-      boolean begins =
-          devices.stream().anyMatch(d -> d.id.equals(id) && d.store.position(chat) < 0);
-      return !begins && random.nextDouble() < world.loseDelivery;
+      return random.nextDouble() < world.loseDelivery;
     }
 
     @Override

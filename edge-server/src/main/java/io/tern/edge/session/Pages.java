@@ -122,7 +122,8 @@ final class Pages {
             .setUnchanged(unchanged)
             .setMembersVersion(DIRECT_MEMBERS_VERSION)
             .setHead(summary == null ? 0 : summary.head())
-            .setLastCsn(summary == null ? 0 : summary.lastCsn());
+            .setLastCsn(summary == null ? 0 : summary.lastCsn())
+            .setPosition(summary == null ? 0 : summary.position());
     if (!unchanged) {
       body.addMembers(
           Member.newBuilder()

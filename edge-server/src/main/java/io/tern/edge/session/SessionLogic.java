@@ -1308,7 +1308,8 @@ public final class SessionLogic {
                   .setChat(due.chat().wireId(user))
                   .setGroup(due.chat().isGroup())
                   .setHead(due.head())
-                  .setDue(due.due()));
+                  .setDue(due.due())
+                  .setPosition(due.position()));
         }
       }
       if (chats.getChatsCount() > 0) {

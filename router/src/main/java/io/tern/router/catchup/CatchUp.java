@@ -79,11 +79,18 @@ public final class CatchUp {
   /// What is due of one chat.
   ///
   /// @param due entries that will be pushed
+  /// @param position the first of them comes behind this seq
   /// @param resetTo 0, or the seq after which pushing starts because the backlog is too long: to be
   ///   announced with RESET
   /// @param peerDelivered direct chats: the other user's watermarks; else 0
   public record Due(
-      ChatId chat, long head, long due, long resetTo, long peerDelivered, long peerRead) {}
+      ChatId chat,
+      long head,
+      long due,
+      long position,
+      long resetTo,
+      long peerDelivered,
+      long peerRead) {}
 
   /// A chat that is behind.
   private static final class Behind {
@@ -568,7 +575,13 @@ public final class CatchUp {
       long newestMillis = summary.last() == null ? 0 : summary.last().tsMillis();
       due.add(
           new Due(
-              chat, summary.head(), behind, resetTo, summary.peerDelivered(), summary.peerRead()));
+              chat,
+              summary.head(),
+              behind,
+              next - 1,
+              resetTo,
+              summary.peerDelivered(),
+              summary.peerRead()));
       if (plan.scan) {
         progress.add(new Progress(chat, next, true, false, newestMillis, start));
       }

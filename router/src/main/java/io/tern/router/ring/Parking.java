@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 /// sequence for as long as a commit takes, and the sleeping ones wake up thousands of times a
 /// second for nothing (docs/adr/0005).
 ///
+/// A command that nobody waits for (an acknowledgement) starts no batch by itself: it waits up to
+/// `lingerNanos` for one that somebody waits for, whose write and fsync carry it (docs/adr/0007).
+///
 /// No wake-up is lost: a waiter says that it parks and then looks again, a signaller moves the
 /// sequence and then looks whether someone parks, with a full fence between the two on either side.
 /// So at least one of them sees the other.
@@ -39,6 +42,10 @@ final class Parking implements WaitStrategy {
     final long timeoutNanos;
     private volatile @Nullable Thread parkedThread;
 
+    /// The sequence that is there and starts no batch yet; -1 when there is none. Written by the
+    /// waiter.
+    private volatile long lingersAt = -1;
+
     // The sequence that was there but not yet published when it was asked for, and how often.
     // Confined to the waiting thread.
     private long claimed = -1;
@@ -57,15 +64,32 @@ final class Parking implements WaitStrategy {
     }
   }
 
+  private static final VarHandle URGENT;
+
+  static {
+    try {
+      URGENT = MethodHandles.lookup().findVarHandle(Parking.class, "urgent", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   private final int spins;
+  private final long lingerNanos;
+
+  /// The highest sequence of a command that somebody waits for.
+  private volatile long urgent = -1;
+
   private final Waiter prepare = new Waiter(Long.MAX_VALUE);
   private final Waiter dispatch;
 
   /// @param spins looks before parking
+  /// @param lingerNanos how long commands that nobody waits for wait for one that somebody does
   /// @param dispatchTimeoutNanos after which dispatch is told that nothing came; prepare waits for
   ///   as long as it takes
-  Parking(int spins, long dispatchTimeoutNanos) {
+  Parking(int spins, long lingerNanos, long dispatchTimeoutNanos) {
     this.spins = spins;
+    this.lingerNanos = lingerNanos;
     dispatch = new Waiter(dispatchTimeoutNanos);
   }
 
@@ -78,21 +102,44 @@ final class Parking implements WaitStrategy {
     if (available >= sequence) {
       barrier.checkAlert();
       letProducerFinish(waiter, sequence);
-      return available;
+    } else {
+      available = await(waiter, sequence, dependent, barrier);
     }
+    if (waiter == prepare && urgent < sequence) {
+      linger(sequence, barrier);
+      available = dependent.get();
+    }
+    return available;
+  }
+
+  private long await(Waiter waiter, long sequence, Sequence dependent, SequenceBarrier barrier)
+      throws AlertException, InterruptedException, TimeoutException {
     for (int i = 0; i < spins; i++) {
       Thread.onSpinWait();
-      if ((available = dependent.get()) >= sequence) {
+      long available = dependent.get();
+      if (available >= sequence) {
         return available;
       }
     }
     return park(waiter, sequence, dependent, barrier);
   }
 
+  /// Somebody waits for the command at `sequence`, which is about to be published. Any thread.
+  void noteUrgent(long sequence) {
+    long known = urgent;
+    while (known < sequence && !URGENT.weakCompareAndSet(this, known, sequence)) {
+      known = urgent;
+    }
+  }
+
   /// A producer has put something in. Any thread.
   @Override
   public void signalAllWhenBlocking() {
-    prepare.wake();
+    VarHandle.fullFence();
+    long lingersAt = prepare.lingersAt;
+    if (lingersAt < 0 || urgent >= lingersAt) {
+      prepare.wake();
+    }
   }
 
   /// The prepare handler's sequence has moved. Prepare thread.
@@ -104,6 +151,34 @@ final class Parking implements WaitStrategy {
   void signalBoth() {
     prepare.wake();
     dispatch.wake();
+  }
+
+  private void linger(long sequence, SequenceBarrier barrier)
+      throws AlertException, InterruptedException {
+    long until = System.nanoTime() + lingerNanos;
+    var me = Thread.currentThread();
+    prepare.lingersAt = sequence;
+    try {
+      while (true) {
+        prepare.parkedThread = me;
+        VarHandle.fullFence();
+        if (urgent >= sequence) {
+          return;
+        }
+        barrier.checkAlert();
+        if (Thread.interrupted()) {
+          throw new InterruptedException();
+        }
+        long left = until - System.nanoTime();
+        if (left <= 0) {
+          return;
+        }
+        LockSupport.parkNanos(this, left);
+      }
+    } finally {
+      prepare.parkedThread = null;
+      prepare.lingersAt = -1;
+    }
   }
 
   private long park(Waiter waiter, long sequence, Sequence dependent, SequenceBarrier barrier)

@@ -3,8 +3,8 @@ package io.tern.router.ring;
 import com.lmax.disruptor.BatchEventProcessor;
 import com.lmax.disruptor.BatchEventProcessorBuilder;
 import com.lmax.disruptor.EventHandler;
-import com.lmax.disruptor.EventTranslatorTwoArg;
 import com.lmax.disruptor.ExceptionHandler;
+import com.lmax.disruptor.InsufficientCapacityException;
 import com.lmax.disruptor.RingBuffer;
 import com.lmax.disruptor.Sequence;
 import io.tern.router.Commands;
@@ -33,8 +33,8 @@ import org.slf4j.LoggerFactory;
 /// ```
 ///
 /// What gathers while a commit is in flight is the next batch, so batches grow with load and need
-/// no timer. Dispatch sees an event only after the commit of its batch, and is told where each
-/// batch ends.
+/// no timer; only acknowledgements wait a moment for a send to be committed with. Dispatch sees an
+/// event only after the commit of its batch, and is told where each batch ends.
 ///
 /// Bounds: `events` commands and `bytes` of their bodies; beyond, [#submit] refuses, as it does
 /// sends while dispatch says that too much waits for others ([Rounds#isFull]). The queue of settled
@@ -60,14 +60,10 @@ public final class ShardRing implements Commands, AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(ShardRing.class);
 
-  private static final EventTranslatorTwoArg<ShardEvent, Command, Origin> FILL =
-      (event, sequence, command, origin) -> {
-        event.command = command;
-        event.origin = origin;
-        event.bytes = bodyBytes(command);
-      };
-
   private static final int SPINS = 0;
+
+  /// How long acknowledgements wait for a send (docs/adr/0007).
+  private static final long LINGER_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
   /// Expiry is looked after every so many ticks when nothing else happens.
   private static final int QUIET_TICKS = 10;
@@ -109,7 +105,7 @@ public final class ShardRing implements Commands, AutoCloseable {
     this.metrics = metrics;
     this.clock = clock;
     this.fatal = fatal;
-    parking = new Parking(SPINS, TimeUnit.MILLISECONDS.toNanos(config.tickMillis()));
+    parking = new Parking(SPINS, LINGER_NANOS, TimeUnit.MILLISECONDS.toNanos(config.tickMillis()));
     ring = RingBuffer.createMultiProducer(ShardEvent::new, config.events(), parking);
     prepareProcessor = new BatchEventProcessorBuilder().build(ring, ring.newBarrier(), prepare);
     prepareProcessor.setExceptionHandler(new EndsTheProcess("prepare"));
@@ -200,13 +196,29 @@ public final class ShardRing implements Commands, AutoCloseable {
       bytesInRing.addAndGet(-bytes);
       return false;
     }
-    if (!ring.tryPublishEvent(FILL, command, origin)) {
+    long sequence;
+    try {
+      sequence = ring.tryNext();
+    } catch (InsufficientCapacityException full) {
       if (bytes > 0) {
         bytesInRing.addAndGet(-bytes);
       }
       return false;
     }
+    ShardEvent event = ring.get(sequence);
+    event.command = command;
+    event.origin = origin;
+    event.bytes = bytes;
+    if (isWaitedFor(command)) {
+      parking.noteUrgent(sequence);
+    }
+    ring.publish(sequence);
     return true;
+  }
+
+  /// Whether somebody waits for the outcome. Watermarks are told to others, who do not.
+  private static boolean isWaitedFor(Command command) {
+    return !(command instanceof Command.Ack || command instanceof Command.Read);
   }
 
   private void drain() {

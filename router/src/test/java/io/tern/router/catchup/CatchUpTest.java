@@ -67,7 +67,7 @@ class CatchUpTest {
 
     var pages = drain(catchUp);
 
-    assertThat(pages.due).containsExactly(new CatchUp.Due(chat, 3, 2, 0, 0, 0));
+    assertThat(pages.due).containsExactly(new CatchUp.Due(chat, 3, 2, 1, 0, 0, 0));
     assertThat(pages.seqs(chat)).containsExactly(2L, 3L);
     assertThat(catchUp.isLive()).isTrue();
   }
@@ -97,7 +97,7 @@ class CatchUpTest {
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAll(Set.of(chat));
 
-    assertThat(drain(catchUp).due).containsExactly(new CatchUp.Due(chat, 2, 1, 0, 1, 1));
+    assertThat(drain(catchUp).due).containsExactly(new CatchUp.Due(chat, 2, 1, 1, 0, 1, 1));
   }
 
   @Test
@@ -153,7 +153,7 @@ class CatchUpTest {
 
     var pages = drain(catchUp);
 
-    assertThat(pages.due).containsExactly(new CatchUp.Due(chat, 50, 20, 30, 0, 0));
+    assertThat(pages.due).containsExactly(new CatchUp.Due(chat, 50, 20, 30, 30, 0, 0));
     assertThat(pages.seqs(chat)).isEqualTo(longs(31, 50));
   }
 
@@ -169,7 +169,7 @@ class CatchUpTest {
 
     var pages = drain(catchUp);
 
-    assertThat(pages.due).containsExactly(new CatchUp.Due(chat, 100, 20, 80, 0, 0));
+    assertThat(pages.due).containsExactly(new CatchUp.Due(chat, 100, 20, 80, 80, 0, 0));
     assertThat(pages.seqs(chat)).isEqualTo(longs(81, 100));
   }
 

@@ -45,9 +45,9 @@ final class WaitHarness {
     int seconds = args.length == 0 ? 3 : Integer.parseInt(args[0]);
     var cases =
         new Case[] {
-          new Case("Parking, 0 spins", () -> new Parking(0, 1_000_000_000)),
-          new Case("Parking, 100 spins", () -> new Parking(100, 1_000_000_000)),
-          new Case("Parking, 1,000 spins", () -> new Parking(1_000, 1_000_000_000)),
+          new Case("Parking, 0 spins", () -> new Parking(0, 0, 1_000_000_000)),
+          new Case("Parking, 100 spins", () -> new Parking(100, 0, 1_000_000_000)),
+          new Case("Parking, 1,000 spins", () -> new Parking(1_000, 0, 1_000_000_000)),
           new Case("Blocking", BlockingWaitStrategy::new),
           new Case("LiteBlocking", LiteBlockingWaitStrategy::new),
           new Case(
