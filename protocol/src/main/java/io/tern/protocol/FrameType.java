@@ -29,9 +29,11 @@ public enum FrameType {
   ENTRY_INFO(
       0x29, Sender.CLIENT, FrameHeader.RID | FrameHeader.CHAT | FrameHeader.SEQ, FrameHeader.GROUP),
   PRESENCE_SUB(0x2A, Sender.CLIENT, FrameHeader.RID, 0),
-  SETTINGS(0x2B, Sender.CLIENT, FrameHeader.RID | FrameHeader.CHAT, FrameHeader.GROUP),
+  SETTINGS(0x2B, Sender.CLIENT, FrameHeader.RID, 0),
   PUSH_REGISTER(0x2C, Sender.CLIENT, FrameHeader.RID, 0),
   NACK(0x2D, Sender.CLIENT, FrameHeader.CHAT | FrameHeader.SEQ, FrameHeader.GROUP),
+  DEVICES(0x2E, Sender.CLIENT, FrameHeader.RID, 0),
+  DEVICE_REMOVE(0x2F, Sender.CLIENT, FrameHeader.RID, 0),
   SENT(
       0xA0, Sender.SERVER, FrameHeader.RID | FrameHeader.SEQ, FrameHeader.CHAT | FrameHeader.GROUP),
   CATCH_UP_PAGE(
@@ -63,8 +65,10 @@ public enum FrameType {
       FrameHeader.RID,
       FrameHeader.CHAT | FrameHeader.SEQ | FrameHeader.GROUP | FrameHeader.ZSTD),
   PRESENCE_PAGE(0xAA, Sender.SERVER, FrameHeader.RID, FrameHeader.ZSTD),
-  SETTINGS_SET(0xAB, Sender.SERVER, FrameHeader.RID, FrameHeader.CHAT | FrameHeader.GROUP),
+  SETTINGS_SET(0xAB, Sender.SERVER, FrameHeader.RID, FrameHeader.SEQ),
   PUSH_REGISTERED(0xAC, Sender.SERVER, FrameHeader.RID, 0),
+  DEVICES_PAGE(0xAE, Sender.SERVER, FrameHeader.RID, 0),
+  DEVICE_REMOVED(0xAF, Sender.SERVER, FrameHeader.RID, 0),
   DELIVER(
       0xE0, Sender.SERVER, FrameHeader.CHAT | FrameHeader.SEQ, FrameHeader.OWN | FrameHeader.GROUP),
   RECEIPT(0xE1, Sender.SERVER, FrameHeader.CHAT, FrameHeader.GROUP),

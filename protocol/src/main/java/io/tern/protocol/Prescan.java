@@ -9,6 +9,8 @@ import io.tern.protocol.v1.CatchUp;
 import io.tern.protocol.v1.ChatInfo;
 import io.tern.protocol.v1.Chats;
 import io.tern.protocol.v1.ClientState;
+import io.tern.protocol.v1.DeviceRemove;
+import io.tern.protocol.v1.Devices;
 import io.tern.protocol.v1.EntryInfo;
 import io.tern.protocol.v1.GroupCreate;
 import io.tern.protocol.v1.GroupEdit;
@@ -178,6 +180,8 @@ public final class Prescan {
       case SETTINGS -> Settings.getDescriptor();
       case PUSH_REGISTER -> PushRegister.getDescriptor();
       case NACK -> Nack.getDescriptor();
+      case DEVICES -> Devices.getDescriptor();
+      case DEVICE_REMOVE -> DeviceRemove.getDescriptor();
       // Any message without fields.
       case ACK, READ -> PushRegistered.getDescriptor();
       default -> null;

@@ -14,6 +14,8 @@ public final class SendBody {
   private static final int CONTENT_BODY = 2 << 3 | 2;
   private static final int CONTENT_REPLY_TO = 3 << 3;
   private static final int CONTENT_TTL = 5 << 3;
+  private static final int CONTENT_TARGET = 7 << 3;
+  private static final int CONTENT_VIEW_ONCE = 8 << 3;
 
   private int pos;
 
@@ -26,6 +28,8 @@ public final class SendBody {
   private int bodyBytes;
   private long replyTo;
   private long ttlSeconds;
+  private long target;
+  private boolean viewOnce;
 
   /// Scans the body with [Prescan] and, when that says OK, fills in the parts. After any other
   /// verdict the parts mean nothing. `bytes` stay the caller's.
@@ -43,6 +47,8 @@ public final class SendBody {
     bodyBytes = 0;
     replyTo = 0;
     ttlSeconds = 0;
+    target = 0;
+    viewOnce = false;
 
     // From here on the bytes are known to be well formed: no check is repeated.
     int end = offset + length;
@@ -77,6 +83,8 @@ public final class SendBody {
         }
         case CONTENT_REPLY_TO -> replyTo = varint(bytes);
         case CONTENT_TTL -> ttlSeconds = varint(bytes);
+        case CONTENT_TARGET -> target = varint(bytes);
+        case CONTENT_VIEW_ONCE -> viewOnce = varint(bytes) != 0;
         default -> skip(bytes, tag);
       }
     }
@@ -148,5 +156,14 @@ public final class SendBody {
   /// 0 for "keep it". An unsigned 32-bit number.
   public long ttlSeconds() {
     return ttlSeconds;
+  }
+
+  /// Seq of the message that an event is about; 0 when there is none.
+  public long target() {
+    return target;
+  }
+
+  public boolean isViewOnce() {
+    return viewOnce;
   }
 }

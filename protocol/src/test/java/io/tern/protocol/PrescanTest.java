@@ -144,9 +144,9 @@ class PrescanTest {
 
   @Test
   void refusesTwoFieldsOfOneOneof() {
-    assertThat(check(FrameType.GROUP_EDIT, wire().number(2, 5).number(3, 6).bytes()))
+    assertThat(check(FrameType.GROUP_EDIT, wire().number(3, 5).number(4, 1).bytes()))
         .isEqualTo(Verdict.DUPLICATE);
-    GroupEdit one = GroupEdit.newBuilder().setOpId(ByteString.copyFrom(TEXT)).setAdd(5).build();
+    GroupEdit one = GroupEdit.newBuilder().setOpId(ByteString.copyFrom(TEXT)).setRemove(5).build();
     assertThat(check(FrameType.GROUP_EDIT, one.toByteArray())).isEqualTo(Verdict.OK);
   }
 

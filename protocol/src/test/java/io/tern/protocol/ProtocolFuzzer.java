@@ -167,6 +167,8 @@ public final class ProtocolFuzzer {
     require(parts.kind() == send.getContent().getKindValue(), "kind");
     require(parts.replyTo() == send.getContent().getReplyTo(), "reply_to");
     require(parts.ttlSeconds() == (send.getContent().getTtlS() & 0xFFFF_FFFFL), "ttl_s");
+    require(parts.target() == send.getContent().getTarget(), "target");
+    require(parts.isViewOnce() == send.getContent().getViewOnce(), "view_once");
     require(
         Content.parseFrom(ByteString.copyFrom(body, parts.contentOffset(), parts.contentBytes()))
             .equals(send.getContent()),
@@ -196,6 +198,8 @@ public final class ProtocolFuzzer {
       case SETTINGS -> Settings.parser();
       case PUSH_REGISTER -> PushRegister.parser();
       case NACK -> Nack.parser();
+      case DEVICES -> Devices.parser();
+      case DEVICE_REMOVE -> DeviceRemove.parser();
       case ACK, READ -> PushRegistered.parser();
       default -> throw new AssertionError(type);
     };

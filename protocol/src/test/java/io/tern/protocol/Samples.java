@@ -132,12 +132,12 @@ final class Samples {
               .setTitle("Wanderung")
               .addMembers(ALICE)
               .addMembers(BOB)
-              .setOpId(utf8("op-1"))
+              .setOpId(utf8("0123456789abcdef"))
               .build()
               .toByteArray();
       case GROUP_EDIT ->
           GroupEdit.newBuilder()
-              .setOpId(utf8("op-2"))
+              .setOpId(utf8("fedcba9876543210"))
               .setRole(RoleChange.newBuilder().setUser(BOB).setRole(Role.ROLE_ADMIN))
               .build()
               .toByteArray();
@@ -201,11 +201,7 @@ final class Samples {
               .toByteArray();
       case GROUP_CREATED -> GroupCreated.newBuilder().setMembersVersion(1).build().toByteArray();
       case GROUP_EDITED ->
-          GroupEdited.newBuilder()
-              .setMembersVersion(6)
-              .setInvite(utf8("invite"))
-              .build()
-              .toByteArray();
+          GroupEdited.newBuilder().setMembersVersion(6).addRefused(BOB).build().toByteArray();
       case ENTRY_INFO_PAGE ->
           EntryInfoPage.newBuilder()
               .addMembers(
@@ -221,7 +217,26 @@ final class Samples {
               .addUsers(UserPresence.newBuilder().setUser(BOB).setOnline(true).setLastSeenMs(TS))
               .build()
               .toByteArray();
-      case SETTINGS_SET -> SettingsSet.newBuilder().setSettings(settings()).build().toByteArray();
+      case SETTINGS_SET ->
+          SettingsSet.newBuilder()
+              .addAllSettings(settings().getSetList())
+              .setNextPageToken(utf8("next"))
+              .build()
+              .toByteArray();
+      case DEVICES -> Devices.getDefaultInstance().toByteArray();
+      case DEVICE_REMOVE -> DeviceRemove.newBuilder().setDevice(2).build().toByteArray();
+      case DEVICES_PAGE ->
+          DevicesPage.newBuilder()
+              .addDevices(
+                  DeviceItem.newBuilder()
+                      .setDevice(2)
+                      .setCreatedMs(TS)
+                      .setLastSeenMs(TS + 1)
+                      .setOnline(true)
+                      .setCurrent(true))
+              .build()
+              .toByteArray();
+      case DEVICE_REMOVED -> DeviceRemoved.getDefaultInstance().toByteArray();
       case PUSH_REGISTERED -> PushRegistered.getDefaultInstance().toByteArray();
       case DELIVER -> deliver().toByteArray();
       case RECEIPT ->
@@ -229,7 +244,8 @@ final class Samples {
               .setMember(BOB)
               .setDelivered(45)
               .setRead(42)
-              .addMany(MemberReceipt.newBuilder().setMember(ALICE).setDelivered(45).setRead(45))
+              .setCount(
+                  ReceiptCount.newBuilder().setSeq(45).setTotal(99).setDelivered(57).setRead(12))
               .build()
               .toByteArray();
       case TYPING_PUSH -> Typing.newBuilder().setOn(true).setMember(BOB).build().toByteArray();
@@ -238,11 +254,15 @@ final class Samples {
 
   private static Settings settings() {
     return Settings.newBuilder()
-        .setMuteUntilMs(TS)
-        .setPin(true)
-        .setArchive(true)
-        .setTtlS(604_800)
-        .setBlock(true)
+        .addSet(
+            Setting.newBuilder()
+                .setChat(
+                    ChatSetting.newBuilder()
+                        .setChat(BOB)
+                        .setMuteUntilMs(TS)
+                        .setPin(true)
+                        .setArchive(true)))
+        .addSet(Setting.newBuilder().setBlock(Block.newBuilder().setUser(BOB).setOn(true)))
         .build();
   }
 }

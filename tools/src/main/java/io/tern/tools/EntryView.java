@@ -97,6 +97,16 @@ public record EntryView(
       case KIND_TOMBSTONE -> "(removed)";
       case KIND_BINARY, KIND_UNSPECIFIED, UNRECOGNIZED ->
           "(" + content.getBody().size() + " bytes)";
+      case KIND_CONTACT,
+          KIND_LOCATION,
+          KIND_EDIT,
+          KIND_REVOKE,
+          KIND_REACTION,
+          KIND_OPENED,
+          KIND_TIMER,
+          KIND_GROUP,
+          KIND_SETTING ->
+          "(" + kind() + ")";
     };
   }
 
@@ -114,6 +124,15 @@ public record EntryView(
       case KIND_TEXT -> "text";
       case KIND_BINARY -> "binary";
       case KIND_TOMBSTONE -> "removed";
+      case KIND_CONTACT -> "contact";
+      case KIND_LOCATION -> "location";
+      case KIND_EDIT -> "edit";
+      case KIND_REVOKE -> "revoke";
+      case KIND_REACTION -> "reaction";
+      case KIND_OPENED -> "opened";
+      case KIND_TIMER -> "timer";
+      case KIND_GROUP -> "group";
+      case KIND_SETTING -> "setting";
       case KIND_UNSPECIFIED, UNRECOGNIZED -> "unknown";
     };
   }

@@ -1,12 +1,9 @@
 package io.tern.client.core;
 
-import com.google.protobuf.InvalidProtocolBufferException;
 import io.netty.buffer.ByteBuf;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
-import io.tern.protocol.v1.MemberReceipt;
-import io.tern.protocol.v1.Receipt;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -63,7 +60,7 @@ final class Marks {
     return readsNotBefore > core.passMillis ? readsNotBefore : ClientCore.NEVER;
   }
 
-  void onReceipt(long now, ByteBuf in) throws InvalidProtocolBufferException {
+  void onReceipt(long now, ByteBuf in) {
     Chat chat = core.chatOfHeader();
     if (chat == null) {
       return;
@@ -71,17 +68,13 @@ final class Marks {
     long member = 0;
     long delivered = 0;
     long read = 0;
-    boolean many = false;
     core.body.start(in, in.readerIndex(), core.header.bodyBytes());
     for (int tag = core.body.nextTag(); tag != BodyReader.END; tag = core.body.nextTag()) {
       switch (tag) {
         case 1 << 3 -> member = core.body.varint();
         case 2 << 3 -> delivered = core.body.varint();
         case 3 << 3 -> read = core.body.varint();
-        default -> {
-          many |= tag == (4 << 3 | 2);
-          core.body.skip(tag);
-        }
+        default -> core.body.skip(tag);
       }
     }
     if (core.body.isMalformed()) {
@@ -90,12 +83,6 @@ final class Marks {
     }
     if (member != 0 || !chat.id.isGroup()) {
       merge(chat, member, delivered, read);
-    }
-    if (many) {
-      Receipt receipt = Receipt.parseFrom(core.bodyOf(in));
-      for (MemberReceipt each : receipt.getManyList()) {
-        merge(chat, each.getMember(), each.getDelivered(), each.getRead());
-      }
     }
   }
 

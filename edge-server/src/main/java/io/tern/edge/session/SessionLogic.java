@@ -344,7 +344,14 @@ public final class SessionLogic {
       case BYE -> onBye(header, in, now);
       // A sign of life, which any frame is.
       case PONG -> chargeCheap(now);
-      case GROUP_CREATE, GROUP_EDIT, ENTRY_INFO, PRESENCE_SUB, SETTINGS, PUSH_REGISTER -> {
+      case GROUP_CREATE,
+          GROUP_EDIT,
+          ENTRY_INFO,
+          PRESENCE_SUB,
+          SETTINGS,
+          PUSH_REGISTER,
+          DEVICES,
+          DEVICE_REMOVE -> {
         chargeCheap(now);
         refuse(header.rid(), ErrorCode.UNSUPPORTED, 0, "not in this version", "");
       }
@@ -362,6 +369,8 @@ public final class SessionLogic {
           PRESENCE_PAGE,
           SETTINGS_SET,
           PUSH_REGISTERED,
+          DEVICES_PAGE,
+          DEVICE_REMOVED,
           DELIVER,
           RECEIPT,
           TYPING_PUSH,
