@@ -58,7 +58,56 @@ public final class Limits {
   /// Most members of a group that an operator may allow.
   public static final int GROUP_MEMBERS_MAX = 1024;
 
+  /// Users that one change adds to a group.
+  public static final int GROUP_ADD_MAX = 100;
+
+  /// An op id is that long, no more and no less; a group remembers its last ones.
+  public static final int OP_ID_BYTES = 16;
+
+  public static final int GROUP_OPS_MAX = 128;
+  public static final int GROUP_TITLE_BYTES_MAX = 256;
+  public static final int GROUP_DESCRIPTION_BYTES_MAX = 2048;
+
+  /// A reference to a picture, whatever the app takes for one.
+  public static final int PICTURE_BYTES_MAX = 256;
+
+  /// What an invite link holds.
+  public static final int INVITE_BYTES_MAX = 32;
+
+  public static final int REACTION_BYTES_MAX = 64;
+
+  /// Different reactions that a page tells of one entry.
+  public static final int PAGE_REACTIONS_MAX = 16;
+
+  /// `Content.preview`, thumbnail included.
+  public static final int LINK_PREVIEW_BYTES_MAX = 4096;
+
+  /// How long after its SEND a message may be edited, and how long it may be taken back.
+  public static final int EDIT_SECONDS_MAX = 15 * 60;
+
+  public static final int REVOKE_SECONDS_MAX = 48 * 60 * 60;
+
+  /// After that, a view-once message that nobody has opened goes.
+  public static final int VIEW_ONCE_SECONDS_MAX = 14 * 24 * 60 * 60;
+
+  /// Changes in one SETTINGS.
+  public static final int SETTINGS_MAX = 16;
+
+  public static final int CONTACT_NAME_BYTES_MAX = 256;
+
+  /// Of one user.
+  public static final int CONTACTS_MAX = 5_000;
+
+  public static final int STARS_MAX = 10_000;
+  public static final int HIDES_MAX = 10_000;
+  public static final int BLOCKS_MAX = 1_000;
+  public static final int CHAT_SETTINGS_MAX = 5_000;
+  public static final int PRIVACY_EXCEPT_MAX = 200;
+
+  /// Users and groups together that a session watches, and for how long.
   public static final int PRESENCE_USERS_MAX = 100;
+
+  public static final int PRESENCE_SECONDS = 10 * 60;
 
   /// Name and version of the app in HELLO.
   public static final int APP_BYTES_MAX = 64;

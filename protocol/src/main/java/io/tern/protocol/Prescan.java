@@ -1,5 +1,7 @@
 package io.tern.protocol;
 
+import static java.util.Map.entry;
+
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.OneofDescriptor;
@@ -63,7 +65,7 @@ public final class Prescan {
     TOO_DEEP(-7),
     TOO_MANY_FIELDS(-8),
     TOO_MANY_REPEATS(-9),
-    /// A bounded string, or the opaque body of a PING.
+    /// A bounded string, message or bytes, or the opaque body of a PING.
     TOO_LONG(-10);
 
     /// What the scan returns for it: 0 or a negative number, next to counts of fields.
@@ -72,18 +74,41 @@ public final class Prescan {
     Verdict(int fault) {
       this.fault = fault;
     }
+
+    /// Whether it is only more than a bound allows: a request's ERROR 400, where other faults end
+    /// the session.
+    public boolean isOverABound() {
+      return this == TOO_MANY_REPEATS || this == TOO_LONG;
+    }
   }
 
   /// How often a repeated field may come, over packed and single elements, by its full name.
   static final Map<String, Integer> REPEATS_MAX =
-      Map.of(
-          "tern.v1.Content.mentions", Limits.MENTIONS_MAX,
-          "tern.v1.GroupCreate.members", Limits.GROUP_MEMBERS_MAX,
-          "tern.v1.PresenceSub.users", Limits.PRESENCE_USERS_MAX);
+      Map.ofEntries(
+          entry("tern.v1.Content.mentions", Limits.MENTIONS_MAX),
+          entry("tern.v1.GroupCreate.members", Limits.GROUP_MEMBERS_MAX),
+          entry("tern.v1.Users.users", Limits.GROUP_ADD_MAX),
+          entry("tern.v1.Settings.set", Limits.SETTINGS_MAX),
+          entry("tern.v1.Privacy.except", Limits.PRIVACY_EXCEPT_MAX),
+          entry("tern.v1.PresenceSub.users", Limits.PRESENCE_USERS_MAX),
+          entry("tern.v1.PresenceSub.groups", Limits.PRESENCE_USERS_MAX));
 
-  /// Longest value of a string or bytes field in bytes, by its full name; others end at the frame's
-  /// limit.
-  static final Map<String, Integer> BYTES_MAX = Map.of("tern.v1.Hello.app", Limits.APP_BYTES_MAX);
+  /// Longest value of a string, bytes or message field in bytes, by its full name; others end at
+  /// the frame's limit.
+  static final Map<String, Integer> BYTES_MAX =
+      Map.ofEntries(
+          entry("tern.v1.Hello.app", Limits.APP_BYTES_MAX),
+          entry("tern.v1.Content.preview", Limits.LINK_PREVIEW_BYTES_MAX),
+          entry("tern.v1.GroupCreate.title", Limits.GROUP_TITLE_BYTES_MAX),
+          entry("tern.v1.GroupCreate.description", Limits.GROUP_DESCRIPTION_BYTES_MAX),
+          entry("tern.v1.GroupCreate.picture", Limits.PICTURE_BYTES_MAX),
+          entry("tern.v1.GroupCreate.op_id", Limits.OP_ID_BYTES),
+          entry("tern.v1.GroupEdit.title", Limits.GROUP_TITLE_BYTES_MAX),
+          entry("tern.v1.GroupEdit.description", Limits.GROUP_DESCRIPTION_BYTES_MAX),
+          entry("tern.v1.GroupEdit.picture", Limits.PICTURE_BYTES_MAX),
+          entry("tern.v1.GroupEdit.op_id", Limits.OP_ID_BYTES),
+          entry("tern.v1.GroupEdit.join", Limits.INVITE_BYTES_MAX),
+          entry("tern.v1.Contact.name", Limits.CONTACT_NAME_BYTES_MAX));
 
   private static final @Nullable Prescan[] BY_TYPE = new @Nullable Prescan[256];
 

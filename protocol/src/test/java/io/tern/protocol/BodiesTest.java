@@ -39,6 +39,8 @@ class BodiesTest {
       assertThat(parts.hasContent()).isEqualTo(send.hasContent());
       assertThat(parts.kind()).isEqualTo(send.getContent().getKindValue());
       assertThat(parts.replyTo()).isEqualTo(send.getContent().getReplyTo());
+      assertThat(parts.target()).isEqualTo(send.getContent().getTarget());
+      assertThat(parts.isViewOnce()).isEqualTo(send.getContent().getViewOnce());
       assertThat(parts.ttlSeconds()).isEqualTo(send.getContent().getTtlS() & 0xFFFF_FFFFL);
       byte[] content =
           Arrays.copyOfRange(
@@ -130,7 +132,9 @@ class BodiesTest {
               .setBody(ByteString.copyFrom(body))
               .setReplyTo(number(random))
               .setTtlS((int) number(random))
-              .setForwarded((int) number(random));
+              .setForwarded((int) number(random))
+              .setTarget(number(random))
+              .setViewOnce(random.nextBoolean());
       for (int i = random.nextInt(4); i > 0; i--) {
         content.addMentions(number(random));
       }

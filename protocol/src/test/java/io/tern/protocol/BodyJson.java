@@ -48,6 +48,7 @@ final class BodyJson {
     return switch (field.getType()) {
       case UINT32 -> NODES.numberNode(Integer.toUnsignedLong((Integer) value));
       case UINT64 -> NODES.textNode(Long.toUnsignedString((Long) value));
+      case DOUBLE -> NODES.numberNode((Double) value);
       case BOOL -> NODES.booleanNode((Boolean) value);
       case STRING -> NODES.textNode((String) value);
       case BYTES -> NODES.textNode(HexFormat.of().formatHex(((ByteString) value).toByteArray()));

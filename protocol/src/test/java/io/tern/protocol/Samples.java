@@ -3,6 +3,7 @@ package io.tern.protocol;
 import com.google.protobuf.ByteString;
 import io.tern.protocol.v1.*;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /// A body of every frame type, with every field of protocol 1 set.
 final class Samples {
@@ -27,6 +28,14 @@ final class Samples {
         .addMentions(BOB)
         .setTtlS(86_400)
         .setForwarded(2)
+        .setTarget(40)
+        .setViewOnce(true)
+        .setPreview(
+            LinkPreview.newBuilder()
+                .setUrl("https://example.org/")
+                .setTitle("Example")
+                .setDescription("An example")
+                .setThumbnail(utf8("jpeg")))
         .build();
   }
 
@@ -37,11 +46,17 @@ final class Samples {
         .setTsMs(TS)
         .setContent(content())
         .setCsn(17)
+        .setEditedMs(TS + 5)
         .build();
   }
 
   static PageEntry pageEntry() {
-    return PageEntry.newBuilder().setSeq(42).setOwn(true).setEntry(deliver()).build();
+    return PageEntry.newBuilder()
+        .setSeq(42)
+        .setOwn(true)
+        .setEntry(deliver())
+        .addReactions(Reaction.newBuilder().setText("👍").setCount(2).setOwn(true))
+        .build();
   }
 
   /// The encoded body.
@@ -123,7 +138,7 @@ final class Samples {
       case SEND -> Send.newBuilder().setCsn(17).setContent(content()).build().toByteArray();
       case CATCH_UP -> CatchUp.newBuilder().setFrom(40).setLimit(100).build().toByteArray();
       case HISTORY -> History.newBuilder().setBefore(40).setLimit(20).build().toByteArray();
-      case TYPING -> Typing.newBuilder().setOn(true).build().toByteArray();
+      case TYPING -> Typing.newBuilder().setOn(true).setRecording(true).build().toByteArray();
       case CHATS ->
           Chats.newBuilder().setPageToken(utf8("after-bob")).setLimit(20).build().toByteArray();
       case CHAT_INFO -> ChatInfo.newBuilder().setMembersVersion(5).build().toByteArray();
@@ -133,6 +148,8 @@ final class Samples {
               .addMembers(ALICE)
               .addMembers(BOB)
               .setOpId(utf8("0123456789abcdef"))
+              .setDescription("Am Samstag")
+              .setPicture("media/71")
               .build()
               .toByteArray();
       case GROUP_EDIT ->
@@ -141,9 +158,15 @@ final class Samples {
               .setRole(RoleChange.newBuilder().setUser(BOB).setRole(Role.ROLE_ADMIN))
               .build()
               .toByteArray();
-      case ENTRY_INFO -> EntryInfo.newBuilder().setPageToken(utf8("next")).build().toByteArray();
+      case ENTRY_INFO ->
+          EntryInfo.newBuilder().setPageToken(utf8("next")).setLimit(20).build().toByteArray();
       case PRESENCE_SUB ->
-          PresenceSub.newBuilder().addUsers(ALICE).addUsers(BOB).build().toByteArray();
+          PresenceSub.newBuilder()
+              .addUsers(ALICE)
+              .addUsers(BOB)
+              .addGroups(GROUP)
+              .build()
+              .toByteArray();
       case SETTINGS -> settings().toByteArray();
       case PUSH_REGISTER ->
           PushRegister.newBuilder()
@@ -155,8 +178,14 @@ final class Samples {
       case SENT -> Sent.newBuilder().setTsMs(TS).setRepeat(true).build().toByteArray();
       case CATCH_UP_PAGE ->
           CatchUpPage.newBuilder()
-              .addChats(ChatDue.newBuilder().setChat(BOB).setHead(45).setDue(3))
-              .addChats(ChatDue.newBuilder().setChat(GROUP).setGroup(true).setHead(9).setDue(1))
+              .addChats(ChatDue.newBuilder().setChat(BOB).setHead(45).setDue(3).setPosition(42))
+              .addChats(
+                  ChatDue.newBuilder()
+                      .setChat(GROUP)
+                      .setGroup(true)
+                      .setHead(9)
+                      .setDue(1)
+                      .setPosition(8))
               .setDone(true)
               .build()
               .toByteArray();
@@ -165,6 +194,7 @@ final class Samples {
               .addEntries(pageEntry())
               .setMore(true)
               .setHead(45)
+              .setFirst(12)
               .build()
               .toByteArray();
       case CHATS_PAGE ->
@@ -180,7 +210,22 @@ final class Samples {
                       .setLast(pageEntry())
                       .setLastCsn(17)
                       .setPeerDelivered(43)
-                      .setPeerRead(42))
+                      .setPeerRead(42)
+                      .setUnreadMentions(1)
+                      .setPosition(44)
+                      .setSettings(chatSetting())
+                      .setTtlS(86_400))
+              .addChats(
+                  ChatItem.newBuilder()
+                      .setChat(GROUP)
+                      .setGroup(true)
+                      .setHead(9)
+                      .setTitle("Wanderung")
+                      .setPicture("media/71")
+                      .setRole(Role.ROLE_ADMIN)
+                      .setAllDelivered(8)
+                      .setAllRead(7)
+                      .setMembers(3))
               .setNextPageToken(utf8("after-bob"))
               .build()
               .toByteArray();
@@ -197,9 +242,18 @@ final class Samples {
               .setTitle("Wanderung")
               .setHead(45)
               .setLastCsn(17)
+              .setPosition(44)
+              .setTtlS(86_400)
+              .setPicture("media/71")
+              .setDescription("Am Samstag")
+              .setAdminOnlySend(true)
+              .setAdminOnlyEdit(true)
+              .setInvite(utf8("0123456789abcdef"))
+              .setRole(Role.ROLE_ADMIN)
               .build()
               .toByteArray();
-      case GROUP_CREATED -> GroupCreated.newBuilder().setMembersVersion(1).build().toByteArray();
+      case GROUP_CREATED ->
+          GroupCreated.newBuilder().setMembersVersion(1).addRefused(BOB).build().toByteArray();
       case GROUP_EDITED ->
           GroupEdited.newBuilder().setMembersVersion(6).addRefused(BOB).build().toByteArray();
       case ENTRY_INFO_PAGE ->
@@ -210,11 +264,15 @@ final class Samples {
                       .setDeliveredAtMs(TS)
                       .setReadAtMs(TS + 1))
               .setNextPageToken(utf8("next"))
+              .setTotal(99)
+              .setDelivered(57)
+              .setRead(12)
               .build()
               .toByteArray();
       case PRESENCE_PAGE, PRESENCE ->
           Presence.newBuilder()
               .addUsers(UserPresence.newBuilder().setUser(BOB).setOnline(true).setLastSeenMs(TS))
+              .addUsers(UserPresence.newBuilder().setUser(ALICE).setLapsed(true))
               .build()
               .toByteArray();
       case SETTINGS_SET ->
@@ -248,21 +306,121 @@ final class Samples {
                   ReceiptCount.newBuilder().setSeq(45).setTotal(99).setDelivered(57).setRead(12))
               .build()
               .toByteArray();
-      case TYPING_PUSH -> Typing.newBuilder().setOn(true).setMember(BOB).build().toByteArray();
+      case TYPING_PUSH ->
+          Typing.newBuilder().setOn(true).setMember(BOB).setRecording(true).build().toByteArray();
     };
   }
 
-  private static Settings settings() {
+  private static ChatSetting chatSetting() {
+    return ChatSetting.newBuilder()
+        .setChat(BOB)
+        .setMuteUntilMs(TS)
+        .setPin(true)
+        .setArchive(true)
+        .build();
+  }
+
+  /// Every setting there is.
+  static Settings settings() {
     return Settings.newBuilder()
+        .addSet(Setting.newBuilder().setChat(chatSetting()))
         .addSet(
             Setting.newBuilder()
-                .setChat(
-                    ChatSetting.newBuilder()
-                        .setChat(BOB)
-                        .setMuteUntilMs(TS)
-                        .setPin(true)
-                        .setArchive(true)))
+                .setStar(Star.newBuilder().setChat(GROUP).setGroup(true).setSeq(9).setOn(true)))
+        .addSet(Setting.newBuilder().setHide(Hide.newBuilder().setChat(BOB).setSeq(41)))
+        .addSet(Setting.newBuilder().setContact(Contact.newBuilder().setUser(BOB).setName("Bob")))
+        .addSet(
+            Setting.newBuilder()
+                .setPrivacy(
+                    Privacy.newBuilder()
+                        .setLastSeen(Audience.AUDIENCE_CONTACTS)
+                        .setOnline(Audience.AUDIENCE_NOBODY)
+                        .setPhoto(Audience.AUDIENCE_EVERYONE)
+                        .setGroups(Audience.AUDIENCE_CONTACTS_EXCEPT)
+                        .addExcept(BOB)
+                        .setHideReadReceipts(true)))
         .addSet(Setting.newBuilder().setBlock(Block.newBuilder().setUser(BOB).setOn(true)))
+        .setPageToken(utf8("next"))
         .build();
+  }
+
+  /// One GROUP_EDIT of each change.
+  static List<GroupEdit> groupEdits() {
+    ByteString op = utf8("fedcba9876543210");
+    return List.of(
+        GroupEdit.newBuilder().setOpId(op).setAdd(Users.newBuilder().addUsers(BOB)).build(),
+        GroupEdit.newBuilder().setOpId(op).setRemove(BOB).build(),
+        GroupEdit.newBuilder().setOpId(op).setLeave(true).build(),
+        GroupEdit.newBuilder()
+            .setOpId(op)
+            .setRole(RoleChange.newBuilder().setUser(BOB).setRole(Role.ROLE_ADMIN))
+            .build(),
+        GroupEdit.newBuilder().setOpId(op).setTitle("Wanderung").build(),
+        GroupEdit.newBuilder().setOpId(op).setPicture("media/71").build(),
+        GroupEdit.newBuilder().setOpId(op).setDescription("Am Samstag").build(),
+        GroupEdit.newBuilder().setOpId(op).setAdminOnlySend(true).build(),
+        GroupEdit.newBuilder().setOpId(op).setAdminOnlyEdit(true).build(),
+        GroupEdit.newBuilder().setOpId(op).setInvite(true).build(),
+        GroupEdit.newBuilder().setOpId(op).setJoin(utf8("0123456789abcdef")).build());
+  }
+
+  /// What a client sends, one of each kind.
+  static List<Content> contents() {
+    Content.Builder any = Content.newBuilder();
+    return List.of(
+        any.clone().setKind(Kind.KIND_TEXT).setBody(utf8("Hi Bob!")).build(),
+        any.clone().setKind(Kind.KIND_BINARY).setBody(utf8("app")).build(),
+        any.clone()
+            .setKind(Kind.KIND_CONTACT)
+            .setBody(
+                ContactCard.newBuilder()
+                    .setName("Bob")
+                    .addPhones("+49 30 901820")
+                    .setUser(BOB)
+                    .build()
+                    .toByteString())
+            .build(),
+        any.clone()
+            .setKind(Kind.KIND_LOCATION)
+            .setBody(
+                Location.newBuilder()
+                    .setLatitude(47.5)
+                    .setLongitude(11.25)
+                    .setAccuracyM(20)
+                    .setName("Kochelsee")
+                    .setAddress("82431 Kochel")
+                    .build()
+                    .toByteString())
+            .build(),
+        any.clone().setKind(Kind.KIND_EDIT).setTarget(40).setBody(utf8("Hi, Bob!")).build(),
+        any.clone().setKind(Kind.KIND_REVOKE).setTarget(40).build(),
+        any.clone().setKind(Kind.KIND_REACTION).setTarget(40).setBody(utf8("👍")).build(),
+        any.clone().setKind(Kind.KIND_OPENED).setTarget(40).build(),
+        any.clone().setKind(Kind.KIND_TIMER).setTtlS(86_400).build());
+  }
+
+  /// Bodies of KIND_GROUP, one of each change.
+  static List<GroupEvent> groupEvents() {
+    GroupEvent.Builder any = GroupEvent.newBuilder();
+    return List.of(
+        any.clone()
+            .setCreated(
+                GroupBirth.newBuilder()
+                    .setTitle("Wanderung")
+                    .addMembers(BOB)
+                    .setDescription("Am Samstag")
+                    .setPicture("media/71"))
+            .build(),
+        any.clone().setAdded(Users.newBuilder().addUsers(BOB)).build(),
+        any.clone().setRemoved(BOB).build(),
+        any.clone().setLeft(true).setNewOwner(BOB).build(),
+        any.clone().setRole(RoleChange.newBuilder().setUser(BOB).setRole(Role.ROLE_OWNER)).build(),
+        any.clone().setTitle("Wanderung").build(),
+        any.clone().setPicture("media/71").build(),
+        any.clone().setDescription("Am Samstag").build(),
+        any.clone().setAdminOnlySend(true).build(),
+        any.clone().setAdminOnlyEdit(false).build(),
+        any.clone().setInvite(true).build(),
+        any.clone().setJoined(true).build());
   }
 }

@@ -7,14 +7,24 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.tern.protocol.FrameReader.Result;
 import io.tern.protocol.Frames.Frame;
 import io.tern.protocol.Prescan.Verdict;
+import io.tern.protocol.v1.ContactCard;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.GroupEdit;
+import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Hello;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Location;
+import io.tern.protocol.v1.Send;
+import io.tern.protocol.v1.Setting;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,6 +53,7 @@ final class VectorFiles {
     var vectors = new VectorFiles();
     vectors.frames();
     vectors.bodies();
+    vectors.events();
     vectors.sessions();
     vectors.conversation();
     return vectors.files;
@@ -177,6 +188,15 @@ final class VectorFiles {
         body(name + "-empty", type, NOTHING);
       }
     }
+    for (Content content : Samples.contents()) {
+      String kind = content.getKind().name().toLowerCase(Locale.ROOT).substring(5);
+      Send send = Send.newBuilder().setCsn(18).setContent(content).build();
+      body("send-" + kind, FrameType.SEND, send.toByteArray());
+    }
+    for (GroupEdit edit : Samples.groupEdits()) {
+      String change = edit.getChangeCase().name().toLowerCase(Locale.ROOT).replace('_', '-');
+      body("group-edit-" + change, FrameType.GROUP_EDIT, edit.toByteArray());
+    }
     Wire text = wire().number(1, 1).bytes(2, hex("6869"));
     body(
         "unknown-fields-of-every-wire-type",
@@ -248,6 +268,15 @@ final class VectorFiles {
     body("app-of-65-bytes", FrameType.HELLO, wire().bytes(11, new byte[65]).bytes());
     body("65-mentions", FrameType.SEND, wire().message(2, wire().bytes(4, new byte[65])).bytes());
     body("101-users", FrameType.PRESENCE_SUB, wire().bytes(1, new byte[101]).bytes());
+    body("17-settings", FrameType.SETTINGS, wire().raw("0a00".repeat(17)).bytes());
+    body("101-added", FrameType.GROUP_EDIT, wire().message(2, users(101)).bytes());
+    body("1025-members", FrameType.GROUP_CREATE, wire().bytes(2, new byte[1025]).bytes());
+    body("title-of-257-bytes", FrameType.GROUP_EDIT, wire().bytes(6, new byte[257]).bytes());
+    body("op-id-of-17-bytes", FrameType.GROUP_EDIT, wire().bytes(1, new byte[17]).bytes());
+    body(
+        "preview-of-4097-bytes",
+        FrameType.SEND,
+        wire().message(2, wire().message(9, wire().bytes(4, new byte[4094]))).bytes());
     body("513-fields", FrameType.SEND, repeat(wire(), 513).bytes());
     body(
         "513-fields-over-two-levels",
@@ -257,6 +286,10 @@ final class VectorFiles {
     body("ping-of-65-bytes", FrameType.PING, new byte[65]);
     body("a-field-that-ack-does-not-have-yet", FrameType.ACK, hex("0801"));
     body("a-group-in-ack", FrameType.ACK, hex("0b0c"));
+  }
+
+  private static Wire users(int count) {
+    return wire().bytes(1, new byte[count]);
   }
 
   private static Wire repeat(Wire wire, int times) {
@@ -276,6 +309,43 @@ final class VectorFiles {
     } else {
       line.put("error", verdict.name());
     }
+  }
+
+  // ---- events.jsonl
+  // ------------------------------------------------------------------------------
+
+  /// What stands in `Content.body` where the kind says that it is a message.
+  private void events() {
+    for (Content content : Samples.contents()) {
+      switch (content.getKind()) {
+        case KIND_CONTACT -> event("contact", content, ContactCard.getDescriptor());
+        case KIND_LOCATION -> event("location", content, Location.getDescriptor());
+        default -> {}
+      }
+    }
+    for (GroupEvent event : Samples.groupEvents()) {
+      String name = "group-" + event.getChangeCase().name().toLowerCase(Locale.ROOT);
+      event(name.replace('_', '-'), Kind.KIND_GROUP, event);
+    }
+    for (Setting setting : Samples.settings().getSetList()) {
+      String name = "setting-" + setting.getWhatCase().name().toLowerCase(Locale.ROOT);
+      event(name, Kind.KIND_SETTING, setting);
+    }
+  }
+
+  private void event(String name, Content content, Descriptor body) {
+    try {
+      event(name, content.getKind(), DynamicMessage.parseFrom(body, content.getBody()));
+    } catch (InvalidProtocolBufferException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private void event(String name, Kind kind, Message body) {
+    ObjectNode line = line("events.jsonl", name);
+    line.put("kind", kind.name());
+    line.put("hex", HexFormat.of().formatHex(body.toByteArray()));
+    line.set("decoded", BodyJson.of(body));
   }
 
   // ---- sessions.jsonl

@@ -4,10 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Message;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.tern.protocol.FrameReader.Result;
 import io.tern.protocol.Prescan.Verdict;
+import io.tern.protocol.v1.ContactCard;
+import io.tern.protocol.v1.GroupEvent;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Location;
+import io.tern.protocol.v1.Setting;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.HashSet;
@@ -132,6 +139,28 @@ class VectorsTest {
     } else {
       assertThat(verdict).isEqualTo(Verdict.OK);
       assertThat(BodyJson.of(type, body)).hasToString(vector.get("decoded").toString());
+    }
+  }
+
+  @Test
+  void bodiesOfEventsParseToWhatTheySay() throws Exception {
+    Set<String> changes = new HashSet<>();
+    for (ObjectNode vector : VectorFiles.read("events.jsonl")) {
+      Kind kind = Kind.valueOf(vector.get("kind").asText());
+      Message body =
+          switch (kind) {
+            case KIND_CONTACT -> ContactCard.parseFrom(hexOf(vector));
+            case KIND_LOCATION -> Location.parseFrom(hexOf(vector));
+            case KIND_GROUP -> GroupEvent.parseFrom(hexOf(vector));
+            case KIND_SETTING -> Setting.parseFrom(hexOf(vector));
+            default -> throw new AssertionError(kind);
+          };
+      assertThat(BodyJson.of(body)).hasToString(vector.get("decoded").toString());
+      vector.get("decoded").fieldNames().forEachRemaining(name -> changes.add(kind + "." + name));
+    }
+    for (Descriptor body : List.of(GroupEvent.getDescriptor(), Setting.getDescriptor())) {
+      Kind kind = body == Setting.getDescriptor() ? Kind.KIND_SETTING : Kind.KIND_GROUP;
+      body.getFields().forEach(field -> assertThat(changes).contains(kind + "." + field.getName()));
     }
   }
 
