@@ -195,6 +195,64 @@ final class Report {
         livePerConsumer < 16 * 1024);
   }
 
+  void add(CatchUps.Result result) {
+    json.put("catch_up", result);
+    double ratio = result.p99BesideMillis() / result.p99AloneMillis();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%n## Coming back%n%nA device that was away for %,d entries in %d chats has the summary"
+                + " after %.1f ms and everything after %.1f ms: %,.0f entries/s, %,.0f for a second of"
+                + " the server's CPU time. %,d devices that come back at once, each to %,d entries,"
+                + " have everything after %.1f s; for those who write meanwhile SENT p99 is %.3f ms,"
+                + " and %.3f ms when nobody comes back.%n",
+            result.entries(),
+            result.chats(),
+            result.summaryMillis(),
+            result.caughtUpMillis(),
+            result.entriesPerSecond(),
+            result.entriesPerCpuSecond(),
+            result.crowd(),
+            CatchUps.CROWD_ENTRIES,
+            result.crowdSeconds(),
+            result.p99BesideMillis(),
+            result.p99AloneMillis()));
+    double summary = result.summaryMillis();
+    double perCore = result.entriesPerCpuSecond();
+    goal("summary of 10,000 entries in 200 chats", "≤ 100 ms", "%.1f ms", summary, summary <= 100);
+    goal("entries caught up a second and core", "≥ 50,000", "%,.0f", perCore, perCore >= 50_000);
+    goal("SENT p99 while 10,000 devices come back", "within 3×", "%.2f×", ratio, ratio <= 3);
+    goal("missing or out of order", "0", "%.0f", result.faults(), result.faults() == 0);
+  }
+
+  void add(FanOut.Result result) {
+    json.put("fan_out", result);
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%n## A large group%n%n%,d members, all online: %,.0f deliveries/s, each acknowledged, at"
+                + " %.1f µs of the server's CPU time (%,.0f for a second of it); SENT p99 %.1f ms. At"
+                + " 80 %% of that, %,.1f messages a second, SENT p50 is %.3f ms and p99 %.3f ms.%n",
+            result.members(),
+            result.deliveriesPerSecond(),
+            result.cpuMicrosPerDelivery(),
+            result.deliveriesPerCpuSecond(),
+            result.peakSentP99Millis(),
+            result.steadyMessagesPerSecond(),
+            result.steadySentP50Millis(),
+            result.steadySentP99Millis()));
+    double perCore = result.deliveriesPerCpuSecond();
+    double p99 = result.steadySentP99Millis();
+    goal(
+        "deliveries a second and core, 1,000 members",
+        "≥ 60,000",
+        "%,.0f",
+        perCore,
+        perCore >= 60_000);
+    goal("SENT p99 at 80 % of the peak", "≤ 20 ms", "%.3f ms", p99, p99 <= 20);
+    goal("lost, refused or out of order", "0", "%.0f", result.faults(), result.faults() == 0);
+  }
+
   /// Writes everything.
   void write() throws IOException {
     json.put("goals", goals);

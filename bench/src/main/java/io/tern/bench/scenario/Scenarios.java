@@ -19,7 +19,8 @@ import picocli.CommandLine.Option;
 /// `bench/run`: the scenarios, one after another, and a report.
 @Command(
     name = "bench/run",
-    description = "Measures Tern next to the yardstick, and what idle sessions cost.",
+    description =
+        "Measures Tern: next to the yardstick, idle, crowded, catching up, in large groups.",
     showDefaultValues = true,
     mixinStandardHelpOptions = true)
 public final class Scenarios implements Callable<Integer> {
@@ -29,11 +30,13 @@ public final class Scenarios implements Callable<Integer> {
     LOOPS,
     IDLE,
     SLOW,
+    CATCHUP,
+    FANOUT,
     FLAGS
   }
 
   @Option(names = "--only", split = ",", description = "Of ${COMPLETION-CANDIDATES}.")
-  private Set<Scenario> only = EnumSet.of(Scenario.LOOPS, Scenario.IDLE, Scenario.SLOW);
+  private Set<Scenario> only = EnumSet.complementOf(EnumSet.of(Scenario.FLAGS));
 
   @Option(names = "--subjects", split = ",", description = "Of ${COMPLETION-CANDIDATES}.")
   private Set<Subject> subjects = EnumSet.allOf(Subject.class);
@@ -94,6 +97,12 @@ public final class Scenarios implements Callable<Integer> {
     }
     if (only.contains(Scenario.SLOW)) {
       report.add(new SlowConsumers(bench).run());
+    }
+    if (only.contains(Scenario.CATCHUP)) {
+      report.add(new CatchUps(bench).run());
+    }
+    if (only.contains(Scenario.FANOUT)) {
+      report.add(new FanOut(bench).run());
     }
     report.write();
     return 0;

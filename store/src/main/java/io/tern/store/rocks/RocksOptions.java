@@ -8,11 +8,13 @@ import org.rocksdb.Cache;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.CompressionType;
 import org.rocksdb.DBOptions;
+import org.rocksdb.Env;
 import org.rocksdb.IndexType;
 import org.rocksdb.InfoLogLevel;
 import org.rocksdb.LRUCache;
 import org.rocksdb.Logger;
 import org.rocksdb.Options;
+import org.rocksdb.Priority;
 import org.rocksdb.RocksDB;
 import org.rocksdb.WALRecoveryMode;
 import org.rocksdb.WriteBufferManager;
@@ -23,6 +25,9 @@ final class RocksOptions implements AutoCloseable {
 
   static {
     RocksDB.loadLibrary();
+    // Compaction can wait, commits cannot: its threads yield the CPU to everyone. Flushes have
+    // threads of their own and stay as they are, for a full memtable stops the commits.
+    Env.getDefault().lowerThreadPoolCPUPriority(Priority.LOW).lowerThreadPoolIOPriority(Priority.LOW);
   }
 
   private static final long MIB = 1L << 20;

@@ -1,0 +1,167 @@
+package io.tern.bench.scenario;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tern.bench.measure.Folders;
+import io.tern.bench.measure.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/// Coming back: one device that was away for 10,000 entries in 200 chats, and 10,000 devices at
+/// once beside people who go on writing.
+final class CatchUps {
+
+  private static final int CHATS = 200;
+  private static final int ENTRIES = 50;
+  private static final int CROWD = 10_000;
+  static final int CROWD_ENTRIES = 5;
+  private static final int RATE_PER_SECOND = 1_000;
+  private static final int EXTRA_SECONDS = 120;
+
+  private final Bench bench;
+
+  CatchUps(Bench bench) {
+    this.bench = bench;
+  }
+
+  /// @param entriesPerCpuSecond by the server's CPU time: what one core could do
+  /// @param crowdSeconds until the last of them had everything
+  /// @param p99AloneMillis SENT of the people who go on writing, when nobody comes back
+  record Result(
+      int entries,
+      int chats,
+      double summaryMillis,
+      double caughtUpMillis,
+      double entriesPerSecond,
+      double entriesPerCpuSecond,
+      int crowd,
+      double crowdSeconds,
+      double crowdCpuMicrosPerEntry,
+      double p99AloneMillis,
+      double p99BesideMillis,
+      double faults) {}
+
+  Result run() throws IOException, InterruptedException {
+    var one = new ArrayList<JsonNode>();
+    var crowd = new ArrayList<JsonNode>();
+    var alone = new ArrayList<Double>();
+    var beside = new ArrayList<Double>();
+    Path data = bench.newData();
+    try (Child server =
+        Subject.TERN.server(bench, bench.serverOptions(), data, bench.log("catch-up"))) {
+      String address = server.ready().listen();
+      for (int round = 1; round <= bench.rounds() + 1; round++) {
+        try (Child device = returning(server, address, "catch-up-" + round, 1, CHATS, ENTRIES)) {
+          JsonNode result = comeBack(device, "catch-up-" + round);
+          // The first is the server's warm-up.
+          if (round > 1) {
+            one.add(result);
+          }
+        }
+      }
+      for (int round = 1; round <= bench.rounds(); round++) {
+        String name = "crowd-" + round;
+        try (Child devices = returning(server, address, name, CROWD, 1, CROWD_ENTRIES)) {
+          alone.add(p99(address, name + "-alone", null));
+          beside.add(p99(address, name + "-beside", devices));
+          devices.awaitLine("back");
+          crowd.add(Json.read(bench.out().resolve(name + ".json")));
+        }
+      }
+    } finally {
+      Folders.delete(data);
+    }
+    return new Result(
+        CHATS * ENTRIES,
+        CHATS,
+        median(one, "summary_ms", "p50"),
+        median(one, "caught_up_ms", "p50"),
+        median(one, "entries_per_s"),
+        median(one, "entries_per_cpu_s"),
+        CROWD,
+        median(crowd, "seconds"),
+        median(crowd, "server_cpu_us_per_entry"),
+        Medians.of(alone),
+        Medians.of(beside),
+        faults(one) + faults(crowd));
+  }
+
+  private Child returning(
+      Child server, String address, String name, int devices, int chats, int entries)
+      throws IOException {
+    var args = new ArrayList<String>();
+    args.addAll(List.of("--connect", address, "--devices", Integer.toString(devices)));
+    args.addAll(List.of("--chats", Integer.toString(chats)));
+    args.addAll(List.of("--entries", Integer.toString(entries)));
+    args.addAll(List.of("--server-pid", Long.toString(server.pid())));
+    args.addAll(List.of("--json", bench.out().resolve(name + ".json").toString()));
+    Child child =
+        Child.start(
+            bench.loadCore(),
+            bench.loadOptions(),
+            ReturningSessions.class.getName(),
+            args,
+            bench.log(name));
+    child.awaitLine("away");
+    return child;
+  }
+
+  private JsonNode comeBack(Child devices, String name) throws IOException {
+    devices.tell("return");
+    devices.awaitLine("back");
+    JsonNode result = Json.read(bench.out().resolve(name + ".json"));
+    System.out.printf(
+        "%-28s %,8.0f entries/s  %6.2f us cpu  summary %.1f ms  all %.1f ms%n",
+        name,
+        result.path("entries_per_s").asDouble(),
+        result.path("server_cpu_us_per_entry").asDouble(),
+        result.path("summary_ms").path("p50").asDouble(),
+        result.path("caught_up_ms").path("max").asDouble());
+    return result;
+  }
+
+  /// SENT p99 of people who write; with `returning`, those come back when the warm-up is over.
+  private double p99(String address, String name, @Nullable Child returning)
+      throws IOException, InterruptedException {
+    Path json = bench.out().resolve(name + ".json");
+    var args = new ArrayList<String>();
+    args.addAll(List.of("--connect", address, "--users", Integer.toString(Loops.USERS)));
+    args.addAll(List.of("--rate", Integer.toString(RATE_PER_SECOND)));
+    args.addAll(List.of("--seconds", Integer.toString(bench.seconds())));
+    args.addAll(List.of("--warmup", Integer.toString(bench.warmup())));
+    args.addAll(List.of("--json", json.toString()));
+    try (Child load = Subject.TERN.load(bench, args, bench.log(name))) {
+      if (returning != null) {
+        TimeUnit.SECONDS.sleep(bench.warmup());
+        returning.tell("return");
+      }
+      load.rest();
+      int exit = load.await(bench.seconds() + bench.warmup() + EXTRA_SECONDS);
+      if (!Files.exists(json)) {
+        throw new IOException(name + ": no result, exit code " + exit);
+      }
+    }
+    double p99 = Json.read(json).path("sent_ms").path("p99").asDouble(Double.NaN);
+    System.out.printf("%-28s sent p99 %.3f ms%n", name, p99);
+    return p99;
+  }
+
+  private static double median(List<JsonNode> results, String... path) {
+    return Medians.of(results.stream().map(r -> number(r, path)).toList());
+  }
+
+  private static double number(JsonNode node, String... path) {
+    for (String name : path) {
+      node = node.path(name);
+    }
+    return node.asDouble(Double.NaN);
+  }
+
+  private static double faults(List<JsonNode> results) {
+    return results.stream().mapToDouble(r -> number(r, "faults")).sum();
+  }
+}

@@ -1,0 +1,292 @@
+package io.tern.bench.scenario;
+
+import com.google.protobuf.ByteString;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufInputStream;
+import io.netty.channel.EventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.tern.bench.measure.Json;
+import io.tern.bench.measure.Latencies;
+import io.tern.bench.measure.ProcessUsage;
+import io.tern.edge.token.DevelopmentIssuer;
+import io.tern.protocol.FrameHeader;
+import io.tern.protocol.FrameType;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Error;
+import io.tern.protocol.v1.GroupCreate;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Send;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// One group, all of it online, some of it writing: how many deliveries a second, and what a sender
+/// waits. A child of [FanOut]. Every member checks that the entries come one after the other.
+@Command(name = "fan-out-sessions")
+public final class FanOutSessions implements Callable<Integer> {
+
+  private static final int LOGINS_AT_ONCE = 64;
+  private static final int STEP_SECONDS_MAX = 60;
+  private static final long TICK_MICROS = 1_000;
+
+  @Option(names = "--connect", required = true)
+  private String server;
+
+  @Option(names = "--members", defaultValue = "1000")
+  private int members;
+
+  @Option(names = "--senders", defaultValue = "4")
+  private int senders;
+
+  @Option(names = "--in-flight", defaultValue = "4", description = "Of each sender.")
+  private int inFlight;
+
+  @Option(
+      names = "--rate",
+      defaultValue = "0",
+      description = "Messages a second of all senders; 0: as many as their windows take.")
+  private double rate;
+
+  @Option(names = "--seconds", defaultValue = "10")
+  private int seconds;
+
+  @Option(names = "--warmup", defaultValue = "10")
+  private int warmup;
+
+  @Option(names = "--size", defaultValue = "100")
+  private int size;
+
+  @Option(names = "--server-pid", required = true)
+  private long serverPid;
+
+  @Option(names = "--json", required = true)
+  private Path json;
+
+  private final List<MemberSession> sessions = new ArrayList<>();
+  private final CompletableFuture<Long> created = new CompletableFuture<>();
+  private ByteString text = ByteString.EMPTY;
+  private Latencies sentNanos = new Latencies();
+  private long group;
+  private long head;
+  private long messages;
+  private long deliveries;
+  private long faults;
+  private long refused;
+  private boolean sending;
+  private double due;
+  private long ticked;
+  private int turn;
+
+  public static void main(String[] args) {
+    System.exit(new CommandLine(new FanOutSessions()).execute(args));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    text = ByteString.copyFrom(new byte[size]);
+    var loop = (EventLoop) new MultiThreadIoEventLoopGroup(1, RawSession.ioHandler()).next();
+    login(loop);
+    create(loop);
+    var usage = new ProcessUsage(serverPid);
+    loop.execute(this::begin);
+    TimeUnit.SECONDS.sleep(warmup);
+    long[] before = loop.submit(this::start).get();
+    long cpu = usage.cpuMicros();
+    long began = System.nanoTime();
+    TimeUnit.SECONDS.sleep(seconds);
+    long[] after = loop.submit(this::counts).get();
+    double measured = (System.nanoTime() - began) / 1e9;
+    long cpuMicros = usage.cpuMicros() - cpu;
+    loop.submit(() -> sending = false).get();
+    awaitAll(loop);
+    long delivered = after[1] - before[1];
+    var result = new LinkedHashMap<String, Object>();
+    result.put("members", members);
+    result.put("messages_per_s", (after[0] - before[0]) / measured);
+    result.put("deliveries_per_s", delivered / measured);
+    result.put("deliveries_per_cpu_s", cpuMicros == 0 ? 0 : delivered * 1e6 / cpuMicros);
+    result.put("server_cpu_us_per_delivery", cpuMicros / (double) Math.max(1, delivered));
+    result.put("sent_ms", sentNanos.millis());
+    result.put("faults", faults);
+    result.put("refused", refused);
+    result.put("lost", loop.submit(this::missing).get());
+    Json.write(json, result);
+    return 0;
+  }
+
+  private void login(EventLoop loop) throws Exception {
+    String prefix = "fan-out-" + ProcessHandle.current().pid() + "-";
+    var address = RawSession.address(server);
+    for (int from = 0; from < members; from += LOGINS_AT_ONCE) {
+      var some = new ArrayList<RawSession>();
+      for (int i = from; i < Math.min(members, from + LOGINS_AT_ONCE); i++) {
+        var session = new MemberSession(DevelopmentIssuer.userId(prefix + i));
+        session.connect(
+            loop, address, new InetSocketAddress("127.3." + i / 250 + "." + (i % 250 + 1), 0));
+        sessions.add(session);
+        some.add(session);
+      }
+      for (RawSession session : some) {
+        session.up.get(STEP_SECONDS_MAX, TimeUnit.SECONDS);
+      }
+    }
+  }
+
+  private void create(EventLoop loop) throws Exception {
+    var body =
+        GroupCreate.newBuilder().setTitle("fan-out").setOpId(ByteString.copyFrom(new byte[16]));
+    sessions.stream().skip(1).forEach(session -> body.addMembers(session.user.value()));
+    loop.execute(() -> {
+      MemberSession owner = sessions.getFirst();
+      owner.frame(FrameType.GROUP_CREATE, FrameHeader.RID, 1, 0, 0, body.build().toByteArray());
+      owner.flush();
+    });
+    group = created.get(STEP_SECONDS_MAX, TimeUnit.SECONDS);
+  }
+
+  // ---- on the loop
+
+  private void begin() {
+    sending = true;
+    if (rate > 0) {
+      ticked = System.nanoTime();
+      tick();
+    } else {
+      for (int i = 0; i < senders; i++) {
+        MemberSession sender = sessions.get(i);
+        for (int n = 0; n < inFlight; n++) {
+          sender.send(System.nanoTime());
+        }
+        sender.flush();
+      }
+    }
+  }
+
+  private void tick() {
+    if (!sending) {
+      return;
+    }
+    long now = System.nanoTime();
+    due += (now - ticked) * rate / 1e9;
+    ticked = now;
+    while (due >= 1) {
+      due--;
+      // Timed from when it was due, not from when this loop came to it.
+      sessions.get(turn++ % senders).send(now - (long) (due * 1e9 / rate));
+    }
+    for (int i = 0; i < senders; i++) {
+      sessions.get(i).flush();
+    }
+    var _ = sessions.getFirst().later(this::tick, TICK_MICROS);
+  }
+
+  private long[] start() {
+    sentNanos = new Latencies();
+    return counts();
+  }
+
+  private long[] counts() {
+    return new long[] {messages, deliveries};
+  }
+
+  private long missing() {
+    return sessions.stream().mapToLong(session -> head - session.last).sum();
+  }
+
+  /// Until everybody has everything.
+  private void awaitAll(EventLoop loop) throws Exception {
+    for (int i = 0; i < STEP_SECONDS_MAX * 10; i++) {
+      if (loop.submit(this::missing).get() == 0) {
+        return;
+      }
+      TimeUnit.MILLISECONDS.sleep(100);
+    }
+  }
+
+  private final class MemberSession extends RawSession {
+    private final ArrayDeque<Long> since = new ArrayDeque<>(0);
+    private long last;
+    private long csn;
+
+    MemberSession(UserId user) {
+      super(user);
+    }
+
+    void send(long sinceNanos) {
+      var content = Content.newBuilder().setKind(Kind.KIND_BINARY).setBody(text);
+      byte[] body = Send.newBuilder().setCsn(++csn).setContent(content).build().toByteArray();
+      frame(
+          FrameType.SEND,
+          FrameHeader.RID | FrameHeader.CHAT | FrameHeader.GROUP,
+          (int) csn,
+          group,
+          0,
+          body);
+      since.add(sinceNanos);
+    }
+
+    @Override
+    void onFrame(FrameType type, FrameHeader header, ByteBuf body) throws IOException {
+      switch (type) {
+        case DELIVER -> {
+          if (header.has(FrameHeader.GROUP)) {
+            deliveries++;
+            take(header.seq());
+          }
+        }
+        case SENT -> {
+          messages++;
+          sentNanos.record(System.nanoTime() - since.remove());
+          // What others wrote before may still be on its way.
+          own.add(header.seq());
+          passOwn();
+          head = Math.max(head, header.seq());
+          if (sending && rate == 0) {
+            send(System.nanoTime());
+          }
+        }
+        case GROUP_CREATED -> {
+          last = Math.max(last, header.seq());
+          created.complete(header.chat());
+        }
+        case ERROR -> {
+          refused++;
+          var error = Error.parseFrom(new ByteBufInputStream(body, header.bodyBytes()));
+          created.completeExceptionally(
+              new IllegalStateException("refused: " + error.getCode() + " " + error.getDetail()));
+        }
+        default -> {}
+      }
+    }
+
+    private final ArrayDeque<Long> own = new ArrayDeque<>(0);
+
+    private void take(long seq) {
+      if (seq == last + 1) {
+        last = seq;
+        passOwn();
+      } else if (seq > last) {
+        faults++;
+        last = seq;
+      }
+      head = Math.max(head, seq);
+    }
+
+    private void passOwn() {
+      while (!own.isEmpty() && own.peek() <= last + 1) {
+        last = Math.max(last, own.remove());
+      }
+    }
+  }
+}
