@@ -27,7 +27,9 @@ final class RocksOptions implements AutoCloseable {
     RocksDB.loadLibrary();
     // Compaction can wait, commits cannot: its threads yield the CPU to everyone. Flushes have
     // threads of their own and stay as they are, for a full memtable stops the commits.
-    Env.getDefault().lowerThreadPoolCPUPriority(Priority.LOW).lowerThreadPoolIOPriority(Priority.LOW);
+    Env.getDefault()
+        .lowerThreadPoolCPUPriority(Priority.LOW)
+        .lowerThreadPoolIOPriority(Priority.LOW);
   }
 
   private static final long MIB = 1L << 20;
