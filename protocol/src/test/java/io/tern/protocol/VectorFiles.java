@@ -25,6 +25,7 @@ import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Location;
 import io.tern.protocol.v1.Send;
 import io.tern.protocol.v1.Setting;
+import io.tern.protocol.v1.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -329,7 +330,7 @@ final class VectorFiles {
     }
     for (Setting setting : Samples.settings().getSetList()) {
       String name = "setting-" + setting.getWhatCase().name().toLowerCase(Locale.ROOT);
-      event(name, Kind.KIND_SETTING, setting);
+      event(name, Kind.KIND_SETTING, Settings.newBuilder().addSet(setting).build());
     }
   }
 

@@ -15,6 +15,7 @@ import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Location;
 import io.tern.protocol.v1.Setting;
+import io.tern.protocol.v1.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.HashSet;
@@ -152,11 +153,15 @@ class VectorsTest {
             case KIND_CONTACT -> ContactCard.parseFrom(hexOf(vector));
             case KIND_LOCATION -> Location.parseFrom(hexOf(vector));
             case KIND_GROUP -> GroupEvent.parseFrom(hexOf(vector));
-            case KIND_SETTING -> Setting.parseFrom(hexOf(vector));
+            case KIND_SETTING -> Settings.parseFrom(hexOf(vector));
             default -> throw new AssertionError(kind);
           };
       assertThat(BodyJson.of(body)).hasToString(vector.get("decoded").toString());
-      vector.get("decoded").fieldNames().forEachRemaining(name -> changes.add(kind + "." + name));
+      JsonNode changed = vector.get("decoded");
+      if (kind == Kind.KIND_SETTING) {
+        changed = changed.get("set").get(0);
+      }
+      changed.fieldNames().forEachRemaining(name -> changes.add(kind + "." + name));
     }
     for (Descriptor body : List.of(GroupEvent.getDescriptor(), Setting.getDescriptor())) {
       Kind kind = body == Setting.getDescriptor() ? Kind.KIND_SETTING : Kind.KIND_GROUP;
