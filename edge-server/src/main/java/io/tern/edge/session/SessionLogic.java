@@ -1,6 +1,5 @@
 package io.tern.edge.session;
 
-import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Parser;
 import io.netty.buffer.ByteBuf;
@@ -16,41 +15,14 @@ import io.tern.protocol.FrameType;
 import io.tern.protocol.Limits;
 import io.tern.protocol.Prescan;
 import io.tern.protocol.UserId;
-import io.tern.protocol.v1.Backoff;
 import io.tern.protocol.v1.Bye;
-import io.tern.protocol.v1.CatchUpPage;
-import io.tern.protocol.v1.ChatDue;
-import io.tern.protocol.v1.ChatInfo;
-import io.tern.protocol.v1.Chats;
 import io.tern.protocol.v1.ClientState;
-import io.tern.protocol.v1.Hello;
-import io.tern.protocol.v1.HelloAck;
-import io.tern.protocol.v1.History;
-import io.tern.protocol.v1.Reauth;
-import io.tern.protocol.v1.Receipt;
-import io.tern.protocol.v1.Sent;
-import io.tern.protocol.v1.SessionLimits;
-import io.tern.protocol.v1.Typing;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
-import io.tern.router.Directory;
-import io.tern.router.EdgeId;
 import io.tern.router.Origin;
-import io.tern.router.Readers;
-import io.tern.router.catchup.CatchUp;
 import io.tern.store.Command;
-import io.tern.store.Outcome;
-import io.tern.store.Reads;
-import io.tern.store.Slots;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Objects;
-import java.util.Set;
-import java.util.function.Consumer;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// A device's connection, from its first byte to its last. Confined to one event loop; time comes
@@ -70,38 +42,20 @@ import org.jspecify.annotations.Nullable;
 /// ring or the socket is full, and while a recipient is looked up. The shell stops reading the
 /// socket meanwhile ([#wantsInput]), so the wait reaches the client as TCP back-pressure.
 ///
-/// **Output** has no queue either. A live entry that finds the window or the socket full is dropped
-/// and its chat is caught up from the store later ([CatchUp]); receipts merge by max; typing is
-/// dropped.
-///
-/// Bounds: `sendsInFlightMax` sends, [#QUESTIONS_MAX] questions, a window of `windowEntries` and
-/// `windowBytes`, [HeldReceipts#PLACES_MAX] merged receipts; one page of catch-up under way.
-/// Everything but two objects is created when needed and let go when empty.
+/// This class has the state, the input loop, the time and the way out. What is done with the frames
+/// is in its parts, each the one owner of its state: [Handshake] (who is it?), [Inbound] (SEND,
+/// ACK, READ), [Requests] (questions to the readers), [Watching] (typing) and [Outbound] (entries,
+/// catch-up, receipts), which name their bounds.
 public final class SessionLogic {
-
-  /// Questions to the readers that one session may have under way; more are held.
-  static final int QUESTIONS_MAX = 4;
-
-  /// What SEND's body may have besides the message: csn, mentions, lengths, future fields.
-  private static final int SEND_OVERHEAD = 1024;
-
-  /// Smallest frame limit a client may ask for: any message must fit.
-  private static final int FRAME_BYTES_MIN = Limits.BODY_BYTES_MAX + 4096;
 
   private static final int PING_SECONDS_MIN = 5;
   private static final int PING_SECONDS_MAX = 1200;
-
-  private static final long BUSY_MILLIS = 20;
-  private static final long RING_RETRY_MILLIS = 5;
-  private static final long READERS_RETRY_MILLIS = 50;
 
   /// How many times over its budget a session is cut rather than slowed.
   private static final int FLOW_FACTOR = 10;
 
   /// How long a farewell may take to reach a client that reads.
   private static final Duration LINGER = Duration.ofMillis(700);
-
-  private static final byte[] NO_BODY = {};
 
   enum State {
     PREFACE,
@@ -116,6 +70,13 @@ public final class SessionLogic {
   private final EdgeContext edge;
   private final SessionHost host;
   private final Sampler sampler;
+
+  private final Inbound inbound;
+  private final Outbound outbound;
+  private final Requests requests;
+
+  /// Null before HELLO and when its answer has been given.
+  private @Nullable Handshake handshake;
 
   private State state = State.PREFACE;
   private @Nullable DeviceId device;
@@ -134,7 +95,6 @@ public final class SessionLogic {
   /// Wall-clock time at which the proof of identity runs out.
   private long identityUntilMillis;
 
-  private long sendBudget;
   private long cheapBudget;
 
   /// The socket is not read before this; 0 when it may be.
@@ -142,29 +102,9 @@ public final class SessionLogic {
 
   private boolean held;
   private boolean inputStopped;
-  private boolean resumed;
-  private boolean pageAsked;
-  private boolean behindTold;
-  private boolean catchUpHasRid;
-  private byte questions;
-  private int sendsInFlight;
-
-  /// A recipient who does not exist, as a reader just found; 0 for none.
-  private long absentUser;
 
   /// When the socket was first found full; 0 while it is not.
   private long stalledSince;
-
-  private int catchUpRid;
-  private int reservedEntries;
-  private int reservedBytes;
-  private int windowEntries;
-  private @Nullable CatchUp catchUp;
-  private @Nullable Window window;
-  private @Nullable HeldReceipts heldReceipts;
-
-  /// Chats of entries that came between the route and its answer.
-  private @Nullable Set<ChatId> earlyChats;
 
   /// @param id this edge's number of the session, for routes and answers
   /// @param sampler of the event loop
@@ -175,7 +115,9 @@ public final class SessionLogic {
     this.sampler = sampler;
     this.lastInput = now;
     this.deadline = now + edge.limits().helloTimeout().toNanos();
-    this.windowEntries = edge.limits().windowEntries();
+    inbound = new Inbound(this);
+    outbound = new Outbound(this);
+    requests = new Requests(this);
   }
 
   public long id() {
@@ -216,7 +158,7 @@ public final class SessionLogic {
     };
   }
 
-  // ---- input -----------------------------------------------------------------------------------
+  // ---- input ------------------------------------------------------------------------------------
 
   /// Takes complete frames off `in`, whose ownership stays with the caller; what is left is to be
   /// offered again, with more behind it or after [SessionHost#onInputChanged].
@@ -311,36 +253,39 @@ public final class SessionLogic {
     }
     switch (type) {
       case SEND -> {
-        return onSend(header, in, now);
+        return inbound.onSend(header, in, now);
       }
       case ACK -> {
-        return onAck(header, now);
+        return inbound.onAck(header, now);
       }
       case NACK -> {
-        return onNack(header, in, now);
+        return inbound.onNack(header, in, now);
       }
       case READ -> {
-        return onRead(header, now);
+        return inbound.onRead(header, now);
       }
       case PING -> {
         return onPing(header, in, now);
       }
       case HISTORY -> {
-        return onHistory(header, in, now);
+        return requests.onHistory(header, in, now);
       }
       case CHATS -> {
-        return onChats(header, in, now);
+        return requests.onChats(header, in, now);
       }
       case CHAT_INFO -> {
-        return onChatInfo(header, in, now);
+        return requests.onChatInfo(header, in, now);
       }
       case CATCH_UP -> {
-        return onCatchUp(header, in, now);
+        return outbound.onCatchUp(header, in, now);
       }
-      case HELLO -> onHello(header, in, now);
-      case TYPING -> onTyping(header, in, now);
+      case HELLO -> {
+        handshake = new Handshake(this);
+        handshake.onHello(header, in, now);
+      }
+      case TYPING -> new Watching(this).onTyping(header, in, now);
       case CLIENT_STATE -> onClientState(header, in, now);
-      case REAUTH -> onReauth(header, in, now);
+      case REAUTH -> new Handshake(this).onReauth(header, in, now);
       case BYE -> onBye(header, in, now);
       // A sign of life, which any frame is.
       case PONG -> chargeCheap(now);
@@ -394,346 +339,15 @@ public final class SessionLogic {
     }
   }
 
-  // ---- handshake -------------------------------------------------------------------------------
-
-  private void onHello(FrameHeader header, ByteBuf in, long now) {
-    Hello hello = parse(FrameType.HELLO, Hello.parser(), header, in, now);
-    if (hello == null) {
-      return;
-    }
-    if (hello.getVerMin() > Limits.VERSION || hello.getVerMax() < Limits.VERSION) {
-      close(CloseReason.VERSION, hello.getVerMin() + " to " + hello.getVerMax(), now);
-      return;
-    }
-    int index = hello.getDevice();
-    if (!DeviceId.isValid(index)) {
-      close(CloseReason.TOKEN_INVALID, "device index", now);
-      return;
-    }
-    int frameMax = hello.getMaxFrame();
-    if (frameMax != 0 && Integer.compareUnsigned(frameMax, FRAME_BYTES_MIN) < 0) {
-      close(CloseReason.MALFORMED, "max_frame under " + FRAME_BYTES_MIN, now);
-      return;
-    }
-    if (frameMax != 0) {
-      frameBytesMax =
-          Integer.compareUnsigned(frameMax, Limits.FRAME_BYTES_NEGOTIABLE_MAX) > 0
-              ? Limits.FRAME_BYTES_NEGOTIABLE_MAX
-              : frameMax;
-    }
-    if (hello.getWindow() > 0) {
-      windowEntries = Math.min(windowEntries, hello.getWindow());
-    }
-    setPing(hello.getPingS());
-    state = State.IDENTIFYING;
-    deadline = now + edge.limits().helloTimeout().toNanos();
-    long began = now;
-    byte[] token = hello.getToken().toByteArray();
-    byte[] ticket = hello.getResume().toByteArray();
-    if (ticket.length > 0) {
-      edge.authenticator()
-          .openTicket(
-              ticket,
-              hello.getCount(),
-              identity -> {
-                if (identity instanceof Authenticator.Refused && token.length > 0) {
-                  verifyToken(token, index, began);
-                } else {
-                  host.execute(() -> onIdentity(identity, index, true, began));
-                }
-              });
-    } else if (token.length > 0) {
-      verifyToken(token, index, began);
-    } else {
-      close(CloseReason.IDENTITY_REQUIRED, "neither token nor ticket", now);
-    }
-  }
-
-  private void verifyToken(byte[] token, int index, long began) {
-    edge.authenticator()
-        .verifyToken(
-            token, identity -> host.execute(() -> onIdentity(identity, index, false, began)));
-  }
-
-  private void onIdentity(
-      Authenticator.Identity identity, int index, boolean byTicket, long began) {
-    if (state != State.IDENTIFYING) {
-      return;
-    }
-    switch (identity) {
-      case Authenticator.Refused(ErrorCode code, String detail) ->
-          close(CloseReason.ofIdentity(code), detail, began);
-      case Authenticator.Accepted accepted -> {
-        if (accepted.device().index() != index) {
-          close(CloseReason.TOKEN_INVALID, "another device", began);
-          return;
-        }
-        device = accepted.device();
-        identityUntilMillis = accepted.untilMillis();
-        resumed = byTicket;
-        if (byTicket) {
-          // Whoever holds a ticket has been here before.
-          attach(accepted, began);
-        } else {
-          enrol();
-        }
-      }
-    }
-  }
-
-  /// Creates user and device where absent; the answer comes as a delivery.
-  private void enrol() {
-    DeviceId who = Objects.requireNonNull(device);
-    if (!edge.commands().submit(new Command.Enrol(who), origin(0))) {
-      edge.counters().add(Count.RINGS_FULL);
-      close(CloseReason.BUSY, "ring full", lastInput);
-    }
-  }
-
-  private void onEnrolled(Outcome outcome, long now) {
-    if (state != State.IDENTIFYING || attachment != null) {
-      return;
-    }
-    DeviceId who = Objects.requireNonNull(device);
-    switch (outcome) {
-      case Outcome.Enrolled enrolled ->
-          attach(new Authenticator.Accepted(who, identityUntilMillis, 0), now);
-      case Outcome.Refused(ErrorCode code, long csn, String detail) ->
-          close(
-              code == ErrorCode.REVOKED ? CloseReason.REVOKED : CloseReason.TOKEN_INVALID,
-              code + " " + detail,
-              now);
-      case Outcome.Sent sent -> throw new IllegalStateException("enrol answered " + sent);
-      case Outcome.Moved moved -> throw new IllegalStateException("enrol answered " + moved);
-      case Outcome.Done d -> throw new IllegalStateException("enrol answered " + d);
-    }
-  }
-
-  private void attach(Authenticator.Accepted identity, long began) {
-    edge.knownUsers().add(identity.device().user().value());
-    var attaching = edge.directory().attach(identity.device(), edge.edge(), id);
-    if (attaching.isDone() && !attaching.isCompletedExceptionally()) {
-      onAttached(identity, attaching.join(), null, began);
-    } else {
-      attaching.whenComplete((attached, failure) ->
-          host.execute(() -> onAttached(identity, attached, failure, began)));
-    }
-  }
-
-  private void onAttached(
-      Authenticator.Accepted identity,
-      Directory.@Nullable Attached attached,
-      @Nullable Throwable failure,
-      long began) {
-    if (attached == null || failure != null) {
-      close(CloseReason.BUSY, "directory: " + failure, began);
-      return;
-    }
-    if (state != State.IDENTIFYING) {
-      edge.directory().detach(attached.now(), null);
-      return;
-    }
-    attachment = attached.now();
-    Attachment replaced = attached.replaced();
-    if (replaced != null) {
-      edge.counters().add(Count.TAKEOVERS);
-      edge.relay().tell(replaced.edge(), new Delivery.Replaced(replaced));
-    }
-    CatchUp behind = startCatchUp();
-    behind.startAll(attached.news());
-    Set<ChatId> early = earlyChats;
-    if (early != null) {
-      earlyChats = null;
-      early.forEach(behind::start);
-    }
-    state = State.LIVE;
-    edge.counters().add(Count.HELLOS);
-    if (resumed) {
-      edge.counters().add(Count.HELLOS_RESUMED);
-    }
-    long now = edge.nanoTime().getAsLong();
-    edge.stages().took(StageWatch.Stage.HELLO, now - began);
-    host.write(FrameType.HELLO_ACK, 0, 0, 0, 0, helloAck(identity, attached.now()));
-    advance();
-    host.onInputChanged();
-  }
-
-  private byte[] helloAck(Authenticator.Accepted identity, Attachment route) {
-    LimitsConfig limits = edge.limits();
-    return HelloAck.newBuilder()
-        .setVer(Limits.VERSION)
-        .setSession(id)
-        .setEpoch(route.epoch())
-        .setResumed(resumed)
-        .setNowMs(edge.wallMillis().getAsLong())
-        .setResume(ByteString.copyFrom(edge.authenticator().sealTicket(identity)))
-        .setResumeTtlS(edge.authenticator().ticketSeconds(identity))
-        .setLimits(
-            SessionLimits.newBuilder()
-                .setMaxFrame(Limits.FRAME_BYTES_MAX)
-                .setBodyBytes(Limits.BODY_BYTES_MAX)
-                .setInFlight(limits.sendsInFlightMax())
-                .setSendsPerS(limits.sendRate())
-                .setSendsBurst(limits.sendRate() == 0 ? 0 : limits.sendBurst())
-                .setWindow(windowEntries)
-                .setWindowBytes(limits.windowBytes()))
-        .setBackoff(Backoff.newBuilder().setBaseMs(500).setCapMs(120_000))
-        .setPingS(pingSeconds)
-        .setIdleS(idleSeconds())
-        .setUser(identity.device().user().value())
-        .setDevice(identity.device().index())
-        .build()
-        .toByteArray();
-  }
-
-  private void setPing(int wanted) {
+  void setPing(int wanted) {
     int seconds = wanted == 0 ? (int) edge.limits().ping().toSeconds() : wanted;
     // A number over 31 bits is a very long wish.
     pingSeconds =
         seconds < 0 ? PING_SECONDS_MAX : Math.clamp(seconds, PING_SECONDS_MIN, PING_SECONDS_MAX);
   }
 
-  private int idleSeconds() {
+  int idleSeconds() {
     return pingSeconds + pingSeconds / 2 + 10;
-  }
-
-  // ---- frames of a live session ----------------------------------------------------------------
-
-  private boolean onSend(FrameHeader header, ByteBuf in, long now) {
-    LimitsConfig limits = edge.limits();
-    int rid = header.rid();
-    if (sendsInFlight >= limits.sendsInFlightMax() || !host.isWritable()) {
-      return false;
-    }
-    if (header.has(FrameHeader.GROUP)) {
-      refuse(rid, ErrorCode.UNSUPPORTED, 0, "groups are not in this version", "");
-      return chargeCheap(now);
-    }
-    if (!UserId.isValid(header.chat())) {
-      refuse(rid, ErrorCode.ARGUMENT, 0, "", "chat");
-      return chargeCheap(now);
-    }
-    if (header.bodyBytes() > Limits.BODY_BYTES_MAX + SEND_OVERHEAD) {
-      refuse(rid, ErrorCode.BODY_TOO_LARGE, 0, "", "body");
-      return chargeCheap(now);
-    }
-    if (limits.sendRate() > 0) {
-      long overdraft = Budget.overdraft(sendBudget, now, limits.sendRate(), limits.sendBurst());
-      if (overdraft > 0) {
-        refuse(rid, ErrorCode.RATE, overdraft / 1_000_000 + 1, "", "");
-        return chargeCheap(now);
-      }
-    }
-    if (!edge.knownUsers().contains(header.chat())) {
-      if (absentUser != header.chat()) {
-        return lookUpUser(header.chat());
-      }
-      absentUser = 0;
-      chargeSend(now);
-      refuse(rid, ErrorCode.NOT_FOUND, 0, "", "chat");
-      return true;
-    }
-    chargeSend(now);
-    byte[] body = ByteBufUtil.getBytes(in, in.readerIndex(), header.bodyBytes(), true);
-    DeviceId who = Objects.requireNonNull(device);
-    var send = new Command.Send(who, ChatId.direct(who.user(), new UserId(header.chat())), body);
-    if (edge.commands().submit(send, origin(rid))) {
-      sendsInFlight++;
-      edge.counters().add(Count.SENDS);
-      sampler.onSend(id, rid, now);
-    } else {
-      edge.counters().add(Count.RINGS_FULL);
-      refuse(rid, ErrorCode.BUSY, BUSY_MILLIS, "ring full", "");
-      slowDown(now, BUSY_MILLIS);
-    }
-    return true;
-  }
-
-  private void chargeSend(long now) {
-    if (edge.limits().sendRate() > 0) {
-      sendBudget = Budget.charge(sendBudget, now, edge.limits().sendRate());
-    }
-  }
-
-  /// Holds the frame until a reader has said whether the user exists.
-  private boolean lookUpUser(long user) {
-    var id = new UserId(user);
-    boolean asked =
-        ask(
-            shards -> Reads.userExists(shards.of(Slots.of(id)), id),
-            exists -> {
-              if (exists) {
-                edge.knownUsers().add(user);
-              } else {
-                absentUser = user;
-              }
-              unhold();
-            },
-            this::unhold);
-    if (!asked) {
-      host.wakeIn(READERS_RETRY_MILLIS);
-    }
-    return false;
-  }
-
-  /// The device could not use the entry: for the server that is an acknowledgement like another.
-  private boolean onNack(FrameHeader header, ByteBuf in, long now) {
-    if (!isSound(FrameType.NACK, header, in, now)) {
-      return true;
-    }
-    edge.counters().add(Count.NACKS);
-    return onAck(header, now);
-  }
-
-  private boolean onAck(FrameHeader header, long now) {
-    ChatId chat = chatOfPosition(header, now);
-    if (chat == null) {
-      return true;
-    }
-    long seq = header.seq();
-    if (!edge.commands()
-        .submit(new Command.Ack(Objects.requireNonNull(device), chat, seq), origin(0))) {
-      return retryRing();
-    }
-    edge.counters().add(Count.ACKS);
-    int released = window == null ? 0 : window.acknowledge(chat, seq);
-    if (released == 0) {
-      return chargeCheap(now);
-    }
-    sampler.onAck(id, chat, seq, now);
-    if (catchUp != null) {
-      advance();
-    }
-    return true;
-  }
-
-  private boolean onRead(FrameHeader header, long now) {
-    ChatId chat = chatOfPosition(header, now);
-    if (chat == null) {
-      return true;
-    }
-    if (!edge.commands()
-        .submit(new Command.Read(Objects.requireNonNull(device), chat, header.seq()), origin(0))) {
-      return retryRing();
-    }
-    edge.counters().add(Count.READS);
-    return chargeCheap(now);
-  }
-
-  private boolean retryRing() {
-    edge.counters().add(Count.RINGS_FULL);
-    host.wakeIn(RING_RETRY_MILLIS);
-    return false;
-  }
-
-  /// The chat of a frame that must name a position in it; null after closing.
-  private @Nullable ChatId chatOfPosition(FrameHeader header, long now) {
-    if (!UserId.isValid(header.chat()) || header.seq() <= 0) {
-      close(CloseReason.MALFORMED, "no such position", now);
-      return null;
-    }
-    return ChatId.fromWire(
-        Objects.requireNonNull(device).user(), header.chat(), header.has(FrameHeader.GROUP));
   }
 
   private boolean onPing(FrameHeader header, ByteBuf in, long now) {
@@ -770,291 +384,17 @@ public final class SessionLogic {
     }
   }
 
-  private void onReauth(FrameHeader header, ByteBuf in, long now) {
-    Reauth reauth = parse(FrameType.REAUTH, Reauth.parser(), header, in, now);
-    if (reauth == null || !chargeCheap(now)) {
-      return;
-    }
-    edge.authenticator()
-        .verifyToken(
-            reauth.getToken().toByteArray(),
-            identity -> host.execute(() -> onReidentified(identity, now)));
-  }
-
-  private void onReidentified(Authenticator.Identity identity, long now) {
-    if (state != State.LIVE) {
-      return;
-    }
-    switch (identity) {
-      case Authenticator.Refused(ErrorCode code, String detail) ->
-          close(CloseReason.ofIdentity(code), detail, now);
-      case Authenticator.Accepted accepted -> {
-        if (accepted.device().equals(device)) {
-          identityUntilMillis = Math.max(identityUntilMillis, accepted.untilMillis());
-        } else {
-          close(CloseReason.TOKEN_INVALID, "another device", now);
-        }
-      }
-    }
-  }
-
-  /// Typing goes from session to session and is kept nowhere.
-  private void onTyping(FrameHeader header, ByteBuf in, long now) {
-    Typing typing = parse(FrameType.TYPING, Typing.parser(), header, in, now);
-    if (typing == null) {
-      return;
-    }
-    if (!UserId.isValid(header.chat())) {
-      close(CloseReason.MALFORMED, "no such chat", now);
-      return;
-    }
-    if (!chargeCheap(now) || header.has(FrameHeader.GROUP)) {
-      return;
-    }
-    UserId user = Objects.requireNonNull(device).user();
-    var peer = new UserId(header.chat());
-    boolean on = typing.getOn();
-    boolean asked =
-        !peer.equals(user)
-            && ask(
-                shards -> edge.directory().lookup(List.of(peer)).getFirst().sessions(),
-                sessions -> forwardTyping(ChatId.direct(user, peer), user, on, sessions),
-                () -> edge.counters().add(Count.TYPING_DROPPED));
-    if (!asked) {
-      edge.counters().add(Count.TYPING_DROPPED);
-    }
-  }
-
-  private void forwardTyping(ChatId chat, UserId user, boolean on, List<Attachment> sessions) {
-    var byEdge = new LinkedHashMap<EdgeId, List<Attachment>>();
-    for (Attachment session : sessions) {
-      byEdge.computeIfAbsent(session.edge(), e -> new ArrayList<>(2)).add(session);
-    }
-    byEdge.forEach(
-        (to, those) -> edge.relay().tell(to, new Delivery.Typing(chat, user, on, those)));
-    edge.counters().add(Count.TYPING_FORWARDED, sessions.size());
-  }
-
-  // ---- requests --------------------------------------------------------------------------------
-
-  private boolean onHistory(FrameHeader header, ByteBuf in, long now) {
-    if (mustHold()) {
-      return false;
-    }
-    History request = request(FrameType.HISTORY, History.parser(), header, in, now);
-    ChatId chat = request == null ? null : chatOfRequest(header);
-    if (request == null || chat == null) {
-      return true;
-    }
-    int named =
-        (request.getBefore() != 0 ? 1 : 0)
-            + (request.getAfter() != 0 ? 1 : 0)
-            + (request.getAround() != 0 ? 1 : 0);
-    boolean sound =
-        named <= 1
-            && request.getBefore() >= 0
-            && request.getAfter() >= 0
-            && request.getAfter() < Long.MAX_VALUE
-            && request.getAround() >= 0;
-    int limit = limitOf(request.getLimit());
-    if (!sound || limit == 0) {
-      refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", limit == 0 ? "limit" : "before");
-      return true;
-    }
-    DeviceId who = Objects.requireNonNull(device);
-    int room = pageRoom();
-    return answer(header, shards -> Pages.history(shards, chat, who, request, limit, room));
-  }
-
-  private boolean onChats(FrameHeader header, ByteBuf in, long now) {
-    if (mustHold()) {
-      return false;
-    }
-    Chats request = request(FrameType.CHATS, Chats.parser(), header, in, now);
-    if (request == null) {
-      return true;
-    }
-    ChatId after = null;
-    if (!request.getPageToken().isEmpty()) {
-      after = Pages.fromToken(request.getPageToken());
-      if (after == null) {
-        refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", "page_token");
-        return true;
-      }
-    }
-    int limit = limitOf(request.getLimit());
-    if (limit == 0) {
-      refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", "limit");
-      return true;
-    }
-    DeviceId who = Objects.requireNonNull(device);
-    ChatId from = after;
-    int room = pageRoom();
-    return answer(header, shards -> Pages.chats(shards, who, from, limit, room));
-  }
-
-  private boolean onChatInfo(FrameHeader header, ByteBuf in, long now) {
-    if (mustHold()) {
-      return false;
-    }
-    ChatInfo request = request(FrameType.CHAT_INFO, ChatInfo.parser(), header, in, now);
-    ChatId chat = request == null ? null : chatOfRequest(header);
-    if (request == null || chat == null) {
-      return true;
-    }
-    DeviceId who = Objects.requireNonNull(device);
-    long version = request.getMembersVersion();
-    return answer(header, shards -> Pages.chatInfo(shards, chat, who, version));
-  }
-
-  private boolean onCatchUp(FrameHeader header, ByteBuf in, long now) {
-    if (mustHold()) {
-      return false;
-    }
-    var request =
-        request(FrameType.CATCH_UP, io.tern.protocol.v1.CatchUp.parser(), header, in, now);
-    if (request == null) {
-      return true;
-    }
-    if (request.getFrom() < 0 || (request.getFrom() != 0 && !header.has(FrameHeader.CHAT))) {
-      refuse(header.rid(), ErrorCode.ARGUMENT, 0, "needs CHAT", "from");
-      return true;
-    }
-    if (catchUpHasRid) {
-      refuse(header.rid(), ErrorCode.BUSY, 1000, "a catch-up is under way", "");
-      return true;
-    }
-    ChatId chat = null;
-    if (header.has(FrameHeader.CHAT)) {
-      chat = chatOfRequest(header);
-      if (chat == null) {
-        return true;
-      }
-    }
-    CatchUp behind = startCatchUp();
-    if (chat == null) {
-      behind.startAll(null);
-    } else if (request.getFrom() != 0) {
-      behind.startAt(chat, request.getFrom());
-    } else {
-      behind.start(chat);
-    }
-    catchUpHasRid = true;
-    catchUpRid = header.rid();
-    advance();
-    return true;
-  }
-
-  /// Too many questions under way, or the socket takes no answer.
-  private boolean mustHold() {
-    return questions >= QUESTIONS_MAX || !host.isWritable();
-  }
-
-  /// The parsed request; null after a refusal or a close.
-  private <T> @Nullable T request(
-      FrameType type, Parser<T> parser, FrameHeader header, ByteBuf in, long now) {
-    if (!chargeCheap(now)) {
-      return null;
-    }
-    return parse(type, parser, header, in, now);
-  }
-
-  /// The direct chat that a request names; null after a refusal.
-  private @Nullable ChatId chatOfRequest(FrameHeader header) {
-    if (header.has(FrameHeader.GROUP)) {
-      refuse(header.rid(), ErrorCode.UNSUPPORTED, 0, "groups are not in this version", "");
-      return null;
-    }
-    if (!UserId.isValid(header.chat())) {
-      refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", "chat");
-      return null;
-    }
-    return ChatId.direct(Objects.requireNonNull(device).user(), new UserId(header.chat()));
-  }
-
-  /// 0 for a limit that is not allowed.
-  private static int limitOf(int wanted) {
-    if (wanted == 0) {
-      return Limits.PAGE_ENTRIES;
-    }
-    return wanted < 0 || wanted > Limits.PAGE_ENTRIES_MAX ? 0 : wanted;
-  }
-
-  private int pageRoom() {
-    return frameBytesMax - Limits.HEADER_BYTES_MAX - 64;
-  }
-
-  /// Asks a reader and writes its answer.
-  private boolean answer(FrameHeader header, Function<Readers.Shards, Pages.Reply> question) {
-    int rid = header.rid();
-    boolean asked =
-        ask(
-            question,
-            reply -> {
-              ErrorCode refusal = reply.refusal();
-              if (refusal != null) {
-                refuse(rid, refusal, 0, reply.detail(), "");
-              } else {
-                host.write(reply.type(), FrameHeader.RID, rid, 0, 0, reply.body());
-              }
-              unhold();
-            },
-            () -> {
-              refuse(rid, ErrorCode.INTERNAL, 1000, "", "");
-              unhold();
-            });
-    if (!asked) {
-      refuse(rid, ErrorCode.BUSY, 200, "readers busy", "");
-    }
-    return true;
-  }
-
-  /// Asks a reader; what comes back runs on this loop, and not at all once the session has ended. A
-  /// frame that had to wait for the answer's place is taken up again, whoever asked.
-  private <T> boolean ask(
-      Function<Readers.Shards, T> question, Consumer<? super T> then, Runnable failed) {
-    if (questions >= QUESTIONS_MAX) {
-      return false;
-    }
-    long asked = edge.nanoTime().getAsLong();
-    boolean taken =
-        edge.readers()
-            .<T>ask(
-                question,
-                answer ->
-                    host.execute(() -> {
-                      questions--;
-                      edge.stages()
-                          .took(StageWatch.Stage.QUESTION, edge.nanoTime().getAsLong() - asked);
-                      if (state == State.LIVE) {
-                        then.accept(answer);
-                        unhold();
-                      }
-                    }),
-                failure ->
-                    host.execute(() -> {
-                      questions--;
-                      if (state == State.LIVE) {
-                        failed.run();
-                        unhold();
-                      }
-                    }));
-    if (taken) {
-      questions++;
-      edge.counters().add(Count.QUESTIONS);
-    } else {
-      edge.counters().add(Count.QUESTIONS_REFUSED);
-    }
-    return taken;
-  }
-
-  // ---- deliveries ------------------------------------------------------------------------------
+  // ---- deliveries -------------------------------------------------------------------------------
 
   /// The outcome of a command of this session.
   public void onAnswer(Delivery.Answer answer, long now) {
     switch (answer.command()) {
-      case Command.Send _ -> onSendAnswered(answer.to().rid(), answer.outcome(), now);
-      case Command.Enrol _ -> onEnrolled(answer.outcome(), now);
+      case Command.Send _ -> inbound.onSendAnswered(answer.to().rid(), answer.outcome(), now);
+      case Command.Enrol _ -> {
+        if (handshake != null) {
+          handshake.onEnrolled(answer.outcome(), now);
+        }
+      }
       // Only failures are told: a position in a chat that is not this user's, or past its head.
       // The client cannot act on it.
       case Command.Ack _ -> edge.counters().add(Count.ACKS_REFUSED);
@@ -1064,127 +404,25 @@ public final class SessionLogic {
     }
   }
 
-  private void onSendAnswered(int rid, Outcome outcome, long now) {
-    sendsInFlight--;
-    unhold();
-    if (state != State.LIVE) {
-      return;
-    }
-    switch (outcome) {
-      case Outcome.Sent sent -> {
-        edge.counters().add(sent.repeat() ? Count.SENDS_REPEATED : Count.SENT);
-        sampler.onSent(id, rid, now);
-        host.write(
-            FrameType.SENT,
-            FrameHeader.RID | FrameHeader.SEQ,
-            rid,
-            0,
-            sent.entry().seq(),
-            Sent.newBuilder()
-                .setTsMs(sent.entry().tsMillis())
-                .setRepeat(sent.repeat())
-                .build()
-                .toByteArray());
-      }
-      case Outcome.Refused(ErrorCode code, long csn, String detail) -> {
-        edge.counters().add(Count.SENDS_REFUSED);
-        refuse(rid, code, 0, detail, "", csn);
-      }
-      case Outcome.Moved moved -> throw new IllegalStateException("SEND answered " + moved);
-      case Outcome.Enrolled e -> throw new IllegalStateException("SEND answered " + e);
-      case Outcome.Done d -> throw new IllegalStateException("SEND answered " + d);
-    }
-  }
-
   /// A committed entry of one of this user's chats. False when the session has ended: whoever holds
   /// the entry makes it news.
   public boolean onEntry(Delivery.Entries entry, long now) {
-    if (isClosing()) {
-      return false;
-    }
-    if (state != State.LIVE) {
-      noteEarly(entry.chat());
-      return true;
-    }
-    CatchUp behind = catchUp;
-    if (behind != null && behind.holdsBack(entry.chat())) {
-      edge.counters().add(Count.ENTRIES_HELD_BACK);
-      return true;
-    }
-    boolean own = entry.sender().equals(Objects.requireNonNull(device).user());
-    byte[] body = own ? entry.ownBody() : entry.body();
-    if (hasRoomFor(body.length) && host.isWritable()) {
-      deliver(entry.chat(), entry.seq(), own, body, now);
-    } else {
-      fallBehind(entry.chat(), entry.seq());
-    }
-    return true;
-  }
-
-  private boolean hasRoomFor(int bytes) {
-    Window w = window;
-    int usedEntries = reservedEntries + (w == null ? 0 : w.entries());
-    int usedBytes = reservedBytes + (w == null ? 0 : w.bytes());
-    return usedEntries < windowEntries
-        && (usedBytes == 0 || usedBytes + bytes <= edge.limits().windowBytes());
-  }
-
-  private void deliver(ChatId chat, long seq, boolean own, byte[] body, long now) {
-    Window w = window;
-    if (w == null) {
-      w = new Window();
-      window = w;
-    }
-    w.add(chat, seq, body.length);
-    sampler.onDeliver(id, chat, seq, now);
-    edge.counters().add(Count.DELIVERS);
-    host.write(
-        FrameType.DELIVER,
-        FrameHeader.CHAT | FrameHeader.SEQ | groupFlag(chat) | (own ? FrameHeader.OWN : 0),
-        0,
-        wireId(chat),
-        seq,
-        body);
+    return outbound.onEntry(entry, now);
   }
 
   /// Someone's watermarks.
   public void onReceipt(Delivery.Receipts receipt, long now) {
-    if (state != State.LIVE) {
-      return;
-    }
-    if (host.isWritable()) {
-      writeReceipt(receipt.chat(), receipt.member(), receipt.delivered(), receipt.read());
-      return;
-    }
-    edge.counters().add(Count.RECEIPTS_HELD);
-    HeldReceipts receipts = heldReceipts;
-    if (receipts == null) {
-      receipts = new HeldReceipts();
-      heldReceipts = receipts;
-    }
-    if (!receipts.merge(receipt.chat(), receipt.member(), receipt.delivered(), receipt.read())) {
-      // A new session starts from what the store knows; here something would be lost unseen.
-      close(CloseReason.STALLED, "receipts of more than 256 chats wait", now);
-    }
+    outbound.onReceipt(receipt, now);
   }
 
-  private void writeReceipt(ChatId chat, UserId member, long delivered, long read) {
-    UserId user = Objects.requireNonNull(device).user();
-    boolean peerOfDirect = !chat.isGroup() && !member.equals(user);
-    edge.counters().add(Count.RECEIPTS);
-    host.write(
-        FrameType.RECEIPT,
-        FrameHeader.CHAT | groupFlag(chat),
-        0,
-        wireId(chat),
-        0,
-        Receipt.newBuilder()
-            .setMember(peerOfDirect ? 0 : member.value())
-            // What is read counts as delivered.
-            .setDelivered(delivered > read ? delivered : 0)
-            .setRead(read)
-            .build()
-            .toByteArray());
+  /// Something this device should have acknowledged by now was not. Returns false when the session
+  /// has ended: the nudge is then for the device's next one.
+  public boolean onNudge(ChatId chat, long now) {
+    return outbound.onNudge(chat);
+  }
+
+  public void onTyping(Delivery.Typing typing, long now) {
+    outbound.onTyping(typing);
   }
 
   /// A newer session of this device has come up somewhere.
@@ -1196,191 +434,7 @@ public final class SessionLogic {
     }
   }
 
-  /// Something this device should have acknowledged by now was not. Returns false when the session
-  /// has ended: the nudge is then for the device's next one.
-  public boolean onNudge(ChatId chat, long now) {
-    if (isClosing()) {
-      return false;
-    }
-    if (state != State.LIVE) {
-      noteEarly(chat);
-    } else if (window == null || !window.holds(chat)) {
-      startCatchUp().start(chat);
-      advance();
-    }
-    return true;
-  }
-
-  private void noteEarly(ChatId chat) {
-    Set<ChatId> early = earlyChats;
-    if (early == null) {
-      early = new HashSet<>();
-      earlyChats = early;
-    }
-    early.add(chat);
-  }
-
-  public void onTyping(Delivery.Typing typing, long now) {
-    if (state != State.LIVE || catchUp != null || !host.isWritable()) {
-      edge.counters().add(Count.TYPING_DROPPED);
-      return;
-    }
-    UserId user = Objects.requireNonNull(device).user();
-    boolean direct = !typing.chat().isGroup();
-    host.write(
-        FrameType.TYPING_PUSH,
-        FrameHeader.CHAT | groupFlag(typing.chat()),
-        0,
-        wireId(typing.chat()),
-        0,
-        Typing.newBuilder()
-            .setOn(typing.on())
-            .setMember(direct && !typing.member().equals(user) ? 0 : typing.member().value())
-            .build()
-            .toByteArray());
-  }
-
-  // ---- catching up -----------------------------------------------------------------------------
-
-  private CatchUp startCatchUp() {
-    CatchUp behind = catchUp;
-    if (behind == null) {
-      behind = new CatchUp(Objects.requireNonNull(device), edge.catchUpConfig());
-      catchUp = behind;
-    }
-    return behind;
-  }
-
-  private void fallBehind(ChatId chat, long seq) {
-    startCatchUp().startAt(chat, seq);
-    edge.counters().add(Count.ENTRIES_HELD_BACK);
-    if (!behindTold) {
-      behindTold = true;
-      edge.counters().add(Count.BEHINDS);
-      host.write(FrameType.BEHIND, 0, 0, 0, 0, NO_BODY);
-    }
-    advance();
-  }
-
-  /// Asks for the next page if there is one to ask for and room to push it.
-  private void advance() {
-    CatchUp behind = catchUp;
-    if (behind == null || state != State.LIVE || pageAsked || !host.isWritable()) {
-      return;
-    }
-    int usedEntries = window == null ? 0 : window.entries();
-    int usedBytes = window == null ? 0 : window.bytes();
-    // Half of what is free: the other half is for chats that are live meanwhile.
-    int entries = Math.max(0, windowEntries - usedEntries + 1) / 2;
-    int bytes = Math.max(0, edge.limits().windowBytes() - usedBytes + 1) / 2;
-    var question = behind.next(entries, bytes, usedEntries);
-    if (question == null) {
-      if (behind.isLive()) {
-        caughtUp();
-      }
-      return;
-    }
-    pageAsked = true;
-    boolean taken =
-        edge.readers()
-            .<CatchUp.Page>ask(
-                question,
-                page -> host.execute(() -> onPage(page)),
-                failure -> host.execute(this::onNoPage));
-    if (taken) {
-      edge.counters().add(Count.QUESTIONS);
-      reservedEntries = entries;
-      reservedBytes = bytes;
-    } else {
-      edge.counters().add(Count.QUESTIONS_REFUSED);
-      onNoPage();
-    }
-  }
-
-  private void onPage(CatchUp.Page found) {
-    pageAsked = false;
-    reservedEntries = 0;
-    reservedBytes = 0;
-    CatchUp behind = catchUp;
-    if (state != State.LIVE || behind == null) {
-      return;
-    }
-    long now = edge.nanoTime().getAsLong();
-    CatchUp.Page page = behind.onPage(found);
-    UserId user = Objects.requireNonNull(device).user();
-    if (!page.due().isEmpty()) {
-      var chats = CatchUpPage.newBuilder();
-      for (CatchUp.Due due : page.due()) {
-        if (due.due() > 0) {
-          chats.addChats(
-              ChatDue.newBuilder()
-                  .setChat(due.chat().wireId(user))
-                  .setGroup(due.chat().isGroup())
-                  .setHead(due.head())
-                  .setDue(due.due())
-                  .setPosition(due.position()));
-        }
-      }
-      if (chats.getChatsCount() > 0) {
-        writeCatchUpPage(chats.build());
-      }
-      for (CatchUp.Due due : page.due()) {
-        announce(due, user);
-      }
-    }
-    for (CatchUp.Item item : page.items()) {
-      deliver(item.chat(), item.seq(), item.own(), item.body(), now);
-    }
-    edge.counters().add(Count.DELIVERS_CAUGHT_UP, page.items().size());
-    advance();
-  }
-
-  private void announce(CatchUp.Due due, UserId user) {
-    ChatId chat = due.chat();
-    if (due.resetTo() != 0) {
-      edge.counters().add(Count.RESETS);
-      host.write(
-          FrameType.RESET,
-          FrameHeader.CHAT | FrameHeader.SEQ | groupFlag(chat),
-          0,
-          wireId(chat),
-          due.resetTo(),
-          NO_BODY);
-    }
-    if (!chat.isGroup() && due.peerDelivered() + due.peerRead() > 0) {
-      writeReceipt(chat, chat.peerOf(user), due.peerDelivered(), due.peerRead());
-    }
-  }
-
-  private void onNoPage() {
-    pageAsked = false;
-    reservedEntries = 0;
-    reservedBytes = 0;
-    if (state == State.LIVE && catchUp != null) {
-      catchUp.onPageFailed();
-      host.wakeIn(READERS_RETRY_MILLIS);
-    }
-  }
-
-  private void caughtUp() {
-    catchUp = null;
-    behindTold = false;
-    writeCatchUpPage(CatchUpPage.newBuilder().setDone(true).build());
-    catchUpHasRid = false;
-    catchUpRid = 0;
-  }
-
-  private void writeCatchUpPage(CatchUpPage page) {
-    host.write(
-        FrameType.CATCH_UP_PAGE,
-        catchUpHasRid ? FrameHeader.RID : 0,
-        catchUpRid,
-        0,
-        0,
-        page.toByteArray());
-  }
-
-  // ---- time and the socket ---------------------------------------------------------------------
+  // ---- time and the socket ----------------------------------------------------------------------
 
   /// The socket takes frames again.
   public void onWritable(long now) {
@@ -1388,13 +442,9 @@ public final class SessionLogic {
     if (state != State.LIVE) {
       return;
     }
-    HeldReceipts receipts = heldReceipts;
-    if (receipts != null) {
-      heldReceipts = null;
-      receipts.drainTo(this::writeReceipt);
-    }
+    outbound.onWritable();
     unhold();
-    advance();
+    outbound.advance();
   }
 
   /// What [SessionHost#wakeIn] asked for.
@@ -1404,7 +454,7 @@ public final class SessionLogic {
       slowedUntil = 0;
       host.onInputChanged();
     }
-    advance();
+    outbound.advance();
   }
 
   /// Looks at every deadline; about twice a second.
@@ -1458,9 +508,7 @@ public final class SessionLogic {
       close(CloseReason.IDENTITY_RAN_OUT, "", now);
       return;
     }
-    if (window != null && window.entries() == 0) {
-      window = null;
-    }
+    outbound.sweep();
   }
 
   /// From now on no frame is taken: the edge is about to end. What is under way is still answered.
@@ -1484,7 +532,7 @@ public final class SessionLogic {
     release();
   }
 
-  private void close(CloseReason reason, String detail, long now) {
+  void close(CloseReason reason, String detail, long now) {
     if (isClosing()) {
       return;
     }
@@ -1498,30 +546,85 @@ public final class SessionLogic {
     Attachment route = attachment;
     attachment = null;
     if (route != null) {
-      edge.directory().detach(route, due());
+      edge.directory().detach(route, outbound.due());
     }
-    catchUp = null;
-    window = null;
-    heldReceipts = null;
-    earlyChats = null;
+    handshake = null;
+    outbound.release();
   }
 
-  /// The chats that hold something this device has not acknowledged; null when not all are known.
-  private @Nullable Set<ChatId> due() {
-    Set<ChatId> behind = catchUp == null ? Set.of() : catchUp.behind();
-    if (behind == null || window == null || window.entries() == 0) {
-      return behind;
-    }
-    var due = new HashSet<ChatId>(behind);
-    window.addChatsTo(due);
-    return due;
+  // ---- for the parts ---------------------------------------------------------------------------
+
+  EdgeContext edge() {
+    return edge;
   }
 
-  // ---- helpers ---------------------------------------------------------------------------------
+  SessionHost host() {
+    return host;
+  }
+
+  Sampler sampler() {
+    return sampler;
+  }
+
+  Requests requests() {
+    return requests;
+  }
+
+  Outbound outbound() {
+    return outbound;
+  }
+
+  /// Who this is, once it is known.
+  DeviceId who() {
+    return Objects.requireNonNull(device);
+  }
+
+  UserId user() {
+    return who().user();
+  }
+
+  int pingSeconds() {
+    return pingSeconds;
+  }
+
+  int frameBytesMax() {
+    return frameBytesMax;
+  }
+
+  boolean isIdentifying() {
+    return state == State.IDENTIFYING;
+  }
+
+  /// HELLO has been read, and its answer depends on others.
+  void identify(int frameBytesMax, int pingSeconds, long now) {
+    if (frameBytesMax != 0) {
+      this.frameBytesMax = frameBytesMax;
+    }
+    setPing(pingSeconds);
+    state = State.IDENTIFYING;
+    deadline = now + edge.limits().helloTimeout().toNanos();
+  }
+
+  /// Who this is has been proved, until `untilMillis`.
+  void identified(DeviceId device, long untilMillis) {
+    this.device = device;
+    identityUntilMillis = untilMillis;
+  }
+
+  void renewIdentity(long untilMillis) {
+    identityUntilMillis = Math.max(identityUntilMillis, untilMillis);
+  }
+
+  /// The device's route leads here.
+  void goLive(Attachment route) {
+    attachment = route;
+    handshake = null;
+    state = State.LIVE;
+  }
 
   /// Charges one cheap frame: over the budget the socket is read later, far over it the session
   /// ends. Returns whether the session goes on.
-  private boolean chargeCheap(long now) {
+  boolean chargeCheap(long now) {
     LimitsConfig limits = edge.limits();
     if (limits.cheapRate() == 0) {
       return true;
@@ -1544,37 +647,36 @@ public final class SessionLogic {
     return true;
   }
 
-  private void slowDown(long now, long millis) {
+  void slowDown(long now, long millis) {
     slowedUntil = Math.max(slowedUntil, now + millis * 1_000_000);
     host.wakeIn(millis);
     host.onInputChanged();
   }
 
-  private void unhold() {
+  void unhold() {
     if (held && !inputStopped) {
       held = false;
       host.onInputChanged();
     }
   }
 
-  private Origin origin(int rid) {
+  Origin origin(int rid) {
     return new Origin(edge.edge(), id, rid);
   }
 
-  private static int groupFlag(ChatId chat) {
+  static int groupFlag(ChatId chat) {
     return chat.isGroup() ? FrameHeader.GROUP : 0;
   }
 
-  private long wireId(ChatId chat) {
+  long wireId(ChatId chat) {
     return chat.wireId(Objects.requireNonNull(device).user());
   }
 
-  private void refuse(int rid, ErrorCode code, long retryMillis, String detail, String field) {
+  void refuse(int rid, ErrorCode code, long retryMillis, String detail, String field) {
     refuse(rid, code, retryMillis, detail, field, 0);
   }
 
-  private void refuse(
-      int rid, ErrorCode code, long retryMillis, String detail, String field, long csn) {
+  void refuse(int rid, ErrorCode code, long retryMillis, String detail, String field, long csn) {
     edge.counters().addError(code);
     host.write(
         FrameType.ERROR,
@@ -1594,7 +696,7 @@ public final class SessionLogic {
 
   /// Whether the body passes the pre-scan; if not, the frame's sender is told: a request is
   /// refused, anything else ends the session.
-  private boolean isSound(FrameType type, FrameHeader header, ByteBuf in, long now) {
+  boolean isSound(FrameType type, FrameHeader header, ByteBuf in, long now) {
     var verdict = Prescan.check(type, in, in.readerIndex(), header.bodyBytes());
     if (verdict == Prescan.Verdict.OK) {
       return true;
@@ -1604,7 +706,7 @@ public final class SessionLogic {
     return false;
   }
 
-  private <T> @Nullable T parse(
+  <T> @Nullable T parse(
       FrameType type, Parser<T> parser, FrameHeader header, ByteBuf in, long now) {
     if (!isSound(type, header, in, now)) {
       return null;

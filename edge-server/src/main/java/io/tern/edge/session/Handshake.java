@@ -1,0 +1,248 @@
+package io.tern.edge.session;
+
+import com.google.protobuf.ByteString;
+import io.netty.buffer.ByteBuf;
+import io.tern.edge.config.LimitsConfig;
+import io.tern.edge.metrics.Count;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.FrameHeader;
+import io.tern.protocol.FrameType;
+import io.tern.protocol.Limits;
+import io.tern.protocol.v1.Backoff;
+import io.tern.protocol.v1.Hello;
+import io.tern.protocol.v1.HelloAck;
+import io.tern.protocol.v1.Reauth;
+import io.tern.protocol.v1.SessionLimits;
+import io.tern.router.Attachment;
+import io.tern.router.Delivery;
+import io.tern.router.Directory;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+import org.jspecify.annotations.Nullable;
+
+/// How a session learns whom it serves: HELLO, and REAUTH later. Confined to the session's event
+/// loop; let go when the session is live.
+final class Handshake {
+
+  /// Smallest frame limit a client may ask for: any message must fit.
+  private static final int FRAME_BYTES_MIN = Limits.BODY_BYTES_MAX + 4096;
+
+  private final SessionLogic session;
+  private final EdgeContext edge;
+  private final SessionHost host;
+
+  private Authenticator.@Nullable Accepted accepted;
+  private boolean resumed;
+
+  Handshake(SessionLogic session) {
+    this.session = session;
+    edge = session.edge();
+    host = session.host();
+  }
+
+  void onHello(FrameHeader header, ByteBuf in, long now) {
+    Hello hello = session.parse(FrameType.HELLO, Hello.parser(), header, in, now);
+    if (hello == null) {
+      return;
+    }
+    if (hello.getVerMin() > Limits.VERSION || hello.getVerMax() < Limits.VERSION) {
+      session.close(CloseReason.VERSION, hello.getVerMin() + " to " + hello.getVerMax(), now);
+      return;
+    }
+    int index = hello.getDevice();
+    if (!DeviceId.isValid(index)) {
+      session.close(CloseReason.TOKEN_INVALID, "device index", now);
+      return;
+    }
+    int frameMax = hello.getMaxFrame();
+    if (frameMax != 0 && Integer.compareUnsigned(frameMax, FRAME_BYTES_MIN) < 0) {
+      session.close(CloseReason.MALFORMED, "max_frame under " + FRAME_BYTES_MIN, now);
+      return;
+    }
+    if (Integer.compareUnsigned(frameMax, Limits.FRAME_BYTES_NEGOTIABLE_MAX) > 0) {
+      frameMax = Limits.FRAME_BYTES_NEGOTIABLE_MAX;
+    }
+    if (hello.getWindow() > 0) {
+      session.outbound().narrowWindow(hello.getWindow());
+    }
+    session.identify(frameMax, hello.getPingS(), now);
+    long began = now;
+    byte[] token = hello.getToken().toByteArray();
+    byte[] ticket = hello.getResume().toByteArray();
+    if (ticket.length > 0) {
+      edge.authenticator()
+          .openTicket(
+              ticket,
+              hello.getCount(),
+              identity -> {
+                if (identity instanceof Authenticator.Refused && token.length > 0) {
+                  verifyToken(token, index, began);
+                } else {
+                  host.execute(() -> onIdentity(identity, index, true, began));
+                }
+              });
+    } else if (token.length > 0) {
+      verifyToken(token, index, began);
+    } else {
+      session.close(CloseReason.IDENTITY_REQUIRED, "neither token nor ticket", now);
+    }
+  }
+
+  private void verifyToken(byte[] token, int index, long began) {
+    edge.authenticator()
+        .verifyToken(
+            token, identity -> host.execute(() -> onIdentity(identity, index, false, began)));
+  }
+
+  private void onIdentity(
+      Authenticator.Identity identity, int index, boolean byTicket, long began) {
+    if (!session.isIdentifying()) {
+      return;
+    }
+    switch (identity) {
+      case Authenticator.Refused(ErrorCode code, String detail) ->
+          session.close(CloseReason.ofIdentity(code), detail, began);
+      case Authenticator.Accepted accepted -> {
+        if (accepted.device().index() != index) {
+          session.close(CloseReason.TOKEN_INVALID, "another device", began);
+          return;
+        }
+        session.identified(accepted.device(), accepted.untilMillis());
+        this.accepted = accepted;
+        resumed = byTicket;
+        if (byTicket) {
+          // Whoever holds a ticket has been here before.
+          attach(accepted, began);
+        } else {
+          enrol(began);
+        }
+      }
+    }
+  }
+
+  /// Creates user and device where absent; the answer comes as a delivery.
+  private void enrol(long now) {
+    DeviceId who = session.who();
+    if (!edge.commands().submit(new Command.Enrol(who), session.origin(0))) {
+      edge.counters().add(Count.RINGS_FULL);
+      session.close(CloseReason.BUSY, "ring full", now);
+    }
+  }
+
+  void onEnrolled(Outcome outcome, long now) {
+    Authenticator.Accepted identity = accepted;
+    if (!session.isIdentifying() || identity == null) {
+      return;
+    }
+    switch (outcome) {
+      case Outcome.Enrolled enrolled -> attach(identity, now);
+      case Outcome.Refused(ErrorCode code, long csn, String detail) ->
+          session.close(
+              code == ErrorCode.REVOKED ? CloseReason.REVOKED : CloseReason.TOKEN_INVALID,
+              code + " " + detail,
+              now);
+      case Outcome.Sent sent -> throw new IllegalStateException("enrol answered " + sent);
+      case Outcome.Moved moved -> throw new IllegalStateException("enrol answered " + moved);
+      case Outcome.Done d -> throw new IllegalStateException("enrol answered " + d);
+    }
+  }
+
+  private void attach(Authenticator.Accepted identity, long began) {
+    edge.knownUsers().add(identity.device().user().value());
+    var attaching = edge.directory().attach(identity.device(), edge.edge(), session.id());
+    if (attaching.isDone() && !attaching.isCompletedExceptionally()) {
+      onAttached(identity, attaching.join(), null, began);
+    } else {
+      attaching.whenComplete((attached, failure) ->
+          host.execute(() -> onAttached(identity, attached, failure, began)));
+    }
+  }
+
+  private void onAttached(
+      Authenticator.Accepted identity,
+      Directory.@Nullable Attached attached,
+      @Nullable Throwable failure,
+      long began) {
+    if (attached == null || failure != null) {
+      session.close(CloseReason.BUSY, "directory: " + failure, began);
+      return;
+    }
+    if (!session.isIdentifying()) {
+      edge.directory().detach(attached.now(), null);
+      return;
+    }
+    Attachment replaced = attached.replaced();
+    if (replaced != null) {
+      edge.counters().add(Count.TAKEOVERS);
+      edge.relay().tell(replaced.edge(), new Delivery.Replaced(replaced));
+    }
+    session.goLive(attached.now());
+    edge.counters().add(Count.HELLOS);
+    if (resumed) {
+      edge.counters().add(Count.HELLOS_RESUMED);
+    }
+    long now = edge.nanoTime().getAsLong();
+    edge.stages().took(StageWatch.Stage.HELLO, now - began);
+    host.write(FrameType.HELLO_ACK, 0, 0, 0, 0, helloAck(identity, attached.now()));
+    session.outbound().begin(attached.news());
+    host.onInputChanged();
+  }
+
+  private byte[] helloAck(Authenticator.Accepted identity, Attachment route) {
+    LimitsConfig limits = edge.limits();
+    return HelloAck.newBuilder()
+        .setVer(Limits.VERSION)
+        .setSession(session.id())
+        .setEpoch(route.epoch())
+        .setResumed(resumed)
+        .setNowMs(edge.wallMillis().getAsLong())
+        .setResume(ByteString.copyFrom(edge.authenticator().sealTicket(identity)))
+        .setResumeTtlS(edge.authenticator().ticketSeconds(identity))
+        .setLimits(
+            SessionLimits.newBuilder()
+                .setMaxFrame(Limits.FRAME_BYTES_MAX)
+                .setBodyBytes(Limits.BODY_BYTES_MAX)
+                .setInFlight(limits.sendsInFlightMax())
+                .setSendsPerS(limits.sendRate())
+                .setSendsBurst(limits.sendRate() == 0 ? 0 : limits.sendBurst())
+                .setWindow(session.outbound().windowEntries())
+                .setWindowBytes(limits.windowBytes()))
+        .setBackoff(Backoff.newBuilder().setBaseMs(500).setCapMs(120_000))
+        .setPingS(session.pingSeconds())
+        .setIdleS(session.idleSeconds())
+        .setUser(identity.device().user().value())
+        .setDevice(identity.device().index())
+        .build()
+        .toByteArray();
+  }
+
+  /// Renews the proof of identity of a live session.
+  void onReauth(FrameHeader header, ByteBuf in, long now) {
+    Reauth reauth = session.parse(FrameType.REAUTH, Reauth.parser(), header, in, now);
+    if (reauth == null || !session.chargeCheap(now)) {
+      return;
+    }
+    edge.authenticator()
+        .verifyToken(
+            reauth.getToken().toByteArray(),
+            identity -> host.execute(() -> onReidentified(identity, now)));
+  }
+
+  private void onReidentified(Authenticator.Identity identity, long now) {
+    if (!session.isLive()) {
+      return;
+    }
+    switch (identity) {
+      case Authenticator.Refused(ErrorCode code, String detail) ->
+          session.close(CloseReason.ofIdentity(code), detail, now);
+      case Authenticator.Accepted accepted -> {
+        if (accepted.device().equals(session.who())) {
+          session.renewIdentity(accepted.untilMillis());
+        } else {
+          session.close(CloseReason.TOKEN_INVALID, "another device", now);
+        }
+      }
+    }
+  }
+}

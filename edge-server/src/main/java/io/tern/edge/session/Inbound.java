@@ -1,0 +1,212 @@
+package io.tern.edge.session;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.tern.edge.config.LimitsConfig;
+import io.tern.edge.metrics.Count;
+import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.FrameHeader;
+import io.tern.protocol.FrameType;
+import io.tern.protocol.Limits;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Sent;
+import io.tern.store.Command;
+import io.tern.store.Outcome;
+import io.tern.store.Reads;
+import io.tern.store.Slots;
+import org.jspecify.annotations.Nullable;
+
+/// What a device says about entries: SEND, ACK, NACK and READ, each a command for the ring of its
+/// chat's shard. Confined to the session's event loop.
+///
+/// Bounds: `sendsInFlightMax` sends; the budget of sends a second.
+final class Inbound {
+
+  /// What SEND's body may have besides the message: csn, mentions, lengths, future fields.
+  private static final int SEND_OVERHEAD = 1024;
+
+  private static final long BUSY_MILLIS = 20;
+  private static final long RING_RETRY_MILLIS = 5;
+
+  private final SessionLogic session;
+  private final EdgeContext edge;
+  private final SessionHost host;
+
+  private long sendBudget;
+  private int sendsInFlight;
+
+  /// A recipient who does not exist, as a reader just found; 0 for none.
+  private long absentUser;
+
+  Inbound(SessionLogic session) {
+    this.session = session;
+    edge = session.edge();
+    host = session.host();
+  }
+
+  boolean onSend(FrameHeader header, ByteBuf in, long now) {
+    LimitsConfig limits = edge.limits();
+    int rid = header.rid();
+    if (sendsInFlight >= limits.sendsInFlightMax() || !host.isWritable()) {
+      return false;
+    }
+    if (header.has(FrameHeader.GROUP)) {
+      session.refuse(rid, ErrorCode.UNSUPPORTED, 0, "groups are not in this version", "");
+      return session.chargeCheap(now);
+    }
+    if (!UserId.isValid(header.chat())) {
+      session.refuse(rid, ErrorCode.ARGUMENT, 0, "", "chat");
+      return session.chargeCheap(now);
+    }
+    if (header.bodyBytes() > Limits.BODY_BYTES_MAX + SEND_OVERHEAD) {
+      session.refuse(rid, ErrorCode.BODY_TOO_LARGE, 0, "", "body");
+      return session.chargeCheap(now);
+    }
+    if (limits.sendRate() > 0) {
+      long overdraft = Budget.overdraft(sendBudget, now, limits.sendRate(), limits.sendBurst());
+      if (overdraft > 0) {
+        session.refuse(rid, ErrorCode.RATE, overdraft / 1_000_000 + 1, "", "");
+        return session.chargeCheap(now);
+      }
+    }
+    if (!edge.knownUsers().contains(header.chat())) {
+      if (absentUser != header.chat()) {
+        return lookUpUser(header.chat());
+      }
+      absentUser = 0;
+      chargeSend(now);
+      session.refuse(rid, ErrorCode.NOT_FOUND, 0, "", "chat");
+      return true;
+    }
+    chargeSend(now);
+    byte[] body = ByteBufUtil.getBytes(in, in.readerIndex(), header.bodyBytes(), true);
+    DeviceId who = session.who();
+    var send = new Command.Send(who, ChatId.direct(who.user(), new UserId(header.chat())), body);
+    if (edge.commands().submit(send, session.origin(rid))) {
+      sendsInFlight++;
+      edge.counters().add(Count.SENDS);
+      session.sampler().onSend(session.id(), rid, now);
+    } else {
+      edge.counters().add(Count.RINGS_FULL);
+      session.refuse(rid, ErrorCode.BUSY, BUSY_MILLIS, "ring full", "");
+      session.slowDown(now, BUSY_MILLIS);
+    }
+    return true;
+  }
+
+  private void chargeSend(long now) {
+    if (edge.limits().sendRate() > 0) {
+      sendBudget = Budget.charge(sendBudget, now, edge.limits().sendRate());
+    }
+  }
+
+  /// Holds the frame until a reader has said whether the user exists.
+  private boolean lookUpUser(long user) {
+    var id = new UserId(user);
+    boolean asked =
+        session
+            .requests()
+            .ask(
+                shards -> Reads.userExists(shards.of(Slots.of(id)), id),
+                exists -> {
+                  if (exists) {
+                    edge.knownUsers().add(user);
+                  } else {
+                    absentUser = user;
+                  }
+                  session.unhold();
+                },
+                session::unhold);
+    if (!asked) {
+      host.wakeIn(Requests.RETRY_MILLIS);
+    }
+    return false;
+  }
+
+  void onSendAnswered(int rid, Outcome outcome, long now) {
+    sendsInFlight--;
+    session.unhold();
+    if (!session.isLive()) {
+      return;
+    }
+    switch (outcome) {
+      case Outcome.Sent sent -> {
+        edge.counters().add(sent.repeat() ? Count.SENDS_REPEATED : Count.SENT);
+        session.sampler().onSent(session.id(), rid, now);
+        host.write(
+            FrameType.SENT,
+            FrameHeader.RID | FrameHeader.SEQ,
+            rid,
+            0,
+            sent.entry().seq(),
+            Sent.newBuilder()
+                .setTsMs(sent.entry().tsMillis())
+                .setRepeat(sent.repeat())
+                .build()
+                .toByteArray());
+      }
+      case Outcome.Refused(ErrorCode code, long csn, String detail) -> {
+        edge.counters().add(Count.SENDS_REFUSED);
+        session.refuse(rid, code, 0, detail, "", csn);
+      }
+      case Outcome.Moved moved -> throw new IllegalStateException("SEND answered " + moved);
+      case Outcome.Enrolled e -> throw new IllegalStateException("SEND answered " + e);
+      case Outcome.Done d -> throw new IllegalStateException("SEND answered " + d);
+    }
+  }
+
+  /// The device could not use the entry: for the server that is an acknowledgement like another.
+  boolean onNack(FrameHeader header, ByteBuf in, long now) {
+    if (!session.isSound(FrameType.NACK, header, in, now)) {
+      return true;
+    }
+    edge.counters().add(Count.NACKS);
+    return onAck(header, now);
+  }
+
+  boolean onAck(FrameHeader header, long now) {
+    ChatId chat = chatOfPosition(header, now);
+    if (chat == null) {
+      return true;
+    }
+    long seq = header.seq();
+    if (!edge.commands().submit(new Command.Ack(session.who(), chat, seq), session.origin(0))) {
+      return retryRing();
+    }
+    edge.counters().add(Count.ACKS);
+    if (!session.outbound().onAcknowledged(chat, seq, now)) {
+      return session.chargeCheap(now);
+    }
+    return true;
+  }
+
+  boolean onRead(FrameHeader header, long now) {
+    ChatId chat = chatOfPosition(header, now);
+    if (chat == null) {
+      return true;
+    }
+    if (!edge.commands()
+        .submit(new Command.Read(session.who(), chat, header.seq()), session.origin(0))) {
+      return retryRing();
+    }
+    edge.counters().add(Count.READS);
+    return session.chargeCheap(now);
+  }
+
+  private boolean retryRing() {
+    edge.counters().add(Count.RINGS_FULL);
+    host.wakeIn(RING_RETRY_MILLIS);
+    return false;
+  }
+
+  /// The chat of a frame that must name a position in it; null after closing.
+  private @Nullable ChatId chatOfPosition(FrameHeader header, long now) {
+    if (!UserId.isValid(header.chat()) || header.seq() <= 0) {
+      session.close(CloseReason.MALFORMED, "no such position", now);
+      return null;
+    }
+    return ChatId.fromWire(session.user(), header.chat(), header.has(FrameHeader.GROUP));
+  }
+}
