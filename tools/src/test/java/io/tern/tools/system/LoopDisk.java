@@ -114,7 +114,7 @@ final class LoopDisk implements AutoCloseable {
   /// Pulls the plug under a process: stops it, cuts, kills it, and mounts what is left.
   void cutUnder(Process writer) throws IOException {
     stop(writer);
-    shutdown();
+    fail();
     // By its handle, because Process would also close its output, which may hold claims.
     writer.toHandle().destroyForcibly();
     Awaitility.await("the writer's end")
@@ -151,7 +151,7 @@ final class LoopDisk implements AutoCloseable {
   }
 
   /// The file system fails from now on; nothing that is not yet on the disk gets there.
-  private void shutdown() throws IOException {
+  void fail() throws IOException {
     if (kind.equals("xfs")) {
       Commands.run("xfs_io", "-x", "-c", "shutdown", mount.toString());
     } else {

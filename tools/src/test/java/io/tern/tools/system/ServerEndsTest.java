@@ -1,0 +1,109 @@
+package io.tern.tools.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.tern.edge.TernServer;
+import io.tern.tools.ExitCode;
+import io.tern.tools.LiveServer.Commands;
+import io.tern.tools.LiveServer.Result;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// How a server process ends: asked to, refused a start, and when its disk breaks its word.
+@Timeout(180)
+class ServerEndsTest {
+
+  /// What a shell sees of a process that SIGTERM has ended in order.
+  private static final int EXIT_SIGTERM = 143;
+
+  @TempDir private Path folder;
+  private final Random random = new Random(Faults.seed());
+
+  @Test
+  void aServerThatIsAskedToEndDoesAndKeepsEverything() throws IOException {
+    var plan = plan(folder.resolve("data"));
+    try (var server = ServerProcess.start(plan)) {
+      login(server, "bob");
+      assertThat(send(server, "before")).isZero();
+      assertThat(server.stop()).isEqualTo(EXIT_SIGTERM);
+      assertThat(server.log()).contains("shutting down").contains("bye");
+    }
+    try (var server = ServerProcess.start(plan)) {
+      assertThat(run(server, "history", "--user", "alice", "--with", "bob").out())
+          .contains("before");
+    }
+  }
+
+  @Test
+  void aSecondServerOnTheSameFolderIsRefusedWithTheReason() throws IOException {
+    var plan = plan(folder.resolve("data"));
+    try (var first = ServerProcess.start(plan)) {
+      first.awaitReady();
+      var other = ServerProcess.Plan.of(plan.data(), 0, folder.resolve("second.log"));
+      try (var second = ServerProcess.start(other)) {
+        await().atMost(Duration.ofSeconds(30)).until(() -> !second.isAlive());
+        assertThat(second.process().exitValue()).isEqualTo(ExitCode.FAILED);
+        assertThat(second.log()).contains(plan.data().toString());
+        assertThat(second.log().lines().filter(line -> line.startsWith("\tat "))).isEmpty();
+      }
+      login(first, "bob");
+    }
+  }
+
+  /// A file system that fails every write from one moment on, under a server that has been told to
+  /// promise something.
+  @Test
+  void aDiskThatFailsEndsTheProcessWithOneClearLine() throws IOException {
+    var obstacle = LoopDisk.obstacle();
+    assumeTrue(obstacle.isEmpty(), () -> "no such disk on this machine: " + obstacle);
+    try (var disk = LoopDisk.create()) {
+      var plan = plan(disk.path().resolve("data"));
+      try (var server = ServerProcess.start(plan)) {
+        login(server, "bob");
+        assertThat(send(server, "kept")).isZero();
+
+        disk.fail();
+
+        assertThat(send(server, "not kept")).isNotZero();
+        await().atMost(Duration.ofSeconds(30)).until(() -> !server.isAlive());
+        assertThat(server.process().exitValue()).isEqualTo(TernServer.EXIT_FATAL);
+        assertThat(server.log().lines().filter(line -> line.startsWith("tern: fatal: ")))
+            .hasSize(1)
+            .first()
+            .asString()
+            .contains("cannot go on");
+      }
+    }
+  }
+
+  private ServerProcess.Plan plan(Path data) {
+    return ServerProcess.Plan.of(data, ServerProcess.freePort(random), folder.resolve("server.log"))
+        .with("store.disk-reserve", "16 MiB");
+  }
+
+  private static void login(ServerProcess server, String user) {
+    assertThat(run(server, "chats", "--user", user).exitCode()).isZero();
+  }
+
+  private static int send(ServerProcess server, String text) {
+    return run(server, "send", "--user", "alice", "--to", "bob", "--timeout", "5", text).exitCode();
+  }
+
+  private static Result run(ServerProcess server, String command, String... arguments) {
+    var address = server.awaitReady().listen();
+    var words = new ArrayList<String>();
+    words.addAll(List.of(command, "--connect"));
+    words.add(address.getHostString() + ":" + address.getPort());
+    words.addAll(List.of(arguments));
+    return Commands.run(words.toArray(String[]::new));
+  }
+}
