@@ -1,21 +1,28 @@
 package io.tern.client;
 
-import com.google.protobuf.ByteString;
 import io.tern.client.ClientListener.ConnectionState;
+import io.tern.client.ClientListener.Typing;
 import io.tern.client.core.ClientCore;
 import io.tern.client.netty.NettyLink;
 import io.tern.client.netty.TernTransport;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ChatInfoPage;
 import io.tern.protocol.v1.ChatsPage;
 import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.DeviceItem;
+import io.tern.protocol.v1.EntryInfoPage;
 import io.tern.protocol.v1.HistoryPage;
-import io.tern.protocol.v1.Kind;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// A device's connection to Tern: connects and reconnects by itself, sends exactly once, delivers
@@ -29,6 +36,8 @@ public final class TernClient implements AutoCloseable {
 
   private final ClientConfig config;
   private final NettyLink link;
+  private final Groups groups = new Groups(this);
+  private final UserSettings settings = new UserSettings(this);
   private final CompletableFuture<Session> ready = new CompletableFuture<>();
   private final CompletableFuture<Void> closed = new CompletableFuture<>();
 
@@ -68,12 +77,7 @@ public final class TernClient implements AutoCloseable {
   }
 
   public CompletableFuture<Receipted> sendText(ChatId chat, String text) {
-    return send(
-        chat,
-        Content.newBuilder()
-            .setKind(Kind.KIND_TEXT)
-            .setBody(ByteString.copyFromUtf8(text))
-            .build());
+    return send(chat, Draft.text(text));
   }
 
   /// Sends once. The future completes when the server has made it durable, or fails with a
@@ -97,6 +101,35 @@ public final class TernClient implements AutoCloseable {
     return future;
   }
 
+  public CompletableFuture<Receipted> send(ChatId chat, Draft draft) {
+    return send(chat, draft.content());
+  }
+
+  /// The message at `seq`, one's own, says this from now on. NOT_ALLOWED when it is too late.
+  public CompletableFuture<Receipted> edit(ChatId chat, long seq, Draft newer) {
+    return send(chat, Draft.edit(seq, newer));
+  }
+
+  /// Takes the message at `seq` back, for everyone. NOT_ALLOWED when it is too late.
+  public CompletableFuture<Receipted> revoke(ChatId chat, long seq) {
+    return send(chat, Draft.revoke(seq));
+  }
+
+  /// This user's reaction to the message at `seq`, in place of the one before; empty takes it back.
+  public CompletableFuture<Receipted> react(ChatId chat, long seq, String reaction) {
+    return send(chat, Draft.react(seq, reaction));
+  }
+
+  /// The view-once message at `seq` has been seen, and is gone.
+  public CompletableFuture<Receipted> opened(ChatId chat, long seq) {
+    return send(chat, Draft.opened(seq));
+  }
+
+  /// Messages of this chat disappear after `time` from now on; zero: they stay.
+  public CompletableFuture<Receipted> setTimer(ChatId chat, Duration time) {
+    return send(chat, Draft.timer(time));
+  }
+
   /// Sends once, and tells `callback`: at once and on the calling thread when more are under way
   /// than `pendingSendsMax` allows, else on the event loop.
   public void send(ChatId chat, Content content, SendCallback callback) {
@@ -117,8 +150,34 @@ public final class TernClient implements AutoCloseable {
     link.execute((core, now) -> core.read(now, chat, seq));
   }
 
-  public void typing(ChatId chat, boolean on) {
-    link.execute((core, now) -> core.typing(now, chat, on));
+  /// Tells who watches the chat, if there is a connection. Repeat it every few seconds while it
+  /// lasts.
+  public void typing(ChatId chat, Typing typing) {
+    link.execute((core, now) -> core.watching().typing(chat, typing));
+  }
+
+  /// Whom and what the person has open: from now on [ClientListener#onPresence] tells of these
+  /// users and [ClientListener#onTyping] of their direct chats and these groups. Replaces what was
+  /// watched before; lasts until it is replaced, over lost connections.
+  ///
+  /// @throws IllegalArgumentException for more than 100 together
+  public void watch(Collection<UserId> users, Collection<ChatId> groups) {
+    if (users.size() + groups.size() > Limits.PRESENCE_USERS_MAX) {
+      throw new IllegalArgumentException("at most " + Limits.PRESENCE_USERS_MAX + " together");
+    }
+    var watchedUsers = List.copyOf(users);
+    var watchedGroups = List.copyOf(groups);
+    link.execute((core, now) -> core.watching().watch(now, watchedUsers, watchedGroups));
+  }
+
+  /// Create groups, change them, join and leave.
+  public Groups groups() {
+    return groups;
+  }
+
+  /// Mute, pin, star, hide, contacts, privacy, blocks.
+  public UserSettings settings() {
+    return settings;
   }
 
   /// Whether a person is looking at the app; ACTIVE at the start.
@@ -133,28 +192,74 @@ public final class TernClient implements AutoCloseable {
 
   /// The newest entries below `beforeSeq` (0: the newest of all), at most `limit`.
   public CompletableFuture<HistoryPage> historyBefore(ChatId chat, long beforeSeq, int limit) {
-    var future = new CompletableFuture<HistoryPage>();
-    link.execute((core, now) ->
-        core.historyBefore(
-            now, chat, beforeSeq, limit, future::complete, future::completeExceptionally));
-    return future;
+    return ask((core, done, refused) ->
+        core.queries().historyBefore(chat, beforeSeq, limit, done, refused));
   }
 
   /// The entries from `afterSeq` + 1 on, at most `limit`.
   public CompletableFuture<HistoryPage> historyAfter(ChatId chat, long afterSeq, int limit) {
-    var future = new CompletableFuture<HistoryPage>();
-    link.execute((core, now) ->
-        core.historyAfter(
-            now, chat, afterSeq, limit, future::complete, future::completeExceptionally));
-    return future;
+    return ask(
+        (core, done, refused) -> core.queries().historyAfter(chat, afterSeq, limit, done, refused));
+  }
+
+  /// The entries on both sides of `seq`, at most `limit`.
+  public CompletableFuture<HistoryPage> historyAround(ChatId chat, long seq, int limit) {
+    return ask(
+        (core, done, refused) -> core.queries().historyAround(chat, seq, limit, done, refused));
   }
 
   /// One page of the chat list; `pageToken` null for the first.
   public CompletableFuture<ChatsPage> chats(byte @Nullable [] pageToken, int limit) {
-    var future = new CompletableFuture<ChatsPage>();
-    link.execute((core, now) ->
-        core.chats(now, pageToken, limit, future::complete, future::completeExceptionally));
+    return ask((core, done, refused) -> core.queries().chats(pageToken, limit, done, refused));
+  }
+
+  /// Members, head and watermarks of a chat; title, roles and flags of a group.
+  public CompletableFuture<ChatInfoPage> chatInfo(ChatId chat) {
+    return chatInfo(chat, 0);
+  }
+
+  /// The same for an app that keeps members.
+  ///
+  /// @param membersVersion of the members that the app has; if it is still theirs, the answer is
+  ///   `unchanged` and lists none
+  public CompletableFuture<ChatInfoPage> chatInfo(ChatId chat, long membersVersion) {
+    return ask(
+        (core, done, refused) -> core.queries().chatInfo(chat, membersVersion, done, refused));
+  }
+
+  /// Who got and read an entry of this user's, and when: one page of members; `pageToken` null for
+  /// the first.
+  public CompletableFuture<EntryInfoPage> entryInfo(
+      ChatId chat, long seq, byte @Nullable [] pageToken, int limit) {
+    return ask((core, done, refused) ->
+        core.queries().entryInfo(chat, seq, pageToken, limit, done, refused));
+  }
+
+  /// The devices of this user.
+  public CompletableFuture<List<DeviceItem>> devices() {
+    return ask((core, done, refused) -> core.queries().devices(done, refused));
+  }
+
+  /// Another device is this user's no more: its session ends, and it cannot come back.
+  public CompletableFuture<Void> removeDevice(int device) {
+    return ask((core, done, refused) -> core.changes().removeDevice(device, done, refused));
+  }
+
+  /// Asks the core something, on its loop.
+  <T> CompletableFuture<T> ask(Question<T> question) {
+    var future = new CompletableFuture<T>();
+    link.execute(
+        (core, now) -> question.ask(core, future::complete, future::completeExceptionally));
     return future;
+  }
+
+  /// A question to the core: exactly one of the two consumers hears the answer, once.
+  interface Question<T> {
+    void ask(ClientCore core, Consumer<T> done, Consumer<TernException> refused);
+  }
+
+  UserId user() {
+    return config.user();
   }
 
   /// The device has changed to another network: tries again within a second.

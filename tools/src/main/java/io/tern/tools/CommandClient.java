@@ -2,6 +2,7 @@ package io.tern.tools;
 
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
+import io.tern.client.ForwardingListener;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
 import io.tern.client.store.FileClientStore;
@@ -136,12 +137,11 @@ public final class CommandClient implements AutoCloseable {
   }
 
   /// Passes everything on and remembers why there is no connection.
-  private static final class ConnectionWatch implements ClientListener {
-    private final ClientListener to;
+  private static final class ConnectionWatch extends ForwardingListener {
     private volatile @Nullable String reason;
 
     ConnectionWatch(ClientListener to) {
-      this.to = to;
+      super(to);
     }
 
     String whyNot(HostPort server) {
@@ -154,42 +154,7 @@ public final class CommandClient implements AutoCloseable {
       if (state instanceof ConnectionState.Down down) {
         reason = down.reason();
       }
-      to.onConnection(state);
-    }
-
-    @Override
-    public void onMessage(Message message) {
-      to.onMessage(message);
-    }
-
-    @Override
-    public void onSent(TernClient.Receipted sent) {
-      to.onSent(sent);
-    }
-
-    @Override
-    public void onSendRefused(ChatId chat, long csn, TernException refusal) {
-      to.onSendRefused(chat, csn, refusal);
-    }
-
-    @Override
-    public void onReceipt(ChatId chat, UserId member, long delivered, long read) {
-      to.onReceipt(chat, member, delivered, read);
-    }
-
-    @Override
-    public void onCaughtUp() {
-      to.onCaughtUp();
-    }
-
-    @Override
-    public void onReset(ChatId chat, long seq) {
-      to.onReset(chat, seq);
-    }
-
-    @Override
-    public void onTyping(ChatId chat, UserId member, boolean on) {
-      to.onTyping(chat, member, on);
+      super.onConnection(state);
     }
   }
 }

@@ -37,13 +37,13 @@ final class Chat {
 
   @Nullable Repair repair;
 
-  // ---- watermarks, merged by max. Of the other user in a direct chat; groups use `members`.
+  // ---- watermarks, merged by max. Those of others are the other user's; in a group what everyone
+  // has reached.
 
-  long peerDelivered;
-  long peerRead;
+  long othersDelivered;
+  long othersRead;
   long ownDelivered;
   long ownRead;
-  @Nullable LongMap<Watermarks> members;
 
   // ---- sending: the list in csn order, [first .. ) in flight up to `unsent`
 
@@ -195,11 +195,5 @@ final class Chat {
 
     boolean asked;
     long notBeforeMillis;
-  }
-
-  /// A group member's.
-  static final class Watermarks {
-    long delivered;
-    long read;
   }
 }

@@ -22,8 +22,6 @@ import io.tern.protocol.FrameType;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatItem;
-import io.tern.protocol.v1.Chats;
-import io.tern.protocol.v1.ChatsPage;
 import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.ClientState;
 import io.tern.protocol.v1.ConnectReason;
@@ -32,15 +30,8 @@ import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GoAway;
 import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.HelloAck;
-import io.tern.protocol.v1.History;
-import io.tern.protocol.v1.HistoryPage;
 import io.tern.protocol.v1.Reauth;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
-import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -63,8 +54,9 @@ import org.slf4j.LoggerFactory;
 /// chat's sends are written in order, at most [Limits#SENDS_IN_FLIGHT_MAX] of all chats at a time.
 ///
 /// Here is the connection: when to open it, what ends it, what it says of itself. [Sends] and
-/// [Entries] are the two directions of messages, [Marks] are receipts and READ, [Questions] history
-/// and lists, [Output] is what a pass writes.
+/// [Entries] are the two directions of messages, [Marks] are receipts and READ, [Questions] all
+/// other requests ([Queries] and [Changes] make them), [Watching] is presence and typing, [Output]
+/// is what a pass writes.
 ///
 /// Bounds: `pendingSendsMax` sends, [#REQUESTS_MAX] questions, [#BEHIND_MAX] entries behind a hole;
 /// per chat one object. What is over a bound is refused with QUOTA, or, for entries, read again.
@@ -92,7 +84,6 @@ public final class ClientCore {
 
   private static final long GRACE_MILLIS_MAX = 60_000;
   private static final int PROTOCOL_FAILURES_MAX = 3;
-  private static final int SERVER_EDGES_MAX = 16;
 
   private enum State {
     NEW,
@@ -132,8 +123,7 @@ public final class ClientCore {
   private long resumeCount;
   private long ticketUntil = NEVER;
   private ClientActivity activity = ClientActivity.CLIENT_ACTIVITY_ACTIVE;
-  private final List<SocketAddress> edges;
-  private int edge;
+  private final Edges edges;
 
   /// When the server said to come back; -1: it said nothing.
   private long hintMinMillis = -1;
@@ -150,7 +140,10 @@ public final class ClientCore {
   final Questions questions = new Questions(this);
   final Sends sends = new Sends(this);
   final Entries entries = new Entries(this);
-  private final Marks marks = new Marks(this);
+  final Marks marks = new Marks(this);
+  private final Queries queries = new Queries(this);
+  private final Changes changes = new Changes(this);
+  private final Watching watching = new Watching(this);
 
   /// When the pass at hand ends, or the last one did.
   long passMillis;
@@ -164,7 +157,7 @@ public final class ClientCore {
     this.store = config.store();
     this.me = config.user();
     this.out = new Output(io, store);
-    this.edges = new ArrayList<>(config.edges());
+    this.edges = new Edges(config.edges());
     this.heartbeat = new Heartbeat(config.ping().toMillis());
   }
 
@@ -282,21 +275,6 @@ public final class ClientCore {
     marks.read(chat(chatId), seq);
   }
 
-  /// Tells the others of the chat, if there is a connection; else it is forgotten.
-  public void typing(long now, ChatId chatId, boolean on) {
-    if (state == State.UP && drainDeadline == NEVER) {
-      Chat chat = chat(chatId);
-      ByteBuf buf = out.buffer();
-      FrameOut.header(
-          buf, FrameType.TYPING, chat.wireFlags, 0, chat.wireId, 0, on ? TYPING_ON.length : 0);
-      if (on) {
-        buf.writeBytes(TYPING_ON);
-      }
-    }
-  }
-
-  private static final byte[] TYPING_ON = {1 << 3, 1};
-
   /// Whether a person is looking: how eagerly the server and this client work.
   public void setActivity(long now, ClientActivity value) {
     if (activity != value) {
@@ -316,93 +294,19 @@ public final class ClientCore {
     }
   }
 
-  /// The newest entries below `before` (0: the newest of all).
-  public void historyBefore(
-      long now,
-      ChatId chatId,
-      long before,
-      int limit,
-      Consumer<HistoryPage> onPage,
-      Consumer<TernException> onRefused) {
-    History question = History.newBuilder().setBefore(before).setLimit(pageLimit(limit)).build();
-    askHistory(chat(chatId), question, onPage::accept, onRefused::accept);
+  /// What the app may ask.
+  public Queries queries() {
+    return queries;
   }
 
-  /// The entries from `after` + 1 on.
-  public void historyAfter(
-      long now,
-      ChatId chatId,
-      long after,
-      int limit,
-      Consumer<HistoryPage> onPage,
-      Consumer<TernException> onRefused) {
-    int entries = pageLimit(limit);
-    askHistory(
-        chat(chatId),
-        historyAfter(after, entries, Long.MAX_VALUE),
-        page -> {
-          if (after == 0) {
-            // It was asked for from above: `more` means the other direction.
-            int n = page.getEntriesCount();
-            boolean more = n > 0 && page.getEntries(n - 1).getSeq() < page.getHead();
-            onPage.accept(page.toBuilder().setMore(more).build());
-          } else {
-            onPage.accept(page);
-          }
-        },
-        onRefused::accept);
+  /// What the app may change.
+  public Changes changes() {
+    return changes;
   }
 
-  private void askHistory(Chat chat, History question, PageReader reader, Request.Failure failure) {
-    questions.ask(
-        new Request(
-            FrameType.HISTORY,
-            chat.wireFlags,
-            chat.wireId,
-            question.toByteArray(),
-            bytes -> reader.read(HistoryPage.parseFrom(bytes)),
-            failure));
-  }
-
-  private interface PageReader {
-    void read(HistoryPage page);
-  }
-
-  /// `after` 0 would be "none" on the wire: the first entries are those below the next ones.
-  static History historyAfter(long after, int limit, long until) {
-    History.Builder question = History.newBuilder().setLimit(limit);
-    return after > 0
-        ? question.setAfter(after).build()
-        : question.setBefore(Math.min(until, limit) + 1).build();
-  }
-
-  private static int pageLimit(int limit) {
-    return Math.max(1, Math.min(limit, Limits.PAGE_ENTRIES_MAX));
-  }
-
-  /// A page of the chat list.
-  public void chats(
-      long now,
-      byte @Nullable [] pageToken,
-      int limit,
-      Consumer<ChatsPage> onPage,
-      Consumer<TernException> onRefused) {
-    Chats.Builder question = Chats.newBuilder().setLimit(pageLimit(limit));
-    if (pageToken != null) {
-      question.setPageToken(ByteString.copyFrom(pageToken));
-    }
-    questions.ask(
-        new Request(
-            FrameType.CHATS,
-            0,
-            0,
-            question.build().toByteArray(),
-            bytes -> {
-              ChatsPage page = ChatsPage.parseFrom(bytes);
-              page.getChatsList().forEach(this::learnFrom);
-              onPage.accept(page);
-            },
-            onRefused::accept));
+  /// Presence and typing.
+  public Watching watching() {
+    return watching;
   }
 
   /// The device has changed to another network: the connection, if there is one, is dead. Tries
@@ -499,7 +403,7 @@ public final class ClientCore {
     phaseDeadline = now + CONNECT_MILLIS_MAX;
     tell(new ConnectionState.Connecting(backoff.failures()));
     if (state == State.CONNECTING) {
-      io.connect(edges.get(edge % edges.size()));
+      io.connect(edges.current());
     }
   }
 
@@ -555,7 +459,8 @@ public final class ClientCore {
     sends.onHelloAck(now, ack.getLimits());
     entries.onHelloAck();
     marks.onHelloAck();
-    learnEdges(ack.getEdgesList(), false);
+    watching.onHelloAck(now);
+    edges.learn(ack.getEdgesList(), false);
     if (!ack.getResume().isEmpty()) {
       store.setResumeTicket(new ResumeTicket(ack.getResume().toByteArray(), resumeCount));
       ticketUntil = ack.getResumeTtlS() > 0 ? now + ack.getResumeTtlS() * 1000L : NEVER;
@@ -576,7 +481,7 @@ public final class ClientCore {
       backoff.reset();
     }
     if (!opened || !wasUp) {
-      edge++;
+      edges.next();
     }
     reason = ConnectReason.CONNECT_REASON_RETRY;
     long wait =
@@ -656,7 +561,7 @@ public final class ClientCore {
       return;
     }
     hint(now, goAway.getAfterMinMs(), goAway.getAfterMaxMs());
-    learnEdges(goAway.getEdgesList(), true);
+    edges.learn(goAway.getEdgesList(), true);
     drainDeadline = now + Math.min(GRACE_MILLIS_MAX, Integer.toUnsignedLong(goAway.getGraceMs()));
     if (early) {
       dropAndRetry(now, "the server goes away");
@@ -733,49 +638,12 @@ public final class ClientCore {
         || code == ErrorCode.TOKEN_INVALID;
   }
 
-  private void learnEdges(List<String> named, boolean first) {
-    int at = 0;
-    for (String text : named) {
-      SocketAddress address = parseAddress(text);
-      if (address == null) {
-        log.warn("{}: the server named an edge that is no address", this);
-      } else if (first) {
-        edges.remove(address);
-        edges.add(at++, address);
-      } else if (!edges.contains(address)) {
-        edges.add(address);
-      }
-    }
-    if (first && at > 0) {
-      edge = 0;
-    }
-    while (edges.size() > config.edges().size() + SERVER_EDGES_MAX) {
-      edges.remove(edges.size() - 1);
-    }
-  }
-
-  private static @Nullable SocketAddress parseAddress(String text) {
-    int colon = text.lastIndexOf(':');
-    if (colon <= 0) {
-      return null;
-    }
-    String host = text.substring(0, colon);
-    if (host.startsWith("[") && host.endsWith("]")) {
-      host = host.substring(1, host.length() - 1);
-    }
-    try {
-      int port = Integer.parseInt(text.substring(colon + 1));
-      return port < 1 || port > 65_535 ? null : InetSocketAddress.createUnresolved(host, port);
-    } catch (NumberFormatException e) {
-      return null;
-    }
-  }
-
   // ==== timers
 
   private long upDeadline() {
     long at = Math.min(heartbeat.deadline(), drainDeadline);
     at = Math.min(at, Math.min(sends.deadline(), questions.deadline()));
+    at = Math.min(at, watching.deadline());
     return Math.min(at, Math.min(entries.deadline(), marks.deadline()));
   }
 
@@ -866,8 +734,19 @@ public final class ClientCore {
       }
       case PONG -> onPong();
       case CATCH_UP_PAGE -> entries.onCatchUpPage(in);
-      case HISTORY_PAGE, CHATS_PAGE, CHAT_INFO_PAGE -> questions.onReply(now, type, in);
-      case TYPING_PUSH -> onTyping(in);
+      case HISTORY_PAGE,
+          CHATS_PAGE,
+          CHAT_INFO_PAGE,
+          ENTRY_INFO_PAGE,
+          GROUP_CREATED,
+          GROUP_EDITED,
+          SETTINGS_SET,
+          PRESENCE_PAGE,
+          DEVICES_PAGE,
+          DEVICE_REMOVED ->
+          questions.onReply(now, type, in);
+      case TYPING_PUSH -> watching.onTyping(in);
+      case PRESENCE -> watching.onPresence(now, in);
       case RESET -> entries.onReset(now);
       case BEHIND -> entries.hurryAcks(now);
       default -> log.debug("{}: {} is not for this version", this, type);
@@ -887,28 +766,6 @@ public final class ClientCore {
     marks.onPong(heartbeat.pingedAt());
   }
 
-  private void onTyping(ByteBuf in) {
-    Chat chat = chatOfHeader();
-    if (chat == null) {
-      return;
-    }
-    boolean on = false;
-    long member = 0;
-    body.start(in, in.readerIndex(), header.bodyBytes());
-    for (int tag = body.nextTag(); tag != BodyReader.END; tag = body.nextTag()) {
-      switch (tag) {
-        case 1 << 3 -> on = body.varint() != 0;
-        case 2 << 3 -> member = body.varint();
-        default -> body.skip(tag);
-      }
-    }
-    UserId who = member == 0 && !chat.id.isGroup() ? chat.id.peerOf(me) : userOf(member);
-    if (who != null && !body.isMalformed()) {
-      boolean typing = on;
-      listen(() -> listener.onTyping(chat.id, who, typing));
-    }
-  }
-
   static @Nullable UserId userOf(long value) {
     return UserId.isValid(value) ? new UserId(value) : null;
   }
@@ -919,11 +776,7 @@ public final class ClientCore {
     return state == State.CONNECTING || state == State.HELLO || state == State.UP;
   }
 
-  // ---- holes
-
-  // ---- receipts
-
-  private void learnFrom(ChatItem item) {
+  void learnFrom(ChatItem item) {
     if (!UserId.isValid(item.getChat())) {
       return;
     }
@@ -932,7 +785,9 @@ public final class ClientCore {
       sends.number(chat, item.getLastCsn());
     }
     marks.merge(chat, me.value(), item.getDelivered(), item.getRead());
-    if (!item.getGroup()) {
+    if (item.getGroup()) {
+      marks.merge(chat, 0, item.getAllDelivered(), item.getAllRead());
+    } else {
       marks.merge(chat, 0, item.getPeerDelivered(), item.getPeerRead());
     }
   }
@@ -944,6 +799,7 @@ public final class ClientCore {
     if (state == State.UP) {
       entries.write(now);
       marks.writeReads(now);
+      watching.write(now);
     }
     if (state == State.UP || state == State.HELLO) {
       if (sends.hasWaiting()) {
@@ -973,7 +829,7 @@ public final class ClientCore {
 
   // ==== small things
 
-  private Chat chat(ChatId id) {
+  Chat chat(ChatId id) {
     long wireId = id.wireId(me);
     Chat chat = chats.get(Chat.keyOf(wireId, id.isGroup()));
     return chat == null ? addChat(id, wireId) : chat;

@@ -3,6 +3,7 @@ package io.tern.client.core;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.UnsafeByteOperations;
 import io.netty.buffer.ByteBuf;
+import io.tern.client.Body;
 import io.tern.client.ClientListener.Message;
 import io.tern.client.TernException;
 import io.tern.protocol.ErrorCode;
@@ -129,6 +130,7 @@ final class Entries {
     int device = 0;
     long tsMillis = 0;
     long csn = 0;
+    long editedMillis = 0;
     int offset = 0;
     int length = 0;
     core.body.start(in, in.readerIndex(), core.header.bodyBytes());
@@ -143,6 +145,7 @@ final class Entries {
           length = core.body.length();
         }
         case 5 << 3 -> csn = core.body.varint();
+        case 6 << 3 -> editedMillis = core.body.varint();
         default -> core.body.skip(tag);
       }
     }
@@ -156,7 +159,8 @@ final class Entries {
     }
     byte[] bytes = new byte[length];
     in.getBytes(offset, bytes);
-    return new Message(chat.id, seq, from, device, tsMillis, contentOf(bytes), own, csn);
+    return new Message(
+        chat.id, seq, from, device, tsMillis, contentOf(bytes), own, csn, editedMillis);
   }
 
   private @Nullable UserId senderOf(Chat chat, boolean own, long named) {
@@ -184,9 +188,12 @@ final class Entries {
   /// Hands over the entry at position + 1.
   private boolean deliver(long now, Chat chat, Message message) {
     assert message.seq() == chat.position + 1;
-    if (!(message.own() && message.device() == core.config.device())) {
+    if (!isSentHere(message)) {
       try {
         core.listener.onMessage(message);
+        if (chat.id.isSelf() && message.body() instanceof Body.SettingsChanged changed) {
+          changed.settings().forEach(core.listener::onSetting);
+        }
       } catch (RuntimeException e) {
         log.error("{}: the listener failed at {} {}", core, chat.id, message.seq(), e);
         if (core.isConnected()) {
@@ -205,6 +212,13 @@ final class Entries {
       writeAck(chat);
     }
     return true;
+  }
+
+  /// The app knows it already. What the server made of a request of this device it does not.
+  private boolean isSentHere(Message message) {
+    return message.own()
+        && message.device() == core.config.device()
+        && !Body.isOfServer(message.content().getKindValue());
   }
 
   private void advance(Chat chat, long position) {
@@ -231,13 +245,36 @@ final class Entries {
       return;
     }
     long seq = core.header.seq();
+    boolean isNews = seq > chat.position;
+    if (isNews) {
+      moveOn(chat, seq);
+    }
+    noteAck(now, chat);
+    Chat.Repair repair = chat.repair;
+    if (isNews && repair != null) {
+      deliverBehind(now, chat, repair);
+    }
+  }
+
+  /// Nothing up to `seq` is to be had: it counts as stored.
+  private void moveOn(Chat chat, long seq) {
+    advance(chat, seq);
+    core.listen(() -> core.listener.onReset(chat.id, seq));
+  }
+
+  /// The server has written an entry at `seq` at our request, and may not push it to this device.
+  void expect(Chat chat, long seq) {
+    if (seq == 1 && chat.position < 0) {
+      advance(chat, 0);
+    }
     if (seq > chat.position) {
-      advance(chat, seq);
-      core.listen(() -> core.listener.onReset(chat.id, seq));
       Chat.Repair repair = chat.repair;
-      if (repair != null) {
-        deliverBehind(now, chat, repair);
+      if (repair == null) {
+        repair = new Chat.Repair();
+        chat.repair = repair;
+        repairs.add(chat);
       }
+      repair.until = Math.max(repair.until, seq);
     }
   }
 
@@ -319,7 +356,7 @@ final class Entries {
         FrameType.HISTORY,
         chat.wireFlags,
         chat.wireId,
-        ClientCore.historyAfter(chat.position, REPAIR_ENTRIES, repair.until).toByteArray(),
+        Queries.historyAfter(chat.position, REPAIR_ENTRIES, repair.until).toByteArray(),
         bytes -> onRepairPage(chat, HistoryPage.parseFrom(bytes)),
         refusal -> onRepairRefused(chat, refusal));
   }
@@ -347,6 +384,11 @@ final class Entries {
     }
     repair.asked = false;
     long before = chat.position;
+    if (page.getFirst() > before + 1) {
+      // What is missing was before this membership.
+      moveOn(chat, page.getFirst() - 1);
+      noteAck(core.passMillis, chat);
+    }
     for (PageEntry entry : page.getEntriesList()) {
       long seq = entry.getSeq();
       if (seq == chat.position + 1) {
@@ -364,7 +406,8 @@ final class Entries {
                     deliver.getTsMs(),
                     deliver.getContent(),
                     entry.getOwn(),
-                    deliver.getCsn()))) {
+                    deliver.getCsn(),
+                    deliver.getEditedMs()))) {
           break;
         }
       } else if (seq > chat.position + 1) {
@@ -384,7 +427,12 @@ final class Entries {
 
   private void onRepairRefused(Chat chat, TernException refusal) {
     Chat.Repair repair = chat.repair;
-    if (repair != null) {
+    if (repair != null && refusal.code() == ErrorCode.NOT_MEMBER) {
+      // Not ours any more: what is missing we shall never see.
+      chat.repair = null;
+      repairs.remove(chat);
+      tellCaughtUp();
+    } else if (repair != null) {
       repair.asked = false;
       long wait = core.backoff.requestMillis(core.random, repair.failures, refusal.retryMillis());
       repair.failures = Math.min(repair.failures + 1, 30);

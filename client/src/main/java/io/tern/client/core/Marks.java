@@ -1,9 +1,10 @@
 package io.tern.client.core;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import io.netty.buffer.ByteBuf;
+import io.tern.client.ClientListener;
 import io.tern.protocol.FrameType;
-import io.tern.protocol.Limits;
-import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ReceiptCount;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -60,7 +61,7 @@ final class Marks {
     return readsNotBefore > core.passMillis ? readsNotBefore : ClientCore.NEVER;
   }
 
-  void onReceipt(long now, ByteBuf in) {
+  void onReceipt(long now, ByteBuf in) throws InvalidProtocolBufferException {
     Chat chat = core.chatOfHeader();
     if (chat == null) {
       return;
@@ -68,12 +69,19 @@ final class Marks {
     long member = 0;
     long delivered = 0;
     long read = 0;
+    int offset = 0;
+    int length = 0;
     core.body.start(in, in.readerIndex(), core.header.bodyBytes());
     for (int tag = core.body.nextTag(); tag != BodyReader.END; tag = core.body.nextTag()) {
       switch (tag) {
         case 1 << 3 -> member = core.body.varint();
         case 2 << 3 -> delivered = core.body.varint();
         case 3 << 3 -> read = core.body.varint();
+        case 5 << 3 | 2 -> {
+          core.body.bytes();
+          offset = core.body.offset();
+          length = core.body.length();
+        }
         default -> core.body.skip(tag);
       }
     }
@@ -81,11 +89,21 @@ final class Marks {
       core.onProtocolFailure(now, "malformed RECEIPT");
       return;
     }
-    if (member != 0 || !chat.id.isGroup()) {
-      merge(chat, member, delivered, read);
+    merge(chat, member, delivered, read);
+    if (length > 0 && chat.id.isGroup()) {
+      onCount(chat, in.slice(offset, length));
     }
   }
 
+  private void onCount(Chat chat, ByteBuf in) throws InvalidProtocolBufferException {
+    ReceiptCount count = ReceiptCount.parseFrom(in.nioBuffer());
+    var told =
+        new ClientListener.ReceiptCount(
+            chat.id, count.getSeq(), count.getTotal(), count.getDelivered(), count.getRead());
+    core.listen(() -> core.listener.onReceiptCount(told));
+  }
+
+  /// @param member 0: the other user, in a group everyone
   void merge(Chat chat, long member, long delivered, long read) {
     if (member == core.me.value() || chat.id.isSelf()) {
       if (delivered > chat.ownDelivered || read > chat.ownRead) {
@@ -95,33 +113,21 @@ final class Marks {
         core.listen(
             () -> core.listener.onReceipt(chat.id, core.me, chat.ownDelivered, chat.ownRead));
       }
-    } else if (!chat.id.isGroup()) {
-      if (delivered > chat.peerDelivered || read > chat.peerRead) {
-        chat.peerDelivered = Math.max(chat.peerDelivered, delivered);
-        chat.peerRead = Math.max(chat.peerRead, read);
-        core.listen(() ->
-            core.listener.onReceipt(
-                chat.id, chat.id.peerOf(core.me), chat.peerDelivered, chat.peerRead));
+    } else if (member == 0 || !chat.id.isGroup()) {
+      if (delivered > chat.othersDelivered || read > chat.othersRead) {
+        chat.othersDelivered = Math.max(chat.othersDelivered, delivered);
+        chat.othersRead = Math.max(chat.othersRead, read);
+        core.listen(() -> tell(chat));
       }
-    } else if (UserId.isValid(member)) {
-      if (chat.members == null) {
-        chat.members = new LongMap<>();
-      }
-      Chat.Watermarks marks = chat.members.get(member);
-      if (marks == null) {
-        if (chat.members.size() >= Limits.PROTO_FIELDS_MAX * 2) {
-          return;
-        }
-        marks = new Chat.Watermarks();
-        chat.members.put(member, marks);
-      }
-      if (delivered > marks.delivered || read > marks.read) {
-        marks.delivered = Math.max(marks.delivered, delivered);
-        marks.read = Math.max(marks.read, read);
-        Chat.Watermarks told = marks;
-        core.listen(
-            () -> core.listener.onReceipt(chat.id, new UserId(member), told.delivered, told.read));
-      }
+    }
+  }
+
+  private void tell(Chat chat) {
+    if (chat.id.isGroup()) {
+      core.listener.onGroupReceipt(chat.id, chat.othersDelivered, chat.othersRead);
+    } else {
+      core.listener.onReceipt(
+          chat.id, chat.id.peerOf(core.me), chat.othersDelivered, chat.othersRead);
     }
   }
 

@@ -12,8 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// The questions of a client that wait to be asked or answered. They have no effect, so a lost
-/// connection or a "later" just asks them again.
+/// The requests of a client, other than sends, that wait to be asked or answered. A repeat of one
+/// changes nothing, so a lost connection or a "later" just asks them again.
 ///
 /// Bounds: [ClientCore#REQUESTS_MAX] of the app, and one of each kind per chat of our own.
 final class Questions {
@@ -68,10 +68,10 @@ final class Questions {
       FrameOut.header(
           buf,
           request.type,
-          request.flags | FrameHeader.RID,
+          request.flags | FrameHeader.RID | (request.seq > 0 ? FrameHeader.SEQ : 0),
           request.rid,
           request.chat,
-          0,
+          request.seq,
           request.body.length);
       buf.writeBytes(request.body);
     }
@@ -115,11 +115,13 @@ final class Questions {
     long retryMillis = Integer.toUnsignedLong(error.getRetryMs());
     ErrorCode.ErrorClass kind = ErrorCode.classOf(error.getCode());
     boolean retry =
-        (kind == ErrorCode.ErrorClass.LATER && request.refusals < REFUSALS_MAX)
+        (kind == ErrorCode.ErrorClass.LATER
+                && (request.isUntilAnswered || request.refusals < REFUSALS_MAX))
             || (kind == ErrorCode.ErrorClass.SERVER && request.refusals + 1 < SERVER_ERRORS_MAX);
     if (retry) {
       request.notBeforeMillis =
-          now + core.backoff.requestMillis(core.random, request.refusals++, retryMillis);
+          now + core.backoff.requestMillis(core.random, request.refusals, retryMillis);
+      request.refusals = Math.min(request.refusals + 1, 30);
       request.rid = 0;
       requests.add(request);
     } else {

@@ -5,8 +5,8 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.tern.client.TernException;
 import io.tern.protocol.FrameType;
 
-/// A question to the server that has an answer and no effect, so it may be asked again: after a
-/// lost connection, and when the server says "later".
+/// A request that may be asked again: after a lost connection, and when the server says "later". It
+/// has no effect, or one that a repeat does not double.
 final class Request {
 
   /// Reads the answer. What it throws for a malformed body ends the connection.
@@ -25,6 +25,12 @@ final class Request {
   final Reply reply;
   final Failure failure;
 
+  /// The header's SEQ; 0 for none.
+  long seq;
+
+  /// The app waits for an effect: "later" is not taken for an answer, however often it comes.
+  boolean isUntilAnswered;
+
   /// Names the latest write; 0 while it waits to be written.
   int rid;
 
@@ -39,5 +45,16 @@ final class Request {
     this.body = body;
     this.reply = reply;
     this.failure = failure;
+  }
+
+  /// About this place of the chat.
+  Request at(long place) {
+    seq = place;
+    return this;
+  }
+
+  Request untilAnswered() {
+    isUntilAnswered = true;
+    return this;
   }
 }

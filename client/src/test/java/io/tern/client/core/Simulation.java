@@ -379,7 +379,7 @@ final class Simulation {
           }
         }
         case 5 -> live.read(now, chat, heard.getOrDefault(chat, 0L));
-        case 6 -> live.typing(now, chat, random.nextBoolean());
+        case 6 -> live.watching().typing(chat, random.nextBoolean() ? Typing.TEXT : Typing.STOPPED);
         case 7 -> {
           if (random.nextInt(4) == 0) {
             live.networkChanged(now);
@@ -387,10 +387,11 @@ final class Simulation {
         }
         case 8 -> {
           histories++;
-          live.historyAfter(
-              now, chat, random.nextInt(20), 10, page -> histories--, refusal -> histories--);
+          live.queries()
+              .historyAfter(
+                  chat, random.nextInt(20), 10, page -> histories--, refusal -> histories--);
         }
-        case 9 -> live.chats(now, null, 10, page -> {}, refusal -> {});
+        case 9 -> live.queries().chats(null, 10, page -> {}, refusal -> {});
         case 10 ->
             live.setActivity(
                 now,

@@ -1,6 +1,7 @@
 package io.tern.tools.chat;
 
 import com.google.protobuf.ByteString;
+import io.tern.client.ClientListener.Typing;
 import io.tern.client.SendCallback;
 import io.tern.client.TernClient.Receipted;
 import io.tern.client.TernException;
@@ -106,7 +107,7 @@ public final class ChatCommand implements Callable<Integer> {
 
   private int talk(
       LineReader reader, CommandClient client, ChatView view, Names names, @Nullable ChatId first) {
-    var typing = new Typing(client);
+    var typing = new TypingNotice(client);
     var chat = first;
     typing.watch(reader);
     while (true) {
@@ -208,12 +209,12 @@ public final class ChatCommand implements Callable<Integer> {
 
   /// Tells the other one that the person is typing, at most every 3 s. Used by the keyboard's
   /// thread only.
-  private static final class Typing {
+  private static final class TypingNotice {
     private final CommandClient client;
     private @Nullable ChatId chat;
     private long lastMillis;
 
-    Typing(CommandClient client) {
+    TypingNotice(CommandClient client) {
       this.client = client;
     }
 
@@ -243,7 +244,7 @@ public final class ChatCommand implements Callable<Integer> {
       long now = System.nanoTime() / 1_000_000;
       if (chat != null && (lastMillis == 0 || now - lastMillis > TYPING_MILLIS)) {
         lastMillis = now;
-        client.client().typing(chat, true);
+        client.client().typing(chat, Typing.TEXT);
       }
     }
 

@@ -191,7 +191,8 @@ final class ChatView implements ClientListener {
   }
 
   @Override
-  public synchronized void onTyping(ChatId chat, UserId member, boolean on) {
+  public synchronized void onTyping(ChatId chat, UserId member, Typing typing) {
+    boolean on = typing != Typing.STOPPED;
     if (chat.equals(open) && !member.equals(self)) {
       if (!screen.hasStatus() && on && !isPeerTyping) {
         screen.print("(" + peerName(chat) + " is typing…)");

@@ -2,6 +2,7 @@ package io.tern.tools.history;
 
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
+import io.tern.client.ForwardingListener;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
 import io.tern.client.netty.TernTransport;
@@ -180,7 +181,13 @@ public final class RecordedClient implements AutoCloseable {
   }
 
   /// Records, then tells the app.
-  private record Listener(DeviceRecorder recorder, ClientListener app) implements ClientListener {
+  private static final class Listener extends ForwardingListener {
+    private final DeviceRecorder recorder;
+
+    Listener(DeviceRecorder recorder, ClientListener app) {
+      super(app);
+      this.recorder = recorder;
+    }
 
     @Override
     public void onMessage(Message message) {
@@ -191,34 +198,19 @@ public final class RecordedClient implements AutoCloseable {
           ContentHash.of(message.content()),
           message.tsMillis(),
           message.csn());
-      app.onMessage(message);
-    }
-
-    @Override
-    public void onSent(TernClient.Receipted sent) {
-      app.onSent(sent);
+      super.onMessage(message);
     }
 
     @Override
     public void onReceipt(ChatId chat, UserId member, long delivered, long read) {
       recorder.receipt(chat, member, delivered, read);
-      app.onReceipt(chat, member, delivered, read);
-    }
-
-    @Override
-    public void onCaughtUp() {
-      app.onCaughtUp();
+      super.onReceipt(chat, member, delivered, read);
     }
 
     @Override
     public void onReset(ChatId chat, long seq) {
       recorder.reset(chat, seq);
-      app.onReset(chat, seq);
-    }
-
-    @Override
-    public void onTyping(ChatId chat, UserId member, boolean on) {
-      app.onTyping(chat, member, on);
+      super.onReset(chat, seq);
     }
 
     @Override
@@ -226,7 +218,7 @@ public final class RecordedClient implements AutoCloseable {
       if (state instanceof ConnectionState.Up up) {
         recorder.up(up.session().epoch());
       }
-      app.onConnection(state);
+      super.onConnection(state);
     }
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import io.tern.client.ClientListener.ConnectionState;
 import io.tern.client.ClientListener.Message;
+import io.tern.client.ClientListener.Typing;
 import io.tern.client.TernClient.Receipted;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
@@ -112,7 +113,7 @@ class ChatViewTest {
   void anotherChatIsAnnouncedAndNotMarkedAsRead() {
     open();
     view.onMessage(
-        new Message(ChatId.direct(ALICE, CAROL), 7, CAROL, 1, 0, text("psst"), false, 0));
+        new Message(ChatId.direct(ALICE, CAROL), 7, CAROL, 1, 0, text("psst"), false, 0, 0));
 
     assertThat(screen.lines.getLast()).isEqualTo("(carol: psst — /with carol)");
     assertThat(seen).isEmpty();
@@ -122,7 +123,7 @@ class ChatViewTest {
   void typingShowsUntilTheMessageComes() {
     screen.hasStatus = true;
     open();
-    view.onTyping(CHAT, BOB, true);
+    view.onTyping(CHAT, BOB, Typing.TEXT);
     assertThat(screen.status).contains("typing");
 
     view.onMessage(message(1, BOB, "here"));
@@ -133,8 +134,8 @@ class ChatViewTest {
   void typingThatIsNotRepeatedEnds() {
     screen.hasStatus = true;
     open();
-    view.onTyping(CHAT, BOB, true);
-    view.onTyping(CHAT, BOB, true);
+    view.onTyping(CHAT, BOB, Typing.TEXT);
+    view.onTyping(CHAT, BOB, Typing.TEXT);
     later.getFirst().run();
     assertThat(screen.status).contains("typing");
 
@@ -175,7 +176,7 @@ class ChatViewTest {
   }
 
   private static Message message(long seq, UserId from, String text) {
-    return new Message(CHAT, seq, from, 1, 0, text(text), false, 0);
+    return new Message(CHAT, seq, from, 1, 0, text(text), false, 0, 0);
   }
 
   private static Content text(String text) {

@@ -139,44 +139,47 @@ final class SimDevice {
 
   /// Reads the whole history of `chat` and its summary into the record.
   void recordHistory(ChatId chat, long after) {
-    app.core.historyAfter(
-        world.millis(),
-        chat,
-        after,
-        100,
-        page -> {
-          record(chat, page);
-          int n = page.getEntriesCount();
-          if (n > 0 && page.getMore()) {
-            long next = page.getEntries(n - 1).getSeq();
-            world.in(0, () -> recordHistory(chat, next));
-          }
-        },
-        refusal -> world.in(100_000, () -> recordHistory(chat, after)));
+    app.core
+        .queries()
+        .historyAfter(
+            chat,
+            after,
+            100,
+            page -> {
+              record(chat, page);
+              int n = page.getEntriesCount();
+              if (n > 0 && page.getMore()) {
+                long next = page.getEntries(n - 1).getSeq();
+                world.in(0, () -> recordHistory(chat, next));
+              }
+            },
+            refusal -> world.in(100_000, () -> recordHistory(chat, after)));
     app.endPass();
   }
 
   void recordSummaries() {
-    app.core.chats(
-        world.millis(),
-        null,
-        100,
-        page -> {
-          for (ChatItem item : page.getChatsList()) {
-            ChatId chat = ChatId.fromWire(id.user(), item.getChat(), item.getGroup());
-            recorder.summary(chat, id.user(), item.getHead(), item.getDelivered(), item.getRead());
-            if (!chat.isSelf()) {
-              recorder.summary(
-                  chat,
-                  chat.peerOf(id.user()),
-                  item.getHead(),
-                  item.getPeerDelivered(),
-                  item.getPeerRead());
-            }
-          }
-          recorder.online();
-        },
-        refusal -> world.in(100_000, this::recordSummaries));
+    app.core
+        .queries()
+        .chats(
+            null,
+            100,
+            page -> {
+              for (ChatItem item : page.getChatsList()) {
+                ChatId chat = ChatId.fromWire(id.user(), item.getChat(), item.getGroup());
+                recorder.summary(
+                    chat, id.user(), item.getHead(), item.getDelivered(), item.getRead());
+                if (!chat.isSelf()) {
+                  recorder.summary(
+                      chat,
+                      chat.peerOf(id.user()),
+                      item.getHead(),
+                      item.getPeerDelivered(),
+                      item.getPeerRead());
+                }
+              }
+              recorder.online();
+            },
+            refusal -> world.in(100_000, this::recordSummaries));
     app.endPass();
   }
 
