@@ -13,6 +13,8 @@ public final class SendBody {
   private static final int CONTENT_KIND = 1 << 3;
   private static final int CONTENT_BODY = 2 << 3 | 2;
   private static final int CONTENT_REPLY_TO = 3 << 3;
+  private static final int CONTENT_MENTION = 4 << 3;
+  private static final int CONTENT_MENTIONS = 4 << 3 | 2;
   private static final int CONTENT_TTL = 5 << 3;
   private static final int CONTENT_TARGET = 7 << 3;
   private static final int CONTENT_VIEW_ONCE = 8 << 3;
@@ -30,6 +32,8 @@ public final class SendBody {
   private long ttlSeconds;
   private long target;
   private boolean viewOnce;
+  private final long[] mentions = new long[Limits.MENTIONS_MAX];
+  private int mentionsCount;
 
   /// Scans the body with [Prescan] and, when that says OK, fills in the parts. After any other
   /// verdict the parts mean nothing. `bytes` stay the caller's.
@@ -49,6 +53,7 @@ public final class SendBody {
     ttlSeconds = 0;
     target = 0;
     viewOnce = false;
+    mentionsCount = 0;
 
     // From here on the bytes are known to be well formed: no check is repeated.
     int end = offset + length;
@@ -82,6 +87,14 @@ public final class SendBody {
           pos += bodyBytes;
         }
         case CONTENT_REPLY_TO -> replyTo = varint(bytes);
+        case CONTENT_MENTION -> mentions[mentionsCount++] = varint(bytes);
+        case CONTENT_MENTIONS -> {
+          int packedBytes = (int) varint(bytes);
+          int packedEnd = pos + packedBytes;
+          while (pos < packedEnd) {
+            mentions[mentionsCount++] = varint(bytes);
+          }
+        }
         case CONTENT_TTL -> ttlSeconds = varint(bytes);
         case CONTENT_TARGET -> target = varint(bytes);
         case CONTENT_VIEW_ONCE -> viewOnce = varint(bytes) != 0;
@@ -165,5 +178,14 @@ public final class SendBody {
 
   public boolean isViewOnce() {
     return viewOnce;
+  }
+
+  public int mentionsCount() {
+    return mentionsCount;
+  }
+
+  /// The user who is mentioned `index`-th, as it was sent: not checked to be an id.
+  public long mention(int index) {
+    return mentions[index];
   }
 }

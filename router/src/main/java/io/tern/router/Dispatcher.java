@@ -99,12 +99,12 @@ public final class Dispatcher implements Deliveries {
   private final ArrayDeque<Watch.Pending> refusedPushes = new ArrayDeque<>();
 
   /// By number, the next to be retried first.
-  private final LinkedHashMap<Long, ListDuty> listDuties = new LinkedHashMap<>();
+  private final LinkedHashMap<Long, Duty> duties = new LinkedHashMap<>();
 
   /// Those that found a full ring, the first to be refused first; answered ones are passed over.
-  private final ArrayDeque<ListDuty> refusedLists = new ArrayDeque<>();
+  private final ArrayDeque<Duty> refusedDuties = new ArrayDeque<>();
 
-  private long listDutyNumber;
+  private long dutyNumber;
   private final ConcurrentLinkedQueue<Delivery.Answer> answers = new ConcurrentLinkedQueue<>();
 
   /// Deliveries for one edge, gathered.
@@ -121,27 +121,30 @@ public final class Dispatcher implements Deliveries {
     }
   }
 
-  /// A chat list entry that another shard has not committed yet.
-  private static final class ListDuty {
+  /// What another shard has not committed yet.
+  private static final class Duty {
     final long number;
     final Watch.Round round;
-    final Command.ListChat command;
+    final Command command;
 
     /// Sessions that have been given the entry when it was dispatched.
     final List<Attachment> served;
 
     long retryAt;
 
-    /// Whether the ring has refused it and it stands in [#refusedLists].
+    /// Whether the ring has refused it and it stands in [#refusedDuties].
     boolean refused;
 
-    ListDuty(long number, Watch.Round round, Command.ListChat command, List<Attachment> served) {
+    Duty(long number, Watch.Round round, Command command, List<Attachment> served) {
       this.number = number;
       this.round = round;
       this.command = command;
       this.served = served;
     }
   }
+
+  /// A chat that has come into a user's list.
+  private record Listed(Command.ListChat command, List<Attachment> served) {}
 
   /// An entry that becomes a push intent when the edges have been served.
   private record PushNow(Watch.Round round, ChatId chat, UserId user, long seq) {}
@@ -203,8 +206,8 @@ public final class Dispatcher implements Deliveries {
           watchOrPush(round, due.entry(), member);
         }
       }
-      for (var list : owed.lists()) {
-        oweList(round, list, List.of(), nowMillis);
+      for (var duty : owed.duties()) {
+        owe(round, duty, List.of(), nowMillis);
       }
       flushEdges();
       pushNow();
@@ -243,6 +246,8 @@ public final class Dispatcher implements Deliveries {
       }
       case Outcome.Refused refused -> {}
       case Outcome.Enrolled enrolled -> {}
+      case Outcome.DeviceRemoved removed -> {}
+      case Outcome.Ticked ticked -> {}
       case Outcome.Done done -> {}
     }
   }
@@ -281,13 +286,13 @@ public final class Dispatcher implements Deliveries {
     nudge(nowMillis);
     expire(nowMillis);
     retryPushes();
-    retryLists(nowMillis);
+    retryDuties(nowMillis);
   }
 
   /// Whether so much waits for the push queue or other shards that the shard must take no further
   /// sends. Rounds go on, because the answers that shards wait for are in each other's rounds.
   public boolean isFull() {
-    return refusedPushes.size() + listDuties.size() > watchedMax;
+    return refusedPushes.size() + duties.size() > watchedMax;
   }
 
   /// Recipients of entries that are being watched.
@@ -308,7 +313,9 @@ public final class Dispatcher implements Deliveries {
               case Outcome.Sent sent -> true;
               case Outcome.Enrolled enrolled -> true;
               case Outcome.Refused refused -> true;
+              case Outcome.DeviceRemoved removed -> true;
               case Outcome.Moved moved -> false;
+              case Outcome.Ticked ticked -> false;
               case Outcome.Done done -> false;
             };
     if (told) {
@@ -353,11 +360,12 @@ public final class Dispatcher implements Deliveries {
         }
       }
     }
-    if (entry.seq() == 1) {
-      for (var member : sent.members()) {
-        var list = new Command.ListChat(member, entry.chat());
-        oweList(round, list, users.routes(member).sessions(), nowMillis);
-      }
+    for (var duty : sent.duties()) {
+      var served =
+          duty instanceof Command.ListChat list
+              ? users.routes(list.user()).sessions()
+              : List.<Attachment>of();
+      owe(round, duty, served, nowMillis);
     }
   }
 
@@ -406,7 +414,17 @@ public final class Dispatcher implements Deliveries {
   }
 
   private void deliverReceipt(ReceiptTable.Receipt receipt) {
+    deliverReceipt(receipt, false, receipt.shownDelivered(), receipt.shownRead());
+    deliverReceipt(receipt, true, receipt.delivered(), receipt.read());
+  }
+
+  /// @param own to the member's own devices, or to the others
+  private void deliverReceipt(
+      ReceiptTable.Receipt receipt, boolean own, long delivered, long read) {
     for (var observer : receipt.observers()) {
+      if (observer.equals(receipt.member) != own) {
+        continue;
+      }
       for (var session : users.routes(observer).sessions()) {
         if (!session.device().equals(receipt.from())) {
           recipient(session);
@@ -418,8 +436,7 @@ public final class Dispatcher implements Deliveries {
       var to = edge.to;
       if (to != null) {
         edge.deliveries.add(
-            new Delivery.Receipts(
-                receipt.chat, receipt.member, receipt.delivered(), receipt.read(), immutable(to)));
+            new Delivery.Receipts(receipt.chat, receipt.member, delivered, read, immutable(to)));
         edge.to = null;
       }
     }
@@ -569,47 +586,46 @@ public final class Dispatcher implements Deliveries {
 
   // ---- other shards
 
-  private void oweList(
-      Watch.Round round, Command.ListChat command, List<Attachment> served, long nowMillis) {
+  private void owe(Watch.Round round, Command command, List<Attachment> served, long nowMillis) {
     watch.hold(round);
-    var duty = new ListDuty(++listDutyNumber, round, command, served);
+    var duty = new Duty(++dutyNumber, round, command, served);
     duty.retryAt = nowMillis + retryMillis;
-    listDuties.put(duty.number, duty);
+    duties.put(duty.number, duty);
     submit(duty);
   }
 
-  private boolean submit(ListDuty duty) {
+  private boolean submit(Duty duty) {
     if (commands.submit(duty.command, new Origin(address, duty.number, 1))) {
       return true;
     }
     if (!duty.refused) {
       duty.refused = true;
-      refusedLists.add(duty);
+      refusedDuties.add(duty);
     }
     return false;
   }
 
   // Answers make room in the rings they come from.
   private void submitRefused() {
-    for (var duty = refusedLists.peek(); duty != null; duty = refusedLists.peek()) {
-      if (listDuties.containsKey(duty.number) && !submit(duty)) {
+    for (var duty = refusedDuties.peek(); duty != null; duty = refusedDuties.peek()) {
+      if (duties.containsKey(duty.number) && !submit(duty)) {
         return;
       }
       duty.refused = false;
-      refusedLists.remove();
+      refusedDuties.remove();
     }
   }
 
   // Not answered: the other shard has been away. It is idempotent.
-  private void retryLists(long nowMillis) {
-    while (!listDuties.isEmpty()) {
-      var duty = listDuties.firstEntry().getValue();
+  private void retryDuties(long nowMillis) {
+    while (!duties.isEmpty()) {
+      var duty = duties.firstEntry().getValue();
       if (duty.retryAt > nowMillis) {
         return;
       }
-      listDuties.remove(duty.number);
+      duties.remove(duty.number);
       duty.retryAt = nowMillis + retryMillis;
-      listDuties.put(duty.number, duty);
+      duties.put(duty.number, duty);
       if (!duty.refused) {
         submit(duty);
       }
@@ -621,7 +637,7 @@ public final class Dispatcher implements Deliveries {
     if (answers.isEmpty()) {
       return;
     }
-    var listed = new ArrayList<ListDuty>();
+    var listed = new ArrayList<Listed>();
     for (var answer = answers.poll(); answer != null; answer = answers.poll()) {
       if (answer.outcome() instanceof Outcome.Refused refused) {
         if (refused.code().errorClass() == ErrorCode.ErrorClass.LATER) {
@@ -630,10 +646,12 @@ public final class Dispatcher implements Deliveries {
         LOG.warn(
             "{} was refused for good: {} {}", answer.command(), refused.code(), refused.detail());
       }
-      var duty = listDuties.remove(answer.to().session());
+      var duty = duties.remove(answer.to().session());
       if (duty != null) {
         watch.release(duty.round);
-        listed.add(duty);
+        if (duty.command instanceof Command.ListChat list) {
+          listed.add(new Listed(list, duty.served));
+        }
       }
     }
     nudgeListed(listed);
@@ -641,30 +659,30 @@ public final class Dispatcher implements Deliveries {
 
   // A device that attached after its chat's first entry was dispatched and before the chat was in
   // its user's list has found the entry in neither way; it may even have left again.
-  private void nudgeListed(List<ListDuty> listed) {
+  private void nudgeListed(List<Listed> listed) {
     for (int from = 0; from < listed.size(); from += LOOKUP_MAX) {
       var some = listed.subList(from, Math.min(from + LOOKUP_MAX, listed.size()));
-      some.forEach(duty -> users.add(duty.command.user()));
+      some.forEach(list -> users.add(list.command.user()));
       users.lookUp(directory);
       addNewsOfLists(some);
-      for (var duty : some) {
+      for (var list : some) {
         nudge(
-            duty.command.chat(),
-            users.routes(duty.command.user()).sessions(),
-            new HashSet<>(duty.served));
+            list.command.chat(),
+            users.routes(list.command.user()).sessions(),
+            new HashSet<>(list.served));
       }
       flushEdges();
       users.clear();
     }
   }
 
-  private void addNewsOfLists(List<ListDuty> listed) {
+  private void addNewsOfLists(List<Listed> listed) {
     var news = new LinkedHashSet<News>();
     var again = new LinkedHashSet<UserId>();
-    for (var duty : listed) {
-      var user = duty.command.user();
+    for (var list : listed) {
+      var user = list.command.user();
       if (users.routes(user).absentDevices()) {
-        news.add(new News(user, duty.command.chat()));
+        news.add(new News(user, list.command.chat()));
         again.add(user);
       }
     }
@@ -674,25 +692,20 @@ public final class Dispatcher implements Deliveries {
     }
   }
 
+  /// The chat of a command that moves watermarks.
   private static ChatId chatOf(Command command) {
     return switch (command) {
-      case Command.Send send -> send.chat();
       case Command.Ack ack -> ack.chat();
       case Command.Read read -> read.chat();
-      case Command.ListChat list -> list.chat();
-      case Command.Enrol enrol -> throw new IllegalArgumentException("no chat in " + command);
-      case Command.Tick tick -> throw new IllegalArgumentException("no chat in " + command);
+      default -> throw new IllegalArgumentException("moves no watermark: " + command);
     };
   }
 
-  private static @Nullable DeviceId senderOf(Command command) {
+  private static DeviceId senderOf(Command command) {
     return switch (command) {
-      case Command.Send send -> send.from();
       case Command.Ack ack -> ack.from();
       case Command.Read read -> read.from();
-      case Command.ListChat list -> null;
-      case Command.Enrol enrol -> enrol.device();
-      case Command.Tick tick -> null;
+      default -> throw new IllegalArgumentException("moves no watermark: " + command);
     };
   }
 }

@@ -20,6 +20,8 @@ final class ReceiptTable {
     final UserId member;
     private long delivered;
     private long read;
+    private long shownDelivered;
+    private long shownRead;
     private List<UserId> observers;
     private @Nullable DeviceId from;
 
@@ -36,6 +38,15 @@ final class ReceiptTable {
 
     long read() {
       return read;
+    }
+
+    /// What others than the member are told.
+    long shownDelivered() {
+      return shownDelivered;
+    }
+
+    long shownRead() {
+      return shownRead;
     }
 
     List<UserId> observers() {
@@ -71,13 +82,29 @@ final class ReceiptTable {
       if (!Objects.equals(receipt.from, from)) {
         receipt.from = null;
       }
-      // A read is told to more than a delivery.
-      if (moved.observers().size() > receipt.observers.size()) {
-        receipt.observers = moved.observers();
-      }
+      receipt.observers = union(receipt.observers, moved.observers());
     }
     receipt.delivered = Math.max(receipt.delivered, moved.delivered());
     receipt.read = Math.max(receipt.read, moved.read());
+    receipt.shownDelivered = Math.max(receipt.shownDelivered, moved.shownDelivered());
+    receipt.shownRead = Math.max(receipt.shownRead, moved.shownRead());
+  }
+
+  /// Few: the two sides of a direct chat, or one.
+  private static List<UserId> union(List<UserId> some, List<UserId> others) {
+    if (some.containsAll(others)) {
+      return some;
+    }
+    if (others.containsAll(some)) {
+      return others;
+    }
+    var all = new ArrayList<>(some);
+    for (UserId other : others) {
+      if (!all.contains(other)) {
+        all.add(other);
+      }
+    }
+    return List.copyOf(all);
   }
 
   int size() {

@@ -104,7 +104,13 @@ final class DispatchHarness {
           dispatcher.on(
               new Command.Ack(ids.get(2 * chat + 1), chatIds.get(chat), heads[chat]),
               new Origin(edge, chat, 0),
-              new Outcome.Moved(ids.get(2 * chat + 1).user(), heads[chat], 0, observers.get(chat)),
+              new Outcome.Moved(
+                  ids.get(2 * chat + 1).user(),
+                  heads[chat],
+                  0,
+                  heads[chat],
+                  0,
+                  observers.get(chat)),
               round);
         }
       }
@@ -118,7 +124,7 @@ final class DispatchHarness {
         dispatcher.on(
             new Command.Send(from, chatIds.get(chat), BODY),
             new Origin(edge, chat, 7),
-            new Outcome.Sent(entry, false, members.get(chat)),
+            new Outcome.Sent(entry, false, members.get(chat), List.of()),
             round);
       }
       pending[round % 3] = sent;

@@ -80,7 +80,7 @@ class DispatcherTest {
   @Test
   void aFrameWithoutRequestIdHearsOnlyOfFailure() {
     var origin = new Origin(EDGE, 5, 0);
-    on(new Command.Ack(BOB, CHAT, 1), origin, new Outcome.Moved(BOB.user(), 1, 0, List.of()));
+    on(new Command.Ack(BOB, CHAT, 1), origin, new Outcome.Moved(BOB.user(), 1, 0, 1, 0, List.of()));
     on(new Command.Ack(BOB, CHAT, 1), origin, Outcome.Done.DONE);
     endOfBatch();
     assertThat(calls).isEmpty();
@@ -92,7 +92,7 @@ class DispatcherTest {
 
   @Test
   void nobodyWaitsForHousekeeping() {
-    on(new Command.Tick(0, false), Origin.NOBODY, Outcome.Done.DONE);
+    on(new Command.Tick(0, false), Origin.NOBODY, Outcome.Ticked.NOTHING);
     endOfBatch();
 
     assertThat(calls).isEmpty();
@@ -105,7 +105,7 @@ class DispatcherTest {
     on(
         send(ALICE, CHAT),
         new Origin(EDGE, 1, 1),
-        new Outcome.Sent(first.entry(), true, first.members()));
+        new Outcome.Sent(first.entry(), true, first.members(), List.of()));
     endOfBatch();
 
     assertThat(all()).hasOnlyElementsOfType(Delivery.Answer.class).hasSize(1);
@@ -200,12 +200,12 @@ class DispatcherTest {
       on(
           new Command.Ack(BOB, CHAT, seq),
           Origin.NOBODY,
-          new Outcome.Moved(BOB.user(), seq, 0, List.of(ALICE.user())));
+          new Outcome.Moved(BOB.user(), seq, 0, seq, 0, List.of(ALICE.user())));
     }
     on(
-        new Command.Read(BOB, CHAT, 2),
+        new Command.Read(BOB, CHAT, 2, false),
         Origin.NOBODY,
-        new Outcome.Moved(BOB.user(), 3, 2, List.of(ALICE.user())));
+        new Outcome.Moved(BOB.user(), 3, 2, 3, 2, List.of(ALICE.user())));
     endOfBatch();
 
     assertThat(all())
@@ -217,9 +217,9 @@ class DispatcherTest {
     attach(BOB, EDGE, 2);
     var laptop = attach(BOBS_LAPTOP, EDGE, 3);
     on(
-        new Command.Read(BOB, CHAT, 2),
+        new Command.Read(BOB, CHAT, 2, false),
         Origin.NOBODY,
-        new Outcome.Moved(BOB.user(), 2, 2, List.of(ALICE.user(), BOB.user())));
+        new Outcome.Moved(BOB.user(), 2, 2, 2, 2, List.of(ALICE.user(), BOB.user())));
     endOfBatch();
 
     assertThat(only(EDGE, Delivery.Receipts.class).to()).containsExactly(laptop);
@@ -662,7 +662,7 @@ class DispatcherTest {
     on(
         new Command.Ack(from, chat, seq),
         Origin.NOBODY,
-        new Outcome.Moved(from.user(), seq, 0, List.of(ALICE.user())));
+        new Outcome.Moved(from.user(), seq, 0, seq, 0, List.of(ALICE.user())));
   }
 
   private void endOfBatch() {
@@ -692,7 +692,14 @@ class DispatcherTest {
   private static final byte[] NO_BODY = {};
 
   private Outcome.Sent sent(DeviceId from, ChatId chat, UserId... members) {
-    return new Outcome.Sent(entry(from, chat), false, Arrays.asList(members));
+    var entry = entry(from, chat);
+    List<Command> duties =
+        entry.seq() > 1
+            ? List.of()
+            : Arrays.stream(members)
+                .<Command>map(member -> new Command.ListChat(member, chat))
+                .toList();
+    return new Outcome.Sent(entry, false, Arrays.asList(members), duties);
   }
 
   // Chats begin in the middle, unless a test says otherwise: no chat lists.

@@ -183,6 +183,11 @@ final class ChatState {
     return chat;
   }
 
+  /// Whether a member of these times sees entry `seq`.
+  static boolean sees(long joinedSeq, long leftSeq, long seq) {
+    return seq >= joinedSeq && (leftSeq == 0 || seq <= leftSeq);
+  }
+
   byte[] snapshot() {
     ChatSnapshot.Builder snapshot =
         ChatSnapshot.newBuilder().setSeq(head).setTsMs(tsMillis).setOrdinal(head - uncounted);

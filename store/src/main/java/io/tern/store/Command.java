@@ -3,6 +3,9 @@ package io.tern.store;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.GroupBirth;
+import io.tern.protocol.v1.Setting;
+import java.util.List;
 
 /// What a shard is asked to do. Immutable; made by edges, by the dispatcher of another shard, or by
 /// the shard's own housekeeping. A command never throws in [Shard#prepare]: a refusal is an
@@ -30,14 +33,17 @@ public sealed interface Command {
   }
 
   /// The user has seen every entry up to `seq`.
-  record Read(DeviceId from, ChatId chat, long seq) implements Command {
+  ///
+  /// @param hidden the user shows nobody what they have read: own devices are told, others never
+  record Read(DeviceId from, ChatId chat, long seq, boolean hidden) implements Command {
     @Override
     public int slot() {
       return Slots.of(chat);
     }
   }
 
-  /// Create the user and the device where absent.
+  /// Create the user and the device where absent. A device that was removed is refused with
+  /// REVOKED.
   record Enrol(DeviceId device) implements Command {
     @Override
     public int slot() {
@@ -54,7 +60,72 @@ public sealed interface Command {
     }
   }
 
-  /// Housekeeping of the shard that owns `slot`: erase what has expired, write snapshots that are
-  /// due, prove that the log works. Always commits a synced batch when `probe` is set.
+  /// Make the group `group` with `from` as its owner. The id is made from the creator and `opId`,
+  /// so the same again is the same group and gets the first answer.
+  ///
+  /// @param opId [Limits#OP_ID_BYTES] random bytes
+  /// @param birth its members are those whom the creator may add; the creator need not be among
+  ///   them
+  record GroupCreate(DeviceId from, ChatId group, byte[] opId, GroupBirth birth)
+      implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(group);
+    }
+  }
+
+  /// Change the group. The same user's same `opId` again has no second effect and gets the first
+  /// answer, for the last [Limits#GROUP_OPS_MAX] changes of the group.
+  ///
+  /// @param opId [Limits#OP_ID_BYTES] random bytes
+  record GroupEdit(DeviceId from, ChatId group, byte[] opId, GroupChange change)
+      implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(group);
+    }
+  }
+
+  /// Change settings of the user: absolute values, the last one of a key wins. They become one
+  /// entry of the self chat, whose shard is the user's.
+  ///
+  /// @param set at least one; not to be changed
+  record ChangeSettings(DeviceId from, List<Setting> set) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(from.user());
+    }
+  }
+
+  /// Let `by` block the other side of the direct chat, or end that: the other half of a changed
+  /// setting, sent by the user's shard until the chat's shard has committed it.
+  ///
+  /// @param version the setting's seq in the self chat of `by`: the newest wins
+  record SetBlock(ChatId chat, UserId by, boolean on, long version) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(chat);
+    }
+  }
+
+  /// The device `device` of the same user is not theirs any more.
+  record RemoveDevice(DeviceId by, int device) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(by.user());
+    }
+  }
+
+  /// The device was there at this time. Not synced: a power cut may take it.
+  record Seen(DeviceId device, long atMillis) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(device.user());
+    }
+  }
+
+  /// Housekeeping of the shard that owns `slot`: erase what has expired, count what groups have
+  /// read ([Outcome.Ticked]), prove that the log works. Always commits a synced batch when `probe`
+  /// is set.
   record Tick(int slot, boolean probe) implements Command {}
 }

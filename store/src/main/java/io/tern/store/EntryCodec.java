@@ -3,18 +3,21 @@ package io.tern.store;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Content;
 import java.util.Arrays;
 
 /// The value of an `M` key.
 ///
 /// ```
-/// flags      1 byte: 01 erased (content is a tombstone)
+/// flags      1 byte: 01 erased (content is a tombstone, or of an event nothing but its kind),
+///                    02 edited
 /// sender     varint, the user
 /// device     varint
 /// csn        varint
 /// back       varint, how far below lies the same device's entry before this one; 0 = none
 /// time       varint, milliseconds since 1970
 /// uncounted  varint, seq - ordinal: how many entries up to here do not count as unread
+/// edited     with 02: two varints, when it was edited, and the seq of the event that did it
 /// content    the rest: tern.v1.Content, byte for byte
 /// ```
 ///
@@ -23,8 +26,9 @@ import java.util.Arrays;
 final class EntryCodec {
 
   static final int ERASED = 1;
+  static final int EDITED = 2;
 
-  static final int HEADER_BYTES_MAX = 1 + 6 * Varints.BYTES_MAX;
+  static final int HEADER_BYTES_MAX = 1 + 8 * Varints.BYTES_MAX;
 
   /// `Content{kind = TOMBSTONE}`.
   private static final byte[] TOMBSTONE = {0x08, 0x03};
@@ -38,6 +42,11 @@ final class EntryCodec {
     long back;
     long tsMillis;
     long uncounted;
+
+    /// 0 = not edited.
+    long editedMillis;
+
+    long editSeq;
     int contentOffset;
 
     void read(byte[] value) {
@@ -54,7 +63,20 @@ final class EntryCodec {
       tsMillis = Varints.get(value, pos);
       pos += Varints.bytes(tsMillis);
       uncounted = Varints.get(value, pos);
-      contentOffset = pos + Varints.bytes(uncounted);
+      pos += Varints.bytes(uncounted);
+      editedMillis = 0;
+      editSeq = 0;
+      if ((flags & EDITED) != 0) {
+        editedMillis = Varints.get(value, pos);
+        pos += Varints.bytes(editedMillis);
+        editSeq = Varints.get(value, pos);
+        pos += Varints.bytes(editSeq);
+      }
+      contentOffset = pos;
+    }
+
+    byte[] content(byte[] value) {
+      return Arrays.copyOfRange(value, contentOffset, value.length);
     }
 
     boolean isErased() {
@@ -93,14 +115,44 @@ final class EntryCodec {
         header.csn,
         header.tsMillis,
         seq - header.uncounted,
-        Arrays.copyOfRange(value, header.contentOffset, value.length));
+        header.content(value),
+        header.editedMillis);
   }
 
   /// The same entry without what was said.
-  static byte[] erased(byte[] value, Header header) {
-    byte[] erased = Arrays.copyOf(value, header.contentOffset + TOMBSTONE.length);
-    erased[0] = (byte) (header.flags | ERASED);
-    System.arraycopy(TOMBSTONE, 0, erased, header.contentOffset, TOMBSTONE.length);
-    return erased;
+  static byte[] erased(Header header) {
+    return rewritten(header, (header.flags & ~EDITED) | ERASED, 0, 0, TOMBSTONE);
+  }
+
+  /// The same event without what it was about.
+  static byte[] voided(Header header, int kind) {
+    byte[] content = Content.newBuilder().setKindValue(kind).build().toByteArray();
+    return rewritten(header, header.flags | ERASED, 0, 0, content);
+  }
+
+  /// The same message as the event at `editSeq` has it.
+  static byte[] edited(Header header, long editedMillis, long editSeq, byte[] content) {
+    return rewritten(header, header.flags | EDITED, editedMillis, editSeq, content);
+  }
+
+  private static byte[] rewritten(
+      Header header, int flags, long editedMillis, long editSeq, byte[] content) {
+    byte[] value = new byte[HEADER_BYTES_MAX + content.length];
+    int pos =
+        writeHeader(
+            value,
+            flags,
+            header.sender,
+            header.device,
+            header.csn,
+            header.back,
+            header.tsMillis,
+            header.uncounted);
+    if ((flags & EDITED) != 0) {
+      pos = Varints.put(value, pos, editedMillis);
+      pos = Varints.put(value, pos, editSeq);
+    }
+    System.arraycopy(content, 0, value, pos, content.length);
+    return Arrays.copyOf(value, pos + content.length);
   }
 }

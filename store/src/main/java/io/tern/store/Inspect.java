@@ -55,8 +55,8 @@ public final class Inspect {
   public record UserView(
       UserId user, long createdMillis, List<DeviceId> devices, List<ChatId> chats) {}
 
-  /// What a batch still owes: runs of entries, and chat list entries.
-  public record OutboxView(long n, List<RunView> runs, List<Command.ListChat> lists) {}
+  /// What a batch still owes: runs of entries, and what other shards are to do.
+  public record OutboxView(long n, List<RunView> runs, List<Command> duties) {}
 
   public record RunView(ChatId chat, long firstSeq, long count) {}
 
@@ -154,7 +154,8 @@ public final class Inspect {
             visitor.test(
                 new StepView(
                     Keys.watermarkUser(key),
-                    Keys.watermarkKind(key) == Keys.READ,
+                    Keys.watermarkKind(key) == Keys.READ
+                        || Keys.watermarkKind(key) == Keys.READ_HIDDEN,
                     Keys.watermarkSeq(key),
                     Watermarks.time(value))));
   }
@@ -212,7 +213,7 @@ public final class Inspect {
                     outbox.getEntries(i + 3)));
           }
           return visitor.test(
-              new OutboxView(Keys.outboxN(key), List.copyOf(runs), OutboxRecords.lists(outbox)));
+              new OutboxView(Keys.outboxN(key), List.copyOf(runs), OutboxRecords.duties(outbox)));
         });
   }
 

@@ -20,19 +20,35 @@ import java.util.Arrays;
 /// slot 'M' chat seq                23  an entry, see EntryCodec
 /// slot 'W' chat user kind seq      30  kind 'd' or 'r': the member's delivered (read) watermark
 ///                                      reached seq; value: the time, 8 bytes. The last key of a
-///                                      kind is the watermark; reading implies delivery
+///                                      kind is the watermark; reading implies delivery. 'D' and
+///                                      'R' are steps that only the member sees: receipts that
+///                                      were hidden, or under a block. A hidden read that delivers
+///                                      has a 'd' too
 /// slot 'V' chat user device        24  what the device itself has acknowledged: seq, a varint
+/// slot 'R' chat seq user           29  the user's reaction to message seq: its text
+/// slot '@' chat user seq           29  message seq mentions the user; no value
 /// slot 'E' chat block              23  which of the entries block*256+1 … block*256+256 were
 ///                                      erased: a bitmap of 32 bytes, first entry = bit 0 of byte 0
+/// slot 'P' chat                    15  Progress: what all members of the group have reached
 /// slot 'X' time chat seq           31  the entry is due to be erased; no value
 /// slot 'U' user                     9  User
 /// slot 'D' user device             12  Device
 /// slot 'L' user chat               21  ListedChat: the user's chat list
+/// slot 'S' user what               10… tern.v1.Setting, by what it is about:
+///               'b' user           16    a block that is on
+///               'c' chat           22    the settings of a chat
+///               'h' chat seq       30    an entry that was deleted for this user
+///               'n' user           16    a contact
+///               'p'                10    privacy
+///               's' chat seq       30    a starred message
+/// FFFF 'G' chat                    15  a group whose progress is to be counted; no value
 /// FFFF 'O' n                       11  Outbox of batch n
 /// FFFF 'Z'                          3  Position
 /// ```
 ///
-/// Reserved for what comes later: `N` phone hash, `B` user other, `S` user key.
+/// A self chat has the slot of its user, so a setting and its entry are one batch of one shard.
+///
+/// Reserved for what comes later: `N` phone hash.
 public final class Keys {
 
   /// Version of everything on disk: this table, the values, the hash of [Slots].
@@ -46,6 +62,16 @@ public final class Keys {
 
   static final byte DELIVERED = 'd';
   static final byte READ = 'r';
+  static final byte DELIVERED_HIDDEN = 'D';
+  static final byte READ_HIDDEN = 'R';
+
+  // What a setting is about.
+  static final byte BLOCK = 'b';
+  static final byte CHAT = 'c';
+  static final byte HIDE = 'h';
+  static final byte CONTACT = 'n';
+  static final byte PRIVACY = 'p';
+  static final byte STAR = 's';
 
   private static final VarHandle SHORT =
       MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
@@ -58,6 +84,9 @@ public final class Keys {
   private static final int BODY = 3;
   private static final int CHAT_BYTES = 12;
   private static final int USER_BYTES = 6;
+
+  /// Where in a setting's key that begins which it is about.
+  private static final int WHAT = BODY + USER_BYTES + 1;
 
   private Keys() {}
 
@@ -127,6 +156,55 @@ public final class Keys {
     return new DeviceId(
         new UserId(getUser(key, BODY + CHAT_BYTES)),
         getDevice(key, BODY + CHAT_BYTES + USER_BYTES));
+  }
+
+  static byte[] progress(ChatId group) {
+    return ofChat('P', group, Slots.of(group), 15);
+  }
+
+  /// Marks a group whose progress is to be counted.
+  static byte[] moved(ChatId group) {
+    return ofChat('G', group, SHARD, 15);
+  }
+
+  /// Below every marked group.
+  static byte[] movedFrom() {
+    return start('G', SHARD, BODY);
+  }
+
+  /// Above every marked group.
+  static byte[] movedEnd() {
+    return start('H', SHARD, BODY);
+  }
+
+  /// The user's reaction to message `seq`.
+  static byte[] reaction(ChatId chat, long seq, UserId user) {
+    byte[] key = reactionsFrom(chat, seq);
+    putUser(key, BODY + CHAT_BYTES + Long.BYTES, user.value());
+    return key;
+  }
+
+  /// Below every reaction to message `seq`, above those to earlier ones.
+  static byte[] reactionsFrom(ChatId chat, long seq) {
+    byte[] key = ofChat('R', chat, Slots.of(chat), 29);
+    putLong(key, BODY + CHAT_BYTES, seq);
+    return key;
+  }
+
+  static long reactionSeq(byte[] key) {
+    return getLong(key, BODY + CHAT_BYTES);
+  }
+
+  static long reactionUser(byte[] key) {
+    return getUser(key, BODY + CHAT_BYTES + Long.BYTES);
+  }
+
+  /// Message `seq` mentions `user`.
+  static byte[] mention(ChatId chat, UserId user, long seq) {
+    byte[] key = ofChat('@', chat, Slots.of(chat), 29);
+    putUser(key, BODY + CHAT_BYTES, user.value());
+    putLong(key, BODY + CHAT_BYTES + USER_BYTES, seq);
+    return key;
   }
 
   static long block(long seq) {
@@ -221,6 +299,78 @@ public final class Keys {
     return getChat(key, BODY + USER_BYTES);
   }
 
+  /// Below every setting of the user.
+  static byte[] settingFrom(UserId user) {
+    return setting(user, (byte) 0, 0);
+  }
+
+  /// Above every setting of the user.
+  static byte[] settingEnd(UserId user) {
+    return setting(user, (byte) -1, 0);
+  }
+
+  /// The setting that `token` names, made by [#settingToken] or by a stranger.
+  static byte[] settingAfter(UserId user, byte[] token) {
+    int more = Math.min(token.length, Reads.SETTINGS_TOKEN_BYTES_MAX);
+    byte[] key = Arrays.copyOf(settingFrom(user), WHAT - 1 + Math.max(1, more));
+    System.arraycopy(token, 0, key, WHAT - 1, more);
+    return key;
+  }
+
+  static byte[] settingToken(byte[] key) {
+    return Arrays.copyOfRange(key, WHAT - 1, key.length);
+  }
+
+  static byte[] privacy(UserId user) {
+    return setting(user, PRIVACY, 0);
+  }
+
+  static byte[] contact(UserId user, UserId other) {
+    return settingOfUser(user, CONTACT, other);
+  }
+
+  static byte[] block(UserId user, UserId other) {
+    return settingOfUser(user, BLOCK, other);
+  }
+
+  static byte[] chatSetting(UserId user, ChatId chat) {
+    byte[] key = setting(user, CHAT, CHAT_BYTES);
+    putChat(key, WHAT, chat);
+    return key;
+  }
+
+  static byte[] star(UserId user, ChatId chat, long seq) {
+    return settingOfEntry(user, STAR, chat, seq);
+  }
+
+  static byte[] hide(UserId user, ChatId chat, long seq) {
+    return settingOfEntry(user, HIDE, chat, seq);
+  }
+
+  static long hiddenSeq(byte[] key) {
+    return getLong(key, WHAT + CHAT_BYTES);
+  }
+
+  private static byte[] settingOfUser(UserId user, byte what, UserId other) {
+    byte[] key = setting(user, what, USER_BYTES);
+    putUser(key, WHAT, other.value());
+    return key;
+  }
+
+  private static byte[] settingOfEntry(UserId user, byte what, ChatId chat, long seq) {
+    byte[] key = setting(user, what, CHAT_BYTES + Long.BYTES);
+    putChat(key, WHAT, chat);
+    putLong(key, WHAT + CHAT_BYTES, seq);
+    return key;
+  }
+
+  private static byte[] setting(UserId user, byte what, int more) {
+    byte[] key = start('S', Slots.of(user), WHAT + more);
+    putUser(key, BODY, user.value());
+    key[BODY + USER_BYTES] = what;
+    return key;
+  }
+
   public static byte[] outbox(long n) {
     byte[] key = start('O', SHARD, 11);
     putLong(key, BODY, n);
@@ -250,7 +400,7 @@ public final class Keys {
     return (char) key[TAG];
   }
 
-  /// The chat of a `C`, `M`, `W`, `V` or `E` key.
+  /// The chat of a `C`, `M`, `W`, `V`, `R`, `@` or `E` key.
   static ChatId chatOf(byte[] key) {
     return getChat(key, BODY);
   }

@@ -4,7 +4,9 @@ import io.tern.protocol.UserId;
 import java.util.List;
 
 /// What the batch `n` still owes to others, read back after a restart.
-public record OutboxRecord(long n, List<Due> entries, List<Command.ListChat> lists) {
+///
+/// @param duties what other shards are to do, as in [Outcome.Sent]; they may have done it already
+public record OutboxRecord(long n, List<Due> entries, List<Command> duties) {
 
   /// An entry and the members who have not acknowledged it (never the sender).
   public record Due(Entry entry, List<UserId> members, List<UserId> waiting) {}

@@ -78,18 +78,44 @@ final class OutboxRecords {
     for (Run run : owed.runs) {
       due.addAll(run.due);
     }
-    return new OutboxRecord(owed.n, List.copyOf(due), lists(owed.outbox));
+    return new OutboxRecord(owed.n, List.copyOf(due), duties(owed.outbox));
   }
 
-  static List<Command.ListChat> lists(Outbox outbox) {
-    var lists = new ArrayList<Command.ListChat>();
+  static List<Command> duties(Outbox outbox) {
+    var duties = new ArrayList<Command>();
     for (int i = 0; i < outbox.getListsCount(); i += 3) {
-      lists.add(
+      duties.add(
           new Command.ListChat(
               new UserId(outbox.getLists(i)),
               new ChatId(outbox.getLists(i + 1), outbox.getLists(i + 2))));
     }
-    return List.copyOf(lists);
+    for (int i = 0; i < outbox.getBlocksCount(); i += 5) {
+      duties.add(
+          new Command.SetBlock(
+              new ChatId(outbox.getBlocks(i), outbox.getBlocks(i + 1)),
+              new UserId(outbox.getBlocks(i + 2)),
+              outbox.getBlocks(i + 3) != 0,
+              outbox.getBlocks(i + 4)));
+    }
+    return List.copyOf(duties);
+  }
+
+  static void add(Outbox.Builder outbox, Command duty) {
+    switch (duty) {
+      case Command.ListChat list ->
+          outbox
+              .addLists(list.user().value())
+              .addLists(list.chat().low())
+              .addLists(list.chat().high());
+      case Command.SetBlock block ->
+          outbox
+              .addBlocks(block.chat().low())
+              .addBlocks(block.chat().high())
+              .addBlocks(block.by().value())
+              .addBlocks(block.on() ? 1 : 0)
+              .addBlocks(block.version());
+      default -> throw new IllegalArgumentException("not for another shard: " + duty);
+    }
   }
 
   private static void readEntries(KeyValues storage, List<Run> runs) {

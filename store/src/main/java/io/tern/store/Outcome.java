@@ -1,5 +1,6 @@
 package io.tern.store;
 
+import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import java.util.List;
@@ -8,18 +9,38 @@ import java.util.List;
 /// committed.
 public sealed interface Outcome {
 
-  /// A message has its place. `entry` is also there for a repeat (then it is the first one's, and
-  /// nothing is to be delivered again). With seq 1 the chat is new: it is to appear in its members'
-  /// lists ([Command.ListChat], which the outbox record of the batch repeats after a restart).
+  /// An entry has its place: of a send, a change of a group or of settings. `entry` is also there
+  /// for a repeat (then it is the first one's, and nothing is to be delivered again).
   ///
-  /// @param members everyone who sees the entry, the sender included
-  record Sent(Entry entry, boolean repeat, List<UserId> members) implements Outcome {}
+  /// To be answered when it is committed; if a [Command.SetBlock] is among the duties, when that
+  /// has been committed too.
+  ///
+  /// @param members everyone who sees the entry, the sender included; for the entry that removes a
+  ///   member, that member too
+  /// @param duties what other shards are to do about it: [Command.ListChat] for each user to whom
+  ///   the chat is new, [Command.SetBlock]. The outbox record of the batch repeats them after a
+  ///   restart
+  record Sent(Entry entry, boolean repeat, List<UserId> members, List<Command> duties)
+      implements Outcome {}
 
-  /// A member's watermarks moved. `delivered` and `read` are the new positions; the series on disk
-  /// has the time.
+  /// A member's watermarks moved. The series on disk has the time.
   ///
-  /// @param observers the members who are told
-  record Moved(UserId member, long delivered, long read, List<UserId> observers)
+  /// What others may know can be less: reading may be hidden, and between two users of whom one has
+  /// blocked the other nothing is told.
+  ///
+  /// @param delivered the member's own position, for the member's devices
+  /// @param read likewise
+  /// @param shownDelivered what the other observers are told; at most `delivered`
+  /// @param shownRead likewise; at most `read`
+  /// @param observers who is told: own devices (when `read` moved), the other side of a direct
+  ///   chat. In a group nobody else: see [GroupProgress]
+  record Moved(
+      UserId member,
+      long delivered,
+      long read,
+      long shownDelivered,
+      long shownRead,
+      List<UserId> observers)
       implements Outcome {}
 
   /// Final or for later, by the code's class.
@@ -32,10 +53,23 @@ public sealed interface Outcome {
   /// @param csn with OUT_OF_ORDER and CONFLICT: the csn to go on from; else 0
   record Refused(ErrorCode code, long csn, String detail) implements Outcome {}
 
-  /// The user and the device are there. A user's eleventh device is refused with QUOTA.
+  /// The user and the device are there. A user's eleventh device is refused with QUOTA, one that
+  /// was removed with REVOKED.
   ///
   /// @param created whether the device was not there before
-  record Enrolled(boolean created) implements Outcome {}
+  /// @param userExisted whether the user was: with `created`, a new device of a user who has others
+  record Enrolled(boolean created, boolean userExisted) implements Outcome {}
+
+  /// The device is removed (or had been before): its sessions are to end.
+  record DeviceRemoved(DeviceId device) implements Outcome {}
+
+  /// Housekeeping is done.
+  ///
+  /// @param progress groups in which something moved that is to be told; at most
+  ///   [Shard#GROUPS_PER_TICK]
+  record Ticked(List<GroupProgress> progress) implements Outcome {
+    public static final Ticked NOTHING = new Ticked(List.of());
+  }
 
   /// Done, or had been done before, and nobody is waiting to hear more.
   record Done() implements Outcome {

@@ -2,13 +2,33 @@ package io.tern.store;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ChatSetting;
+import io.tern.protocol.v1.Contact;
+import io.tern.protocol.v1.Privacy;
+import io.tern.protocol.v1.Reaction;
+import io.tern.protocol.v1.Role;
+import io.tern.protocol.v1.Setting;
+import io.tern.store.v1.BlockSnapshot;
 import io.tern.store.v1.ChatSnapshot;
+import io.tern.store.v1.Device;
+import io.tern.store.v1.GroupSnapshot;
 import io.tern.store.v1.MemberSnapshot;
+import io.tern.store.v1.Progress;
 import io.tern.store.v1.SenderSnapshot;
+import io.tern.store.v1.User;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// The questions that pass no ring: history, chat list, catch-up. Pure functions of a snapshot;
@@ -16,25 +36,80 @@ import org.jspecify.annotations.Nullable;
 /// one entry is returned where there is one).
 public final class Reads {
 
-  /// A contiguous, ascending piece of a chat's log, and its head.
-  public record Page(List<Entry> entries, boolean more, long head) {}
-
-  /// What one device sees of one chat.
+  /// A contiguous, ascending piece of a chat's log, as far as the viewer may see it.
   ///
+  /// @param head newest seq that the viewer may see
+  /// @param first nothing below it is the viewer's to see: where they joined
+  public record Page(List<Entry> entries, boolean more, long head, long first) {}
+
+  /// What one device sees of one chat. For a former member all of it ends where they left.
+  ///
+  /// @param first nothing below it is the viewer's to see. A position below `first - 1` is one from
+  ///   before the user joined (again): the device has to begin behind `first - 1`
   /// @param position what this device has acknowledged
   /// @param delivered the user's watermark: the most any device of theirs acknowledged
-  /// @param peerDelivered direct chats: the other user's watermarks; else 0
+  /// @param unreadMentions unread messages that mention the user, counted up to [#MENTIONS_COUNTED]
+  /// @param peerDelivered direct chats: the other user's watermarks, as far as they are shown
+  /// @param ttlSeconds messages disappear after so many seconds; 0 = never
+  /// @param group null for direct chats
   public record Summary(
       ChatId chat,
       long head,
+      long first,
       long position,
       long delivered,
       long read,
       long unread,
+      long unreadMentions,
       @Nullable Entry last,
       long lastCsn,
       long peerDelivered,
-      long peerRead) {}
+      long peerRead,
+      int ttlSeconds,
+      @Nullable GroupSummary group) {}
+
+  /// What a chat list says of a group.
+  ///
+  /// @param role UNSPECIFIED for a former member
+  /// @param allDelivered what everyone had got at the newest tick that counted
+  public record GroupSummary(
+      String title, String picture, Role role, long allDelivered, long allRead, int memberCount) {}
+
+  /// A group and who is in it.
+  ///
+  /// @param invite what the link holds, for admins only; empty = there is none
+  /// @param version seq of the newest change of the group
+  /// @param members those who are in it, the eldest first
+  public record GroupInfo(
+      ChatId chat,
+      String title,
+      String picture,
+      String description,
+      boolean adminOnlySend,
+      boolean adminOnlyEdit,
+      int ttlSeconds,
+      byte[] invite,
+      long version,
+      List<GroupMember> members) {}
+
+  public record GroupMember(UserId user, Role role, long joinedSeq) {}
+
+  /// How far an entry has got.
+  ///
+  /// @param members a page of those who could see it, without its sender, in the order of their ids
+  /// @param more there are more
+  /// @param total of all of them, not of this page; `delivered` and `read` likewise
+  public record EntryInfo(
+      List<MemberTimes> members, boolean more, int total, int delivered, int read) {}
+
+  public record MemberTimes(UserId user, Times times) {}
+
+  /// Some of a user's settings.
+  ///
+  /// @param next where the next page begins; empty on the last one
+  public record SettingsPage(List<Setting> settings, byte[] next) {}
+
+  public record DeviceInfo(int index, long createdMillis, long lastSeenMillis) {}
 
   /// When a member got and read an entry, in milliseconds since 1970; 0 = has not.
   public record Times(long deliveredMillis, long readMillis) {}
@@ -42,15 +117,28 @@ public final class Reads {
   /// What an entry counts against a page's bytes besides its content.
   static final int ENTRY_BYTES = 32;
 
+  /// Most mentions that [Summary#unreadMentions] counts.
+  public static final int MENTIONS_COUNTED = 1_000;
+
+  /// Longest `after` that [#settings] takes.
+  public static final int SETTINGS_TOKEN_BYTES_MAX = 21;
+
   /// The seqs that a viewer may see, both inclusive.
   private record Visible(long first, long last) {}
 
+  private static final byte[] NO_BYTES = {};
+
   private Reads() {}
 
-  /// Whether `user` may see `chat`.
+  /// Whether `user` is in `chat`.
   public static boolean isMember(KeyValues shard, ChatId chat, UserId user) {
     Visible visible = visible(shard, chat, user);
     return visible != null && visible.last == Long.MAX_VALUE;
+  }
+
+  /// Whether `user` is or was in `chat`: may read what happened there in that time.
+  public static boolean sees(KeyValues shard, ChatId chat, UserId user) {
+    return visible(shard, chat, user) != null;
   }
 
   /// Entries from `fromSeq` on, that `viewer` may see.
@@ -58,7 +146,7 @@ public final class Reads {
       KeyValues shard, ChatId chat, UserId viewer, long fromSeq, int entriesMax, int bytesMax) {
     Visible visible = visible(shard, chat, viewer);
     if (visible == null) {
-      return new Page(List.of(), false, 0);
+      return new Page(List.of(), false, 0, 0);
     }
     long first = Math.max(fromSeq, visible.first);
     var page = new PageBuilder(chat, entriesMax, bytesMax);
@@ -66,7 +154,10 @@ public final class Reads {
       shard.scan(Keys.entry(chat, first), endOf(chat, visible.last), page);
     }
     return new Page(
-        List.copyOf(page.entries), page.more, Math.min(head(shard, chat), visible.last));
+        List.copyOf(page.entries),
+        page.more,
+        Math.min(head(shard, chat), visible.last),
+        visible.first);
   }
 
   /// The newest entries below `beforeSeq` (exclusive; Long.MAX_VALUE for the newest of all).
@@ -74,7 +165,7 @@ public final class Reads {
       KeyValues shard, ChatId chat, UserId viewer, long beforeSeq, int entriesMax, int bytesMax) {
     Visible visible = visible(shard, chat, viewer);
     if (visible == null) {
-      return new Page(List.of(), false, 0);
+      return new Page(List.of(), false, 0, 0);
     }
     var page = new PageBuilder(chat, entriesMax, bytesMax);
     if (beforeSeq > visible.first) {
@@ -83,40 +174,330 @@ public final class Reads {
       Collections.reverse(page.entries);
     }
     return new Page(
-        List.copyOf(page.entries), page.more, Math.min(head(shard, chat), visible.last));
+        List.copyOf(page.entries),
+        page.more,
+        Math.min(head(shard, chat), visible.last),
+        visible.first);
   }
 
   /// Head, watermarks and unread of one chat as one device sees them; null when there is no chat or
-  /// the viewer is not in it.
+  /// the viewer never was in it.
   public static @Nullable Summary summary(KeyValues shard, ChatId chat, DeviceId viewer) {
-    if (!isMember(shard, chat, viewer.user())) {
-      return null;
-    }
+    UserId user = viewer.user();
     byte[] value = shard.get(Keys.chat(chat));
     ChatSnapshot snapshot =
         value == null ? ChatSnapshot.getDefaultInstance() : Protos.chatSnapshot(value);
-    var tail = new Tail(chat, viewer);
-    shard.scanDown(Keys.entry(chat, Math.max(1, snapshot.getSeq())), Keys.entriesEnd(chat), tail);
-    if (tail.last == null && !chat.isGroup()) {
+    Visible visible = visible(snapshot, chat, user);
+    if (visible == null) {
       return null;
     }
-    long head = tail.last == null ? 0 : tail.last.seq();
-    long headOrdinal = tail.last == null ? 0 : tail.last.ordinal();
-    long lastOwnSeq = Math.max(tail.lastOwnSeq, lastOwnSeq(snapshot, viewer.user()));
-    long lastCsn = Math.max(tail.lastCsn, lastCsn(snapshot, viewer));
-    long read = Watermarks.read(shard, chat, viewer.user());
-    UserId peer = chat.isGroup() || chat.isSelf() ? null : chat.peerOf(viewer.user());
+    var tail = new Tail(chat, viewer);
+    shard.scanDown(
+        Keys.entry(chat, Math.max(1, Math.min(snapshot.getSeq(), visible.last))),
+        endOf(chat, visible.last),
+        tail);
+    if (tail.last == null) {
+      return null;
+    }
+    MemberSnapshot member = member(snapshot, user);
+    long head = tail.last.seq();
+    long lastOwnSeq = Math.max(tail.lastOwnSeq, member.getLastOwnSeq());
+    long lastCsn = Math.max(tail.lastCsn, lastCsn(member, viewer));
+    long read = Watermarks.read(shard, chat, user);
+    long seen = Math.max(Math.max(read, lastOwnSeq), visible.first - 1);
+    UserId peer = chat.isGroup() || chat.isSelf() ? null : chat.peerOf(user);
     return new Summary(
         chat,
         head,
+        visible.first,
         Watermarks.position(shard, chat, viewer),
-        Watermarks.delivered(shard, chat, viewer.user()),
+        Watermarks.delivered(shard, chat, user),
         read,
-        unread(shard, chat, head, headOrdinal, Math.max(read, lastOwnSeq)),
+        unread(shard, chat, head, tail.last.ordinal(), seen),
+        unreadMentions(shard, chat, user, seen, head),
         tail.last,
         lastCsn,
-        peer == null ? 0 : Watermarks.delivered(shard, chat, peer),
-        peer == null ? 0 : Watermarks.read(shard, chat, peer));
+        peer == null ? 0 : Watermarks.shownDelivered(shard, chat, peer),
+        peer == null ? 0 : Watermarks.shownRead(shard, chat, peer),
+        snapshot.getTtlS(),
+        chat.isGroup() ? groupSummary(shard, chat, snapshot, member) : null);
+  }
+
+  private static GroupSummary groupSummary(
+      KeyValues shard, ChatId chat, ChatSnapshot snapshot, MemberSnapshot member) {
+    Progress progress = progress(shard, chat);
+    int members = 0;
+    for (MemberSnapshot other : snapshot.getMembersList()) {
+      members += other.getLeftSeq() == 0 ? 1 : 0;
+    }
+    return new GroupSummary(
+        snapshot.getGroup().getTitle(),
+        snapshot.getGroup().getPicture(),
+        roleOf(member),
+        progress.getAllDelivered(),
+        progress.getAllRead(),
+        members);
+  }
+
+  /// What everyone had got and read at the newest tick that counted.
+  static Progress progress(KeyValues shard, ChatId chat) {
+    byte[] value = shard.get(Keys.progress(chat));
+    return value == null ? Progress.getDefaultInstance() : Protos.parse(Progress.parser(), value);
+  }
+
+  /// Null when there is no such group. Whether the asking user may know it is the caller's to
+  /// check.
+  public static @Nullable GroupInfo groupInfo(KeyValues shard, ChatId group) {
+    byte[] value = shard.get(Keys.chat(group));
+    if (value == null) {
+      return null;
+    }
+    ChatSnapshot snapshot = Protos.chatSnapshot(value);
+    GroupSnapshot state = snapshot.getGroup();
+    var members = new ArrayList<GroupMember>(snapshot.getMembersCount());
+    for (MemberSnapshot member : snapshot.getMembersList()) {
+      if (member.getLeftSeq() == 0) {
+        members.add(
+            new GroupMember(new UserId(member.getUser()), roleOf(member), member.getJoinedSeq()));
+      }
+    }
+    return new GroupInfo(
+        group,
+        state.getTitle(),
+        state.getPicture(),
+        state.getDescription(),
+        state.getAdminOnlySend(),
+        state.getAdminOnlyEdit(),
+        snapshot.getTtlS(),
+        state.getInvite().toByteArray(),
+        state.getVersion(),
+        List.copyOf(members));
+  }
+
+  /// The user's role in the chat; UNSPECIFIED for one who is not in it, MEMBER in direct chats.
+  public static Role roleOf(KeyValues shard, ChatId chat, UserId user) {
+    if (!chat.isGroup()) {
+      return user.value() == chat.low() || user.value() == chat.high()
+          ? Role.ROLE_MEMBER
+          : Role.ROLE_UNSPECIFIED;
+    }
+    byte[] value = shard.get(Keys.chat(chat));
+    return value == null ? Role.ROLE_UNSPECIFIED : roleOf(member(Protos.chatSnapshot(value), user));
+  }
+
+  private static Role roleOf(MemberSnapshot member) {
+    Role role = member.getLeftSeq() == 0 ? Role.forNumber(member.getRole()) : null;
+    return role == null ? Role.ROLE_UNSPECIFIED : role;
+  }
+
+  /// Whether one of the two users of a direct chat has blocked the other, as the chat's shard knows
+  /// it.
+  public static boolean isBlocked(KeyValues shard, ChatId chat) {
+    byte[] value = chat.isGroup() ? null : shard.get(Keys.chat(chat));
+    if (value != null) {
+      for (BlockSnapshot block : Protos.chatSnapshot(value).getBlocksList()) {
+        if (block.getOn()) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /// How far the viewer's own entry `seq` has got; null when it is not the viewer's.
+  ///
+  /// @param after the last member of the page before; null for the first page
+  public static @Nullable EntryInfo entryInfo(
+      KeyValues shard,
+      ChatId chat,
+      long seq,
+      UserId viewer,
+      @Nullable UserId after,
+      int membersMax) {
+    Visible visible = visible(shard, chat, viewer);
+    byte[] value =
+        visible == null || seq < visible.first || seq > visible.last
+            ? null
+            : shard.get(Keys.entry(chat, seq));
+    if (value == null) {
+      return null;
+    }
+    var header = new EntryCodec.Header();
+    header.read(value);
+    if (header.sender != viewer.value()) {
+      return null;
+    }
+    var page = new ArrayList<MemberTimes>();
+    int total = 0;
+    int delivered = 0;
+    int read = 0;
+    boolean more = false;
+    for (UserId user : whoSaw(shard, chat, seq, viewer)) {
+      total++;
+      Times times = times(shard, chat, user, seq);
+      delivered += times.deliveredMillis == 0 ? 0 : 1;
+      read += times.readMillis == 0 ? 0 : 1;
+      if (after == null || user.value() > after.value()) {
+        if (page.size() < membersMax) {
+          page.add(new MemberTimes(user, times));
+        } else {
+          more = true;
+        }
+      }
+    }
+    return new EntryInfo(List.copyOf(page), more, total, delivered, read);
+  }
+
+  /// Those who could see entry `seq`, but for `without`, in the order of their ids.
+  private static List<UserId> whoSaw(KeyValues shard, ChatId chat, long seq, UserId without) {
+    if (!chat.isGroup()) {
+      return chat.isSelf() ? List.of() : List.of(chat.peerOf(without));
+    }
+    byte[] value = shard.get(Keys.chat(chat));
+    if (value == null) {
+      return List.of();
+    }
+    return Protos.chatSnapshot(value).getMembersList().stream()
+        .filter(member -> ChatState.sees(member.getJoinedSeq(), member.getLeftSeq(), seq))
+        .map(member -> new UserId(member.getUser()))
+        .filter(user -> !user.equals(without))
+        .sorted(Comparator.comparingLong(UserId::value))
+        .toList();
+  }
+
+  /// The reactions to the entries `first` to `last`, by seq: of each entry the texts that are most
+  /// frequent. A page of entries at a time: every member may have reacted to each.
+  public static Map<Long, List<Reaction>> reactions(
+      KeyValues shard, ChatId chat, long first, long last, UserId viewer) {
+    var found = new HashMap<Long, Map<String, Reaction.Builder>>();
+    shard.scan(
+        Keys.reactionsFrom(chat, first),
+        Keys.reactionsFrom(chat, last + 1),
+        (key, value) -> {
+          String text = new String(value, StandardCharsets.UTF_8);
+          Reaction.Builder reaction =
+              found
+                  .computeIfAbsent(Keys.reactionSeq(key), seq -> new TreeMap<>())
+                  .computeIfAbsent(text, t -> Reaction.newBuilder().setText(t));
+          reaction.setCount(reaction.getCount() + 1);
+          if (Keys.reactionUser(key) == viewer.value()) {
+            reaction.setOwn(true);
+          }
+          return true;
+        });
+    var reactions = new HashMap<Long, List<Reaction>>();
+    found.forEach((seq, texts) ->
+        reactions.put(
+            seq,
+            texts.values().stream()
+                .sorted(Comparator.comparingInt(Reaction.Builder::getCount).reversed())
+                .limit(Limits.PAGE_REACTIONS_MAX)
+                .map(Reaction.Builder::build)
+                .toList()));
+    return reactions;
+  }
+
+  // ---- of users: `shard` is the user's ----------------------------------------------------------
+
+  /// The user's settings after `after` (empty: from the start), in the order of their keys.
+  ///
+  /// @param after what [SettingsPage#next] said; at most [#SETTINGS_TOKEN_BYTES_MAX] of it count
+  public static SettingsPage settings(
+      KeyValues shard, UserId user, byte[] after, int settingsMax, int bytesMax) {
+    byte[] from = Keys.settingAfter(user, after);
+    var settings = new ArrayList<Setting>();
+    byte[][] next = {NO_BYTES};
+    int[] bytesLeft = {bytesMax};
+    shard.scan(
+        from,
+        Keys.settingEnd(user),
+        (key, value) -> {
+          if (Arrays.equals(key, from)) {
+            return true;
+          }
+          bytesLeft[0] -= value.length + ENTRY_BYTES;
+          if (settings.size() == settingsMax || (bytesLeft[0] < 0 && !settings.isEmpty())) {
+            return false;
+          }
+          settings.add(Protos.parse(Setting.parser(), value));
+          next[0] = Keys.settingToken(key);
+          return true;
+        });
+    return new SettingsPage(
+        List.copyOf(settings), hasSettingAfter(shard, user, next[0]) ? next[0] : NO_BYTES);
+  }
+
+  private static boolean hasSettingAfter(KeyValues shard, UserId user, byte[] token) {
+    byte[] from = Keys.settingAfter(user, token);
+    boolean[] found = {false};
+    shard.scan(
+        from,
+        Keys.settingEnd(user),
+        (key, value) -> {
+          found[0] = !Arrays.equals(key, from);
+          return !found[0];
+        });
+    return found[0];
+  }
+
+  /// What the user shows to whom.
+  public static Privacy privacy(KeyValues shard, UserId user) {
+    return setting(shard, Keys.privacy(user)).getPrivacy();
+  }
+
+  /// Whether `by` has blocked `other`, as the shard of `by` knows it.
+  public static boolean isBlocked(KeyValues shard, UserId by, UserId other) {
+    return shard.get(Keys.block(by, other)) != null;
+  }
+
+  /// What `user` has noted of `other`; null when that is no contact of theirs.
+  public static @Nullable Contact contact(KeyValues shard, UserId user, UserId other) {
+    byte[] value = shard.get(Keys.contact(user, other));
+    return value == null ? null : Protos.parse(Setting.parser(), value).getContact();
+  }
+
+  /// The user's settings of a chat; the default instance when they have none.
+  public static ChatSetting chatSetting(KeyValues shard, UserId user, ChatId chat) {
+    return setting(shard, Keys.chatSetting(user, chat)).getChat();
+  }
+
+  /// Which entries from `first` to `last` have been deleted for this user.
+  public static Set<Long> hidden(KeyValues shard, UserId user, ChatId chat, long first, long last) {
+    var hidden = new HashSet<Long>();
+    shard.scan(
+        Keys.hide(user, chat, first),
+        Keys.hide(user, chat, last == Long.MAX_VALUE ? last : last + 1),
+        (key, value) -> hidden.add(Keys.hiddenSeq(key)));
+    return hidden;
+  }
+
+  private static Setting setting(KeyValues shard, byte[] key) {
+    byte[] value = shard.get(key);
+    return value == null ? Setting.getDefaultInstance() : Protos.parse(Setting.parser(), value);
+  }
+
+  /// The user's devices, by index; not the removed ones.
+  public static List<DeviceInfo> devices(KeyValues shard, UserId user) {
+    var devices = new ArrayList<DeviceInfo>();
+    shard.scan(
+        Keys.device(user, 0),
+        Keys.device(user, 0xFFFFFF),
+        (key, value) -> {
+          Device device = Protos.parse(Device.parser(), value);
+          if (!device.getRemoved()) {
+            devices.add(
+                new DeviceInfo(
+                    Keys.deviceOf(key).index(), device.getCreatedMs(), device.getLastSeenMs()));
+          }
+          return true;
+        });
+    return devices;
+  }
+
+  /// When a device of the user was last there; 0 = never.
+  public static long lastSeen(KeyValues shard, UserId user) {
+    byte[] value = shard.get(Keys.user(user));
+    return value == null ? 0 : Protos.parse(User.parser(), value).getLastSeenMs();
   }
 
   /// Chats in a user's list after `after` (null: from the start), in key order. `shard` is the
@@ -142,13 +523,14 @@ public final class Reads {
     return shard.get(Keys.user(user)) != null;
   }
 
-  /// Whether the device has been created. `shard` is the user's shard.
+  /// Whether the device has been created and not removed. `shard` is the user's shard.
   public static boolean deviceExists(KeyValues shard, DeviceId device) {
-    return shard.get(Keys.device(device)) != null;
+    byte[] value = shard.get(Keys.device(device));
+    return value != null && !Protos.parse(Device.parser(), value).getRemoved();
   }
 
-  /// When `member` got and read entry `seq`: the first step of the member's watermarks at or past
-  /// it.
+  /// When `member` got and read entry `seq`, as far as it is shown: the first step of the member's
+  /// watermarks at or past it.
   public static Times times(KeyValues shard, ChatId chat, UserId member, long seq) {
     long read = Watermarks.reachedMillis(shard, chat, member, Keys.READ, seq);
     long delivered = Watermarks.reachedMillis(shard, chat, member, Keys.DELIVERED, seq);
@@ -201,45 +583,53 @@ public final class Reads {
 
   /// Null when the user never was a member. Both sides of a direct chat see all of it, be it empty.
   private static @Nullable Visible visible(KeyValues shard, ChatId chat, UserId user) {
+    byte[] value = chat.isGroup() ? shard.get(Keys.chat(chat)) : null;
+    return visible(
+        value == null ? ChatSnapshot.getDefaultInstance() : Protos.chatSnapshot(value), chat, user);
+  }
+
+  private static @Nullable Visible visible(ChatSnapshot snapshot, ChatId chat, UserId user) {
     if (!chat.isGroup()) {
       return user.value() == chat.low() || user.value() == chat.high()
           ? new Visible(1, Long.MAX_VALUE)
           : null;
     }
-    byte[] value = shard.get(Keys.chat(chat));
-    if (value == null) {
-      return null;
-    }
-    for (MemberSnapshot member : Protos.chatSnapshot(value).getMembersList()) {
-      if (member.getUser() == user.value()) {
-        return new Visible(
-            Math.max(1, member.getJoinedSeq()),
-            member.getLeftSeq() == 0 ? Long.MAX_VALUE : member.getLeftSeq());
-      }
-    }
-    return null;
+    MemberSnapshot member = member(snapshot, user);
+    return member.getUser() == 0
+        ? null
+        : new Visible(
+            member.getJoinedSeq(), member.getLeftSeq() == 0 ? Long.MAX_VALUE : member.getLeftSeq());
   }
 
-  private static long lastOwnSeq(ChatSnapshot snapshot, UserId user) {
+  /// The default instance when the user never was a member.
+  private static MemberSnapshot member(ChatSnapshot snapshot, UserId user) {
     for (MemberSnapshot member : snapshot.getMembersList()) {
       if (member.getUser() == user.value()) {
-        return member.getLastOwnSeq();
+        return member;
+      }
+    }
+    return MemberSnapshot.getDefaultInstance();
+  }
+
+  private static long lastCsn(MemberSnapshot member, DeviceId device) {
+    for (SenderSnapshot sender : member.getSendersList()) {
+      if (sender.getDevice() == device.index()) {
+        return sender.getLastCsn();
       }
     }
     return 0;
   }
 
-  private static long lastCsn(ChatSnapshot snapshot, DeviceId device) {
-    for (MemberSnapshot member : snapshot.getMembersList()) {
-      if (member.getUser() == device.user().value()) {
-        for (SenderSnapshot sender : member.getSendersList()) {
-          if (sender.getDevice() == device.index()) {
-            return sender.getLastCsn();
-          }
-        }
-      }
+  private static long unreadMentions(
+      KeyValues shard, ChatId chat, UserId user, long seenSeq, long head) {
+    int[] count = {0};
+    if (seenSeq < head) {
+      shard.scan(
+          Keys.mention(chat, user, seenSeq + 1),
+          Keys.mention(chat, user, head + 1),
+          (key, value) -> ++count[0] < MENTIONS_COUNTED);
     }
-    return 0;
+    return count[0];
   }
 
   private static final class PageBuilder implements KeyValues.Visitor {
@@ -290,7 +680,7 @@ public final class Reads {
         last = EntryCodec.decode(chat, seq, value);
       }
       header.read(value);
-      if (header.sender == viewer.user().value()) {
+      if (header.csn != 0 && header.sender == viewer.user().value()) {
         lastOwnSeq = Math.max(lastOwnSeq, seq);
         if (header.device == viewer.index()) {
           lastCsn = header.csn;

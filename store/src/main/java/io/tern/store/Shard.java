@@ -53,6 +53,11 @@ public final class Shard {
 
   static final int NEW_SLOTS_PER_TICK = 512;
 
+  /// Groups whose progress one tick tells, and authors it tells of in each.
+  static final int GROUPS_PER_TICK = 64;
+
+  static final int AUTHORS_PER_GROUP = 32;
+
   private static final long NOT_LOOKED = Long.MIN_VALUE;
   private static final long NOTHING_EXPIRES = Long.MAX_VALUE;
 
@@ -62,6 +67,7 @@ public final class Shard {
   private record Expiry(int slotIndex, long timeMillis) {}
 
   private static final Outcome NOT_MEMBER = refused(ErrorCode.NOT_MEMBER, "");
+  private static final Outcome UNSUPPORTED = refused(ErrorCode.UNSUPPORTED, "");
   private static final Outcome WRONG_SEQ = refused(ErrorCode.ARGUMENT, "seq");
   private static final Outcome MALFORMED = refused(ErrorCode.ARGUMENT, "body");
   private static final Outcome NO_CONTENT = refused(ErrorCode.ARGUMENT, "content");
@@ -154,6 +160,12 @@ public final class Shard {
       case Command.Enrol c -> enrol(c.device(), nowMillis);
       case Command.ListChat c -> listChat(c, nowMillis);
       case Command.Tick c -> tick(c, nowMillis);
+      case Command.GroupCreate c -> UNSUPPORTED;
+      case Command.GroupEdit c -> UNSUPPORTED;
+      case Command.ChangeSettings c -> UNSUPPORTED;
+      case Command.SetBlock c -> UNSUPPORTED;
+      case Command.RemoveDevice c -> UNSUPPORTED;
+      case Command.Seen c -> UNSUPPORTED;
     };
   }
 
@@ -322,7 +334,8 @@ public final class Shard {
             seq - chat.uncounted,
             Arrays.copyOfRange(command.body(), from, from + send.contentBytes())),
         false,
-        chat.everyone());
+        chat.everyone(),
+        seq == 1 ? lists(chat) : List.of());
   }
 
   /// The csn has been taken: answers with the entry that took it, found along the device's chain.
@@ -350,7 +363,16 @@ public final class Shard {
       return new Outcome.Refused(
           ErrorCode.CONFLICT, device.lastCsn + 1, "csn was used for another content");
     }
-    return new Outcome.Sent(EntryCodec.decode(chat.id, seq, value), true, chat.everyone());
+    return new Outcome.Sent(
+        EntryCodec.decode(chat.id, seq, value), true, chat.everyone(), List.of());
+  }
+
+  private static List<Command> lists(ChatState chat) {
+    var lists = new ArrayList<Command>();
+    for (UserId user : chat.everyone()) {
+      lists.add(new Command.ListChat(user, chat.id));
+    }
+    return List.copyOf(lists);
   }
 
   /// The value of an entry that exists, be it in the open batch.
@@ -372,8 +394,8 @@ public final class Shard {
         .addEntries(chat.openFromSeq)
         .addEntries(chat.head - chat.openFromSeq + 1);
     if (chat.openFromSeq == 1) {
-      for (UserId user : chat.everyone()) {
-        outbox.addLists(user.value()).addLists(chat.id.low()).addLists(chat.id.high());
+      for (Command list : lists(chat)) {
+        OutboxRecords.add(outbox, list);
       }
     }
   }
@@ -410,7 +432,8 @@ public final class Shard {
     member.movedMillis = Math.max(nowMillis, chat.tsMillis);
     pendingPuts++;
     touch(chat);
-    return new Outcome.Moved(member.user, seq, member.read, chat.othersThan(member));
+    return new Outcome.Moved(
+        member.user, seq, member.read, seq, member.read, chat.othersThan(member));
   }
 
   private Outcome read(Command.Read command, long nowMillis) {
@@ -436,7 +459,8 @@ public final class Shard {
     touch(chat);
     sync = true;
     // One's own other devices clear their badge.
-    return new Outcome.Moved(member.user, member.delivered, seq, chat.everyone());
+    return new Outcome.Moved(
+        member.user, member.delivered, seq, member.delivered, seq, chat.everyone());
   }
 
   private static boolean mayAcknowledge(ChatState chat, Member member, long seq) {
@@ -498,12 +522,13 @@ public final class Shard {
     // Even when all is there: it may have been created by this very batch.
     sync = sync || !enrolled.isEmpty();
     if (enrolled.contains(device) || storage.get(Keys.device(device)) != null) {
-      return new Outcome.Enrolled(false);
+      return new Outcome.Enrolled(false, true);
     }
     if (devicesOf(device.user()) >= Limits.DEVICES_PER_USER_MAX) {
       return DEVICES_FULL;
     }
-    if (storage.get(Keys.user(device.user())) == null) {
+    boolean userExisted = storage.get(Keys.user(device.user())) != null;
+    if (!userExisted) {
       batch.put(
           Keys.user(device.user()),
           User.newBuilder().setCreatedMs(nowMillis).build().toByteArray());
@@ -512,7 +537,7 @@ public final class Shard {
         Keys.device(device), Device.newBuilder().setCreatedMs(nowMillis).build().toByteArray());
     enrolled.add(device);
     sync = true;
-    return new Outcome.Enrolled(true);
+    return new Outcome.Enrolled(true, userExisted);
   }
 
   private int devicesOf(UserId user) {
@@ -550,7 +575,7 @@ public final class Shard {
       swept = true;
       sweep(nowMillis);
     }
-    return Outcome.Done.DONE;
+    return Outcome.Ticked.NOTHING;
   }
 
   private void expire(ChatState chat, long seq, long timeMillis) {
@@ -633,7 +658,7 @@ public final class Shard {
     var found = new EntryCodec.Header();
     found.read(value);
     if (!found.isErased()) {
-      batch.put(key, EntryCodec.erased(value, found));
+      batch.put(key, EntryCodec.erased(found));
       blocks.add(chat, seq);
     }
   }

@@ -9,14 +9,18 @@ public final class Slots {
 
   public static final int COUNT = 16_384;
 
+  /// Next to the id of a user, in the place where a chat has its lower one.
+  private static final long USER = -1;
+
   private Slots() {}
 
+  /// A self chat is where its user is.
   public static int of(ChatId chat) {
-    return of(chat.low(), chat.high());
+    return of(chat.isSelf() ? USER : chat.low(), chat.high());
   }
 
   public static int of(UserId user) {
-    return of(-1, user.value());
+    return of(USER, user.value());
   }
 
   /// The shard of `slot` among `shards` equal ranges.

@@ -34,6 +34,15 @@ final class Varints {
     throw new IllegalStateException("varint of more than 64 bits at " + pos);
   }
 
+  /// How many bytes the varint at `pos` takes, minimal or not.
+  static int length(byte[] from, int pos) {
+    int at = pos;
+    while (from[at] < 0) {
+      at++;
+    }
+    return at + 1 - pos;
+  }
+
   /// Length of the encoding.
   static int bytes(long value) {
     return (70 - Long.numberOfLeadingZeros(value | 1)) / 7;

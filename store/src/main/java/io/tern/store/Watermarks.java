@@ -8,8 +8,8 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/// Reads the `W` and `V` keys. A member's delivered watermark is the last step of either kind: who
-/// has read an entry has got it.
+/// Reads the `W` and `V` keys. A member's delivered watermark is the last step of any kind: who has
+/// read an entry has got it. Steps that are hidden are the member's own business.
 final class Watermarks {
 
   private static final VarHandle LONG =
@@ -29,11 +29,26 @@ final class Watermarks {
   }
 
   static long read(KeyValues storage, ChatId chat, UserId user) {
-    return last(storage, chat, user, Keys.READ);
+    return Math.max(
+        last(storage, chat, user, Keys.READ), last(storage, chat, user, Keys.READ_HIDDEN));
   }
 
   static long delivered(KeyValues storage, ChatId chat, UserId user) {
-    return Math.max(last(storage, chat, user, Keys.DELIVERED), read(storage, chat, user));
+    return Math.max(
+        Math.max(
+            last(storage, chat, user, Keys.DELIVERED),
+            last(storage, chat, user, Keys.DELIVERED_HIDDEN)),
+        read(storage, chat, user));
+  }
+
+  /// What others see of [#read].
+  static long shownRead(KeyValues storage, ChatId chat, UserId user) {
+    return last(storage, chat, user, Keys.READ);
+  }
+
+  /// What others see of [#delivered].
+  static long shownDelivered(KeyValues storage, ChatId chat, UserId user) {
+    return Math.max(last(storage, chat, user, Keys.DELIVERED), shownRead(storage, chat, user));
   }
 
   private static long last(KeyValues storage, ChatId chat, UserId user, byte kind) {

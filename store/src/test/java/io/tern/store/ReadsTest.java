@@ -101,7 +101,7 @@ class ReadsTest {
     assertThat(Reads.isMember(node.storage, CHAT, BOB)).isTrue();
     assertThat(Reads.summary(node.storage, CHAT, BOB_1)).isNull();
     assertThat(Reads.after(node.storage, CHAT, BOB, 1, 10, MUCH))
-        .isEqualTo(new Reads.Page(java.util.List.of(), false, 0));
+        .isEqualTo(new Reads.Page(java.util.List.of(), false, 0, 1));
   }
 
   /// Groups come later; what readers need of them is here: who sees which entries.

@@ -57,7 +57,7 @@ class ShardCommitTest {
   void whatSomebodyIsPromisedIsSynced() {
     assertSynced(new Command.Send(ALICE_1, CHAT, ShardNode.body(1, "one")));
     assertSynced(new Command.Ack(BOB_1, CHAT, 1));
-    assertSynced(new Command.Read(BOB_1, CHAT, 1));
+    assertSynced(new Command.Read(BOB_1, CHAT, 1, false));
     assertSynced(new Command.Enrol(ALICE_1));
     assertSynced(new Command.ListChat(ALICE, CHAT));
     assertSynced(new Command.Tick(0, true));
@@ -150,7 +150,7 @@ class ShardCommitTest {
         Outcome.Sent sent = sent(small.send(from, chat, round, "round " + round));
         assertThat(sent.entry().seq()).isEqualTo(round);
         assertThat(small.run(new Command.Ack(BOB_1, chat, round)))
-            .isEqualTo(new Outcome.Moved(BOB, round, 0, List.of(from.user())));
+            .isEqualTo(new Outcome.Moved(BOB, round, 0, round, 0, List.of(from.user())));
       }
     }
     for (int user = 1; user <= 20; user++) {
@@ -185,9 +185,9 @@ class ShardCommitTest {
         .extracting(OutboxRecord.Due::waiting)
         .containsExactly(List.of(), List.of(BOB), List.of(ALICE));
     assertThat(record.entries().getFirst().members()).containsExactly(ALICE, BOB);
-    assertThat(record.lists())
+    assertThat(record.duties())
         .containsExactly(new Command.ListChat(ALICE, CHAT), new Command.ListChat(BOB, CHAT));
-    assertThat(outbox.getLast().lists()).isEmpty();
+    assertThat(outbox.getLast().duties()).isEmpty();
   }
 
   /// Many small batches over a few chats, as a crash under load leaves them.
@@ -248,19 +248,21 @@ class ShardCommitTest {
   void enrollingCreatesUserAndDeviceOnce() {
     assertThat(Reads.userExists(node.storage, ALICE)).isFalse();
 
-    assertThat(node.run(new Command.Enrol(ALICE_1))).isEqualTo(new Outcome.Enrolled(true));
+    assertThat(node.run(new Command.Enrol(ALICE_1))).isEqualTo(new Outcome.Enrolled(true, false));
 
     assertThat(Reads.userExists(node.storage, ALICE)).isTrue();
     assertThat(Reads.deviceExists(node.storage, ALICE_1)).isTrue();
     assertThat(Reads.deviceExists(node.storage, ALICE_2)).isFalse();
-    assertThat(node.run(new Command.Enrol(ALICE_1))).isEqualTo(new Outcome.Enrolled(false));
-    assertThat(node.run(new Command.Enrol(ALICE_2))).isEqualTo(new Outcome.Enrolled(true));
+    assertThat(node.run(new Command.Enrol(ALICE_1))).isEqualTo(new Outcome.Enrolled(false, true));
+    assertThat(node.run(new Command.Enrol(ALICE_2))).isEqualTo(new Outcome.Enrolled(true, true));
   }
 
   @Test
   void twoEnrolmentsInOneBatchCreateOnce() {
-    assertThat(node.prepare(new Command.Enrol(ALICE_1))).isEqualTo(new Outcome.Enrolled(true));
-    assertThat(node.prepare(new Command.Enrol(ALICE_1))).isEqualTo(new Outcome.Enrolled(false));
+    assertThat(node.prepare(new Command.Enrol(ALICE_1)))
+        .isEqualTo(new Outcome.Enrolled(true, false));
+    assertThat(node.prepare(new Command.Enrol(ALICE_1)))
+        .isEqualTo(new Outcome.Enrolled(false, true));
     node.shard.commit();
     assertThat(node.storage.unsyncedBatches()).isZero();
   }
@@ -280,8 +282,8 @@ class ShardCommitTest {
 
     refused(node.run(new Command.Enrol(eleventh)), ErrorCode.QUOTA);
     assertThat(node.run(new Command.Enrol(new DeviceId(ALICE, 10))))
-        .isEqualTo(new Outcome.Enrolled(false));
-    assertThat(node.run(new Command.Enrol(BOB_1))).isEqualTo(new Outcome.Enrolled(true));
+        .isEqualTo(new Outcome.Enrolled(false, true));
+    assertThat(node.run(new Command.Enrol(BOB_1))).isEqualTo(new Outcome.Enrolled(true, false));
   }
 
   @Test

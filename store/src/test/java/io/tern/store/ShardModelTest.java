@@ -250,7 +250,7 @@ class ShardModelTest {
 
     void read(DeviceId device, ChatId id, Chat chat, boolean member) {
       long seq = random.nextInt(-1, chat.lines.size() + 3);
-      Outcome outcome = node.prepare(new Command.Read(device, id, seq));
+      Outcome outcome = node.prepare(new Command.Read(device, id, seq, false));
       if (!member) {
         ShardNode.refused(outcome, ErrorCode.NOT_MEMBER);
       } else if (seq < 1 || seq > chat.lines.size()) {

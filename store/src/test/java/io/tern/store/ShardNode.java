@@ -98,7 +98,7 @@ final class ShardNode {
   }
 
   Outcome read(DeviceId from, long seq) {
-    return run(new Command.Read(from, CHAT, seq));
+    return run(new Command.Read(from, CHAT, seq, false));
   }
 
   Reads.Summary summary(DeviceId viewer) {

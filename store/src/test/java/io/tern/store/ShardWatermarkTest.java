@@ -60,7 +60,7 @@ class ShardWatermarkTest {
     alicesEntries(3);
 
     assertThat(node.read(BOB_1, 2))
-        .isEqualTo(new Outcome.Moved(BOB, 2, 2, java.util.List.of(ALICE, BOB)));
+        .isEqualTo(new Outcome.Moved(BOB, 2, 2, 2, 2, java.util.List.of(ALICE, BOB)));
 
     assertThat(node.summary(BOB_1).delivered()).isEqualTo(2);
     assertThat(node.ack(BOB_1, 1)).isEqualTo(Outcome.Done.DONE);
@@ -110,7 +110,7 @@ class ShardWatermarkTest {
     refused(node.read(EVE_1, 1), ErrorCode.NOT_MEMBER);
     ChatId never = ChatId.direct(EVE, BOB);
     refused(node.run(new Command.Ack(BOB_1, never, 1)), ErrorCode.ARGUMENT);
-    refused(node.run(new Command.Read(BOB_1, ChatId.group(5), 1)), ErrorCode.NOT_MEMBER);
+    refused(node.run(new Command.Read(BOB_1, ChatId.group(5), 1, false)), ErrorCode.NOT_MEMBER);
   }
 
   @Test
@@ -119,7 +119,7 @@ class ShardWatermarkTest {
     node.send(ALICE_1, notes, 1, "note");
 
     assertThat(node.run(new Command.Ack(new DeviceId(ALICE, 2), notes, 1)))
-        .isEqualTo(new Outcome.Moved(ALICE, 1, 0, java.util.List.of()));
+        .isEqualTo(new Outcome.Moved(ALICE, 1, 0, 1, 0, java.util.List.of()));
   }
 
   // ---- times
@@ -169,6 +169,6 @@ class ShardWatermarkTest {
   }
 
   private static Outcome moved(long delivered, long read, io.tern.protocol.UserId observer) {
-    return new Outcome.Moved(BOB, delivered, read, java.util.List.of(observer));
+    return new Outcome.Moved(BOB, delivered, read, delivered, read, java.util.List.of(observer));
   }
 }

@@ -1,5 +1,6 @@
 package io.tern.tools;
 
+import io.tern.store.Command;
 import io.tern.store.Entry;
 import io.tern.store.Inspect;
 import io.tern.store.Inspect.ChatView;
@@ -153,21 +154,31 @@ final class InspectReport {
               .put("count", run.count()));
     }
     var lists = Json.list();
-    for (var list : outbox.lists()) {
-      lists.add(
-          Json.object().put("user", names.of(list.user())).put("chat", list.chat().toString()));
+    var blocks = Json.list();
+    for (var duty : outbox.duties()) {
+      if (duty instanceof Command.ListChat list) {
+        lists.add(
+            Json.object().put("user", names.of(list.user())).put("chat", list.chat().toString()));
+      } else if (duty instanceof Command.SetBlock block) {
+        blocks.add(
+            Json.object()
+                .put("chat", block.chat().toString())
+                .put("by", names.of(block.by()))
+                .put("on", block.on()));
+      }
     }
     print(
         Json.object()
             .put("type", "outbox")
             .put("batch", outbox.n())
             .put("runs", runs)
-            .put("lists", lists),
-        "outbox of batch %d: %d entries to deliver, %d chat list entries to make"
+            .put("lists", lists)
+            .put("blocks", blocks),
+        "outbox of batch %d: %d entries to deliver, %d chats to list or block"
             .formatted(
                 outbox.n(),
                 outbox.runs().stream().mapToLong(Inspect.RunView::count).sum(),
-                outbox.lists().size()));
+                outbox.duties().size()));
   }
 
   private void print(Json json, String text) {

@@ -144,6 +144,8 @@ final class Handshake {
               now);
       case Outcome.Sent sent -> throw new IllegalStateException("enrol answered " + sent);
       case Outcome.Moved moved -> throw new IllegalStateException("enrol answered " + moved);
+      case Outcome.DeviceRemoved d -> throw new IllegalStateException("enrol answered " + d);
+      case Outcome.Ticked t -> throw new IllegalStateException("enrol answered " + t);
       case Outcome.Done d -> throw new IllegalStateException("enrol answered " + d);
     }
   }

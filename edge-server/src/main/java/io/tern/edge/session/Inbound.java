@@ -153,6 +153,8 @@ final class Inbound {
       }
       case Outcome.Moved moved -> throw new IllegalStateException("SEND answered " + moved);
       case Outcome.Enrolled e -> throw new IllegalStateException("SEND answered " + e);
+      case Outcome.DeviceRemoved d -> throw new IllegalStateException("SEND answered " + d);
+      case Outcome.Ticked t -> throw new IllegalStateException("SEND answered " + t);
       case Outcome.Done d -> throw new IllegalStateException("SEND answered " + d);
     }
   }
@@ -188,7 +190,7 @@ final class Inbound {
       return true;
     }
     if (!edge.commands()
-        .submit(new Command.Read(session.who(), chat, header.seq()), session.origin(0))) {
+        .submit(new Command.Read(session.who(), chat, header.seq(), false), session.origin(0))) {
       return retryRing();
     }
     edge.counters().add(Count.READS);

@@ -399,6 +399,12 @@ public final class SessionLogic {
       // The client cannot act on it.
       case Command.Ack _ -> edge.counters().add(Count.ACKS_REFUSED);
       case Command.Read _ -> edge.counters().add(Count.ACKS_REFUSED);
+      case Command.GroupCreate c -> throw new IllegalStateException("not from a session: " + c);
+      case Command.GroupEdit c -> throw new IllegalStateException("not from a session: " + c);
+      case Command.ChangeSettings c -> throw new IllegalStateException("not from a session: " + c);
+      case Command.SetBlock c -> throw new IllegalStateException("not from a session: " + c);
+      case Command.RemoveDevice c -> throw new IllegalStateException("not from a session: " + c);
+      case Command.Seen c -> throw new IllegalStateException("not from a session: " + c);
       case Command.ListChat list -> throw new IllegalStateException("not from a session: " + list);
       case Command.Tick tick -> throw new IllegalStateException("not from a session: " + tick);
     }

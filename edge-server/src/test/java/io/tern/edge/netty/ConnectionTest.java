@@ -90,7 +90,7 @@ class ConnectionTest {
   private boolean submit(Command command, Origin origin) {
     commands.add(command);
     if (command instanceof Command.Enrol) {
-      loop.post(List.of(new Delivery.Answer(origin, command, new Outcome.Enrolled(true))));
+      loop.post(List.of(new Delivery.Answer(origin, command, new Outcome.Enrolled(true, false))));
     }
     return true;
   }

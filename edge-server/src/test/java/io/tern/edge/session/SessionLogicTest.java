@@ -65,7 +65,7 @@ class SessionLogicTest {
     var command = (Command.Send) send.command();
     var entry = new Entry(command.chat(), seq, command.from(), seq, 5, seq, NOTHING);
     return new Delivery.Answer(
-        send.origin(), command, new Outcome.Sent(entry, false, List.of(ME, PEER)));
+        send.origin(), command, new Outcome.Sent(entry, false, List.of(ME, PEER), List.of()));
   }
 
   /// A frame of this type with every header part it must have.
@@ -186,7 +186,8 @@ class SessionLogicTest {
     world.settle();
     SessionWorld.Submitted enrol = world.submitted.getLast();
     world.session.onClosed();
-    world.deliver(new Delivery.Answer(enrol.origin(), enrol.command(), new Outcome.Enrolled(true)));
+    world.deliver(
+        new Delivery.Answer(enrol.origin(), enrol.command(), new Outcome.Enrolled(true, false)));
     assertThat(world.out).isEmpty();
     assertThat(world.directory.lookup(List.of(ME)).getFirst().sessions()).isEmpty();
   }

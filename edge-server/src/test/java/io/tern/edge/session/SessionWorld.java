@@ -167,7 +167,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   void enrolled() {
     settle();
     Submitted enrol = submitted.removeLast();
-    deliver(new Delivery.Answer(enrol.origin, enrol.command, new Outcome.Enrolled(true)));
+    deliver(new Delivery.Answer(enrol.origin, enrol.command, new Outcome.Enrolled(true, false)));
   }
 
   void deliver(Delivery delivery) {

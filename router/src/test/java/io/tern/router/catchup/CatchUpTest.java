@@ -92,7 +92,7 @@ class CatchUpTest {
     send(PHONE, chat);
     say(1, 1);
     ack(alice, chat, 1);
-    execute(new Command.Read(alice, chat, 1));
+    execute(new Command.Read(alice, chat, 1, false));
     ack(PHONE, chat, 1);
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAll(Set.of(chat));
@@ -603,9 +603,7 @@ class CatchUpTest {
 
   private void send(DeviceId from, ChatId chat) {
     var sent = sendOnly(from, chat);
-    if (sent.entry().seq() == 1) {
-      sent.members().forEach(member -> execute(new Command.ListChat(member, chat)));
-    }
+    sent.duties().forEach(this::execute);
   }
 
   private Outcome.Sent sendOnly(DeviceId from, ChatId chat) {

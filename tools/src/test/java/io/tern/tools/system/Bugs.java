@@ -170,7 +170,7 @@ final class Bugs {
     @Override
     Commands commands(Commands shards) {
       return (command, origin) -> {
-        if (command instanceof Command.Read(DeviceId from, ChatId chat, long seq)) {
+        if (command instanceof Command.Read(DeviceId from, ChatId chat, long seq, boolean hidden)) {
           var mark = marks.put(List.of(chat, from.user()), seq);
           if (mark != null && seq < mark) {
             var batch = new Batch();
@@ -326,7 +326,7 @@ final class Bugs {
         return sent;
       }
       var last = newest.get(sent.entry().chat());
-      return last == null ? sent : new Outcome.Sent(last, true, sent.members());
+      return last == null ? sent : new Outcome.Sent(last, true, sent.members(), List.of());
     }
   }
 

@@ -1,0 +1,43 @@
+package io.tern.store;
+
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Role;
+import java.util.List;
+
+/// One change of a group, asked for by a member (or, [Join], by one who becomes a member). A change
+/// that would change nothing is refused with CONFLICT. Immutable.
+public sealed interface GroupChange {
+
+  /// Those who are members already are passed over; if all are, nothing changes.
+  ///
+  /// @param users whom the asking user may add: whoever sends the command has seen to that
+  record Add(List<UserId> users) implements GroupChange {}
+
+  record Remove(UserId user) implements GroupChange {}
+
+  /// An owner who leaves is succeeded by the eldest admin, else by the eldest member.
+  record Leave() implements GroupChange {}
+
+  /// OWNER hands the group over: the owner before becomes an admin.
+  record SetRole(UserId user, Role role) implements GroupChange {}
+
+  record Title(String title) implements GroupChange {}
+
+  record Picture(String picture) implements GroupChange {}
+
+  record Description(String description) implements GroupChange {}
+
+  record AdminOnlySend(boolean on) implements GroupChange {}
+
+  record AdminOnlyEdit(boolean on) implements GroupChange {}
+
+  /// A new link makes the one before void.
+  ///
+  /// @param token what the link holds; empty = from now on there is none
+  record Invite(byte[] token) implements GroupChange {}
+
+  /// Whoever has the link becomes a member.
+  ///
+  /// @param token what the link holds
+  record Join(byte[] token) implements GroupChange {}
+}
