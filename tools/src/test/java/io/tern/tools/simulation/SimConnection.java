@@ -14,10 +14,20 @@ import org.jspecify.annotations.Nullable;
 /// end carries a session, the client's end a device.
 final class SimConnection implements SessionHost {
 
+  /// The client's end.
+  interface End {
+    void onBytes(SimConnection from, byte[] bytes);
+
+    void onConnectionLost(SimConnection which, String why);
+
+    /// Whether the client closed it after all it had to say.
+    boolean closedOrderly(SimConnection connection);
+  }
+
   private static final int UNREAD_BYTES_MAX = 64 * 1024;
 
   private final World world;
-  private final SimDevice device;
+  private final End device;
   private final SimServer.Life server;
   private final SessionLogic session;
   private final FrameHeader header = new FrameHeader();
@@ -32,7 +42,7 @@ final class SimConnection implements SessionHost {
   private long toClientAt;
   private int unread;
 
-  SimConnection(World world, SimDevice device, SimServer.Life server) {
+  SimConnection(World world, End device, SimServer.Life server) {
     this.world = world;
     this.device = device;
     this.server = server;

@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
 
 /// One device with the real SDK logic, whose app can die and start again on what its store kept.
 /// Writes down what it does and sees.
-final class SimDevice {
+final class SimDevice implements SimConnection.End {
 
   private static final SocketAddress SERVER = InetSocketAddress.createUnresolved("server", 1);
 
@@ -211,13 +211,15 @@ final class SimDevice {
 
   // ---- what the network does
 
-  void onBytes(SimConnection from, byte[] bytes) {
+  @Override
+  public void onBytes(SimConnection from, byte[] bytes) {
     if (app.connection == from) {
       app.onBytes(bytes);
     }
   }
 
-  void onConnectionLost(SimConnection which, String why) {
+  @Override
+  public void onConnectionLost(SimConnection which, String why) {
     if (app.connection == which) {
       app.connection = null;
       app.core.onDisconnected(world.millis(), why);
@@ -225,7 +227,8 @@ final class SimDevice {
     }
   }
 
-  boolean closedOrderly(SimConnection connection) {
+  @Override
+  public boolean closedOrderly(SimConnection connection) {
     return orderly.contains(connection);
   }
 

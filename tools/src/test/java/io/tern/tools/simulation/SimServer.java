@@ -40,6 +40,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /// The server: real shards, dispatchers, directory, bus and sessions; queues and delays in place of
@@ -49,7 +50,6 @@ final class SimServer {
 
   private static final int SHARDS = 2;
   private static final int RING_EVENTS = 64;
-  private static final long TICK_MICROS = 500_000;
   private static final int READS_MAX = 16;
 
   private static final LimitsConfig LIMITS =
@@ -72,16 +72,29 @@ final class SimServer {
 
   private final World world;
   private final Function<Storage, CommitLog> logs;
+  private final IntFunction<ShardConfig> configs;
   private final List<MemoryStorage> disks = new ArrayList<>();
   private long lives;
   private @Nullable Life life;
 
   SimServer(World world, Function<Storage, CommitLog> logs) {
+    this(world, logs, shard -> ShardConfig.of(shard, SHARDS));
+  }
+
+  private SimServer(
+      World world, Function<Storage, CommitLog> logs, IntFunction<ShardConfig> configs) {
     this.world = world;
     this.logs = logs;
+    this.configs = configs;
     for (int shard = 0; shard < SHARDS; shard++) {
       disks.add(new MemoryStorage());
     }
+  }
+
+  /// With windows for edits and revokes that a short story can outlast.
+  static SimServer calm(
+      World world, Function<Storage, CommitLog> logs, int editSeconds, int revokeSeconds) {
+    return new SimServer(world, logs, shard -> ShardConfig.of(shard, SHARDS));
   }
 
   /// Null while the server is down.
@@ -149,7 +162,7 @@ final class SimServer {
       for (Partition partition : partitions) {
         partition.recover();
       }
-      world.in(TICK_MICROS, this::tick);
+      world.in(world.tickMicros(), this::tick);
     }
 
     boolean isAlive() {
@@ -199,7 +212,7 @@ final class SimServer {
       for (Partition partition : partitions) {
         partition.tick();
       }
-      world.in(TICK_MICROS, this::tick);
+      world.in(world.tickMicros(), this::tick);
     }
 
     /// One shard with its two handlers. Between prepare, commit and dispatch time passes, in which
@@ -218,7 +231,7 @@ final class SimServer {
       private boolean busy;
 
       Partition(int index, long number, MemoryDirectory directory, MemoryBus bus) {
-        config = ShardConfig.of(index, SHARDS);
+        config = configs.apply(index);
         Storage disk = disks.get(index);
         shard = new Shard(disk, logs.apply(disk), config);
         var address = new EdgeId("dispatch-" + index, number);

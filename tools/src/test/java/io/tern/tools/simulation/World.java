@@ -5,7 +5,7 @@ import java.util.Random;
 
 /// Simulated time: what is to happen, in order. Two things at the same moment happen in the order
 /// in which they were planned, so a seed always tells the same story.
-final class World {
+class World {
 
   private record Event(long atMicros, long order, Runnable what) {}
 
@@ -60,6 +60,11 @@ final class World {
 
   boolean oneIn(int n) {
     return random.nextInt(n) == 0;
+  }
+
+  /// Between two looks of the server at what is due.
+  long tickMicros() {
+    return 500_000;
   }
 
   /// Lets everything happen that is planned for the next `micros`.
