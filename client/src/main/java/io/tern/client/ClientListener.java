@@ -26,7 +26,7 @@ public interface ClientListener {
   default void onSent(TernClient.Receipted sent) {}
 
   /// A send of an earlier process was refused for good.
-  default void onSendRefused(ChatId chat, long csn, TernException refusal) {}
+  default void onSendRefused(ChatId chat, long csn, Content content, TernException refusal) {}
 
   /// Watermarks of `member` in `chat`, merged by max: they never go back. In a direct chat of the
   /// other user and of this one; in a group of this one only (read on another device).

@@ -2,6 +2,7 @@ package io.tern.client;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Setting;
 
 /// Passes everything on to another listener: a base for one that wants to see a part of it first.
@@ -29,8 +30,8 @@ public abstract class ForwardingListener implements ClientListener {
   }
 
   @Override
-  public void onSendRefused(ChatId chat, long csn, TernException refusal) {
-    to.onSendRefused(chat, csn, refusal);
+  public void onSendRefused(ChatId chat, long csn, Content content, TernException refusal) {
+    to.onSendRefused(chat, csn, content, refusal);
   }
 
   @Override

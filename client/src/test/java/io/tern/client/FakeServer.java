@@ -21,24 +21,47 @@ import io.tern.protocol.v1.ChatItem;
 import io.tern.protocol.v1.ChatsPage;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
+import io.tern.protocol.v1.DeviceItem;
+import io.tern.protocol.v1.DeviceRemove;
+import io.tern.protocol.v1.DeviceRemoved;
+import io.tern.protocol.v1.DevicesPage;
+import io.tern.protocol.v1.EntryInfo;
+import io.tern.protocol.v1.EntryInfoMember;
+import io.tern.protocol.v1.EntryInfoPage;
 import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GoAway;
+import io.tern.protocol.v1.GroupCreate;
+import io.tern.protocol.v1.GroupCreated;
+import io.tern.protocol.v1.GroupEdit;
+import io.tern.protocol.v1.GroupEdited;
+import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.History;
 import io.tern.protocol.v1.HistoryPage;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Member;
 import io.tern.protocol.v1.PageEntry;
+import io.tern.protocol.v1.Presence;
+import io.tern.protocol.v1.PresenceSub;
 import io.tern.protocol.v1.Receipt;
 import io.tern.protocol.v1.Send;
 import io.tern.protocol.v1.Sent;
 import io.tern.protocol.v1.SessionLimits;
+import io.tern.protocol.v1.Setting;
+import io.tern.protocol.v1.Settings;
+import io.tern.protocol.v1.SettingsSet;
 import io.tern.protocol.v1.Typing;
+import io.tern.protocol.v1.UserPresence;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -74,6 +97,16 @@ public final class FakeServer {
       return null;
     }
 
+    /// The same, but after what it asked for has been done: the outcome is unknown to the client.
+    default @Nullable Error forgetChange() {
+      return null;
+    }
+
+    /// Say RESET instead of pushing a backlog.
+    default boolean dropBacklog() {
+      return false;
+    }
+
     /// Refuse HELLO.
     default @Nullable Error refuseHello(Hello hello) {
       return null;
@@ -95,6 +128,7 @@ public final class FakeServer {
     public final Map<DeviceId, Long> positions = new HashMap<>();
     public final Map<UserId, Long> delivered = new HashMap<>();
     public final Map<UserId, Long> read = new HashMap<>();
+    public @Nullable FakeGroup group;
 
     Log(ChatId id) {
       this.id = id;
@@ -102,6 +136,29 @@ public final class FakeServer {
 
     public long head() {
       return entries.size();
+    }
+
+    public boolean sees(UserId user) {
+      FakeGroup in = group;
+      return in == null
+          ? id.low() == user.value() || id.high() == user.value()
+          : in.members.containsKey(user);
+    }
+
+    /// The first and the last seq that are the user's to see.
+    public long first(UserId user) {
+      FakeGroup.Stay stay = group == null ? null : group.members.get(user);
+      return stay == null ? 1 : stay.joined();
+    }
+
+    public long last(UserId user) {
+      FakeGroup.Stay stay = group == null ? null : group.members.get(user);
+      return stay == null || stay.isHere() ? head() : stay.left();
+    }
+
+    /// Where the next push to the device begins, less one.
+    long position(DeviceId device) {
+      return Math.max(positions.getOrDefault(device, 0L), first(device.user()) - 1);
     }
   }
 
@@ -113,6 +170,15 @@ public final class FakeServer {
 
   /// Told each (device, chat, seq) that a client acknowledges.
   public Ack onAck = (device, chat, seq) -> {};
+
+  /// What users have set, by key.
+  public final Map<UserId, Map<String, Setting>> settings = new HashMap<>();
+
+  public final Set<DeviceId> known = new LinkedHashSet<>();
+  public final Set<DeviceId> removed = new HashSet<>();
+
+  /// Whether what a request writes into a chat is pushed to the session that asked.
+  public boolean pushesOwnEvents = true;
 
   public int sendsPerSecond;
   public boolean echoesOwn = true;
@@ -136,6 +202,19 @@ public final class FakeServer {
     return chats.computeIfAbsent(id, Log::new);
   }
 
+  /// What a setting is about: a later one of the same key replaces it.
+  public static String key(Setting setting) {
+    return setting.getWhatCase()
+        + switch (setting.getWhatCase()) {
+          case CHAT -> " " + setting.getChat().getGroup() + setting.getChat().getChat();
+          case STAR -> " " + setting.getStar().getChat() + " " + setting.getStar().getSeq();
+          case HIDE -> " " + setting.getHide().getChat() + " " + setting.getHide().getSeq();
+          case CONTACT -> " " + setting.getContact().getUser();
+          case BLOCK -> " " + setting.getBlock().getUser();
+          case PRIVACY, WHAT_NOT_SET -> "";
+        };
+  }
+
   /// A new connection. `out` gets bytes for the client, `close` ends the connection.
   public Session open(Consumer<byte[]> out, Runnable close) {
     return new Session(out, close);
@@ -145,7 +224,7 @@ public final class FakeServer {
   public void nudgeAll() {
     for (Session session : List.copyOf(sessions.values())) {
       for (Log log : List.copyOf(chats.values())) {
-        session.pushFrom(log, log.positions.getOrDefault(session.deviceId(), 0L) + 1);
+        session.catchUp(log);
       }
     }
   }
@@ -160,6 +239,7 @@ public final class FakeServer {
     private boolean closed;
     private @Nullable DeviceId device;
     public int pingSeconds;
+    public PresenceSub watched = PresenceSub.getDefaultInstance();
 
     Session(Consumer<byte[]> out, Runnable close) {
       this.out = out;
@@ -261,6 +341,13 @@ public final class FakeServer {
         case CLIENT_STATE ->
             pingSeconds = io.tern.protocol.v1.ClientState.parseFrom(body).getPingS();
         case TYPING -> onTyping(Typing.parseFrom(body));
+        case GROUP_CREATE -> onGroupCreate(GroupCreate.parseFrom(body));
+        case GROUP_EDIT -> onGroupEdit(GroupEdit.parseFrom(body));
+        case SETTINGS -> onSettings(Settings.parseFrom(body));
+        case ENTRY_INFO -> onEntryInfo(EntryInfo.parseFrom(body), header.seq());
+        case PRESENCE_SUB -> onPresenceSub(PresenceSub.parseFrom(body));
+        case DEVICES -> onDevices();
+        case DEVICE_REMOVE -> onDeviceRemove(DeviceRemove.parseFrom(body).getDevice());
         case BYE -> shut();
         case REAUTH, PONG, NACK -> {}
         default -> error(header.rid(), ErrorCode.UNSUPPORTED, 0);
@@ -299,6 +386,12 @@ public final class FakeServer {
         }
         resumeCounts.put(id, hello.getCount());
       }
+      if (removed.contains(id)) {
+        error(0, ErrorCode.REVOKED, 0);
+        shut();
+        return;
+      }
+      known.add(id);
       device = id;
       Session older = sessions.put(id, this);
       if (older != null) {
@@ -333,9 +426,17 @@ public final class FakeServer {
       }
       frame(FrameType.HELLO_ACK, 0, 0, 0, 0, ack.build().toByteArray());
       for (Log log : List.copyOf(chats.values())) {
-        if (log.id.low() == id.user().value() || log.id.high() == id.user().value()) {
-          pushFrom(log, log.positions.getOrDefault(id, 0L) + 1);
-          receipt(log, log.id.peerOf(id.user()), this);
+        if (log.sees(id.user())) {
+          if (log.last(id.user()) - log.position(id) > 3 && faults.dropBacklog()) {
+            reset(log, log.last(id.user()) - 1);
+          } else {
+            catchUp(log);
+          }
+          if (log.group == null) {
+            receipt(log, log.id.peerOf(id.user()), this);
+          } else {
+            groupReceipt(log, log.group, this);
+          }
         }
       }
       frame(
@@ -361,6 +462,12 @@ public final class FakeServer {
       }
       Log log = log(chat);
       long last = log.lastCsn.getOrDefault(deviceId(), 0L);
+      if (chat.isGroup()
+          && send.getCsn() > last
+          && (log.group == null || !log.group.isHere(deviceId().user()))) {
+        error(rid, ErrorCode.NOT_MEMBER, 0);
+        return;
+      }
       if (send.getCsn() > last + 1) {
         frame(
             FrameType.ERROR,
@@ -405,34 +512,61 @@ public final class FakeServer {
             Sent.newBuilder().setTsMs(entry.tsMillis()).setRepeat(repeat).build().toByteArray());
       }
       if (!repeat) {
-        for (Session session : List.copyOf(sessions.values())) {
-          if (session != this
-              && session.sees(chat)
-              && !faults.loseDelivery(session.deviceId(), chat)) {
+        pushLive(log, entry, false);
+      }
+    }
+
+    private void pushLive(Log log, LogEntry entry, boolean toThisToo) {
+      for (Session session : List.copyOf(sessions.values())) {
+        UserId user = session.deviceId().user();
+        if ((session != this || toThisToo)
+            && log.sees(user)
+            && entry.seq() >= log.first(user)
+            && entry.seq() <= log.last(user)
+            && !faults.loseDelivery(session.deviceId(), log.id)) {
+          session.push(log, entry);
+          if (faults.repeatDelivery()) {
             session.push(log, entry);
-            if (faults.repeatDelivery()) {
-              session.push(log, entry);
-            }
           }
         }
       }
     }
 
     boolean sees(ChatId chat) {
-      UserId user = deviceId().user();
-      return chat.low() == user.value() || chat.high() == user.value();
+      return log(chat).sees(deviceId().user());
     }
 
-    void pushFrom(Log log, long seq) {
-      if (!sees(log.id)) {
+    /// Pushes what the device has not acknowledged.
+    void catchUp(Log log) {
+      if (!log.sees(deviceId().user())) {
         return;
       }
+      long position = log.position(deviceId());
+      if (position > log.positions.getOrDefault(deviceId(), 0L)) {
+        reset(log, position);
+      }
       for (LogEntry entry :
-          log.entries.subList((int) Math.min(seq, log.head() + 1) - 1, (int) log.head())) {
-        if (echoesOwn || !entry.sender().equals(deviceId())) {
+          log.entries.subList(
+              (int) Math.min(position, log.last(deviceId().user())),
+              (int) log.last(deviceId().user()))) {
+        if (echoesOwn || entry.csn() == 0 || !entry.sender().equals(deviceId())) {
           push(log, entry);
         }
       }
+    }
+
+    private void reset(Log log, long seq) {
+      frame(
+          FrameType.RESET,
+          flags(log.id) | FrameHeader.SEQ,
+          0,
+          log.id.wireId(deviceId().user()),
+          seq,
+          new byte[0]);
+    }
+
+    private int flags(ChatId chat) {
+      return FrameHeader.CHAT | (chat.isGroup() ? FrameHeader.GROUP : 0);
     }
 
     public void push(Log log, LogEntry entry) {
@@ -446,9 +580,12 @@ public final class FakeServer {
       if (own) {
         body.setCsn(entry.csn());
       }
+      if (log.id.isGroup()) {
+        body.setSender(entry.sender().user().value());
+      }
       frame(
           FrameType.DELIVER,
-          FrameHeader.CHAT | FrameHeader.SEQ | (own ? FrameHeader.OWN : 0),
+          flags(log.id) | FrameHeader.SEQ | (own ? FrameHeader.OWN : 0),
           0,
           log.id.wireId(user),
           entry.seq(),
@@ -482,11 +619,52 @@ public final class FakeServer {
     }
 
     private void receipts(Log log, UserId member) {
+      FakeGroup group = log.group;
+      if (group != null) {
+        groupReceipts(log, group, member);
+        return;
+      }
       for (Session session : List.copyOf(sessions.values())) {
         if (session.sees(log.id) && session != this) {
           receipt(log, member, session);
         }
       }
+    }
+
+    private void groupReceipts(Log log, FakeGroup group, UserId member) {
+      long delivered = Long.MAX_VALUE;
+      long read = Long.MAX_VALUE;
+      for (Map.Entry<UserId, FakeGroup.Stay> other : group.members.entrySet()) {
+        if (other.getValue().isHere()) {
+          delivered = Math.min(delivered, log.delivered.getOrDefault(other.getKey(), 0L));
+          read = Math.min(read, log.read.getOrDefault(other.getKey(), 0L));
+        }
+      }
+      boolean moved = delivered > group.allDelivered || read > group.allRead;
+      group.allDelivered = Math.max(group.allDelivered, delivered);
+      group.allRead = Math.max(group.allRead, read);
+      for (Session session : List.copyOf(sessions.values())) {
+        if (session != this && session.deviceId().user().equals(member)) {
+          receipt(log, member, session);
+        }
+        if (moved && group.isHere(session.deviceId().user())) {
+          groupReceipt(log, group, session);
+        }
+      }
+    }
+
+    private void groupReceipt(Log log, FakeGroup group, Session to) {
+      to.frame(
+          FrameType.RECEIPT,
+          flags(log.id),
+          0,
+          log.id.high(),
+          0,
+          Receipt.newBuilder()
+              .setDelivered(group.allDelivered)
+              .setRead(group.allRead)
+              .build()
+              .toByteArray());
     }
 
     private void receipt(Log log, UserId member, Session to) {
@@ -500,7 +678,7 @@ public final class FakeServer {
       }
       to.frame(
           FrameType.RECEIPT,
-          FrameHeader.CHAT,
+          flags(log.id),
           0,
           log.id.wireId(to.deviceId().user()),
           0,
@@ -521,19 +699,28 @@ public final class FakeServer {
         return;
       }
       Log log = log(chat());
+      UserId user = deviceId().user();
+      if (!log.sees(user)) {
+        error(header.rid(), ErrorCode.NOT_MEMBER, 0);
+        return;
+      }
       int limit = question.getLimit() == 0 ? 50 : question.getLimit();
+      long first = log.first(user);
+      long head = log.last(user);
       long from;
       long to;
       if (question.getAfter() > 0) {
-        from = question.getAfter() + 1;
-        to = Math.min(log.head(), question.getAfter() + limit);
+        from = Math.max(first, question.getAfter() + 1);
+        to = Math.min(head, from + limit - 1);
+      } else if (question.getAround() > 0) {
+        from = Math.max(first, question.getAround() - limit / 2);
+        to = Math.min(head, from + limit - 1);
       } else {
-        to =
-            question.getBefore() == 0 ? log.head() : Math.min(log.head(), question.getBefore() - 1);
-        from = Math.max(1, to - limit + 1);
+        to = question.getBefore() == 0 ? head : Math.min(head, question.getBefore() - 1);
+        from = Math.max(first, to - limit + 1);
       }
-      HistoryPage.Builder page = HistoryPage.newBuilder().setHead(log.head());
-      page.setMore(question.getAfter() > 0 ? to < log.head() : from > 1);
+      HistoryPage.Builder page = HistoryPage.newBuilder().setHead(head).setFirst(first);
+      page.setMore(question.getAfter() > 0 ? to < head : from > first);
       for (long seq = from; seq <= to; seq++) {
         page.addEntries(pageEntry(log.entries.get((int) seq - 1)));
       }
@@ -549,6 +736,8 @@ public final class FakeServer {
               .setContent(entry.content());
       if (own) {
         deliver.setCsn(entry.csn());
+      } else if (header.has(FrameHeader.GROUP)) {
+        deliver.setSender(entry.sender().user().value());
       }
       return PageEntry.newBuilder().setSeq(entry.seq()).setOwn(own).setEntry(deliver).build();
     }
@@ -559,8 +748,21 @@ public final class FakeServer {
       }
       ChatsPage.Builder page = ChatsPage.newBuilder();
       for (Log log : chats.values()) {
-        if (sees(log.id)) {
-          UserId user = deviceId().user();
+        UserId user = deviceId().user();
+        FakeGroup group = log.group;
+        if (group != null && log.sees(user)) {
+          page.addChats(
+              ChatItem.newBuilder()
+                  .setChat(log.id.high())
+                  .setGroup(true)
+                  .setHead(log.last(user))
+                  .setDelivered(log.delivered.getOrDefault(user, 0L))
+                  .setRead(log.read.getOrDefault(user, 0L))
+                  .setLastCsn(log.lastCsn.getOrDefault(deviceId(), 0L))
+                  .setTitle(group.title)
+                  .setAllDelivered(group.allDelivered)
+                  .setAllRead(group.allRead));
+        } else if (group == null && log.sees(user)) {
           page.addChats(
               ChatItem.newBuilder()
                   .setChat(log.id.wireId(user))
@@ -580,8 +782,27 @@ public final class FakeServer {
         return;
       }
       Log log = chats.get(chat());
-      if (log == null) {
-        error(header.rid(), ErrorCode.NOT_FOUND, 0);
+      FakeGroup group = log == null ? null : log.group;
+      if (log == null || !log.sees(deviceId().user())) {
+        error(
+            header.rid(),
+            header.has(FrameHeader.GROUP) ? ErrorCode.NOT_MEMBER : ErrorCode.NOT_FOUND,
+            0);
+      } else if (group != null) {
+        ChatInfoPage.Builder page =
+            ChatInfoPage.newBuilder()
+                .setHead(log.last(deviceId().user()))
+                .setLastCsn(log.lastCsn.getOrDefault(deviceId(), 0L))
+                .setPosition(log.position(deviceId()))
+                .setMembersVersion(group.version)
+                .setTitle(group.title)
+                .setInvite(group.invite);
+        group.members.forEach((user, stay) -> {
+          if (stay.isHere()) {
+            page.addMembers(Member.newBuilder().setUser(user.value()).setRole(stay.role()));
+          }
+        });
+        reply(FrameType.CHAT_INFO_PAGE, page.build());
       } else {
         reply(
             FrameType.CHAT_INFO_PAGE,
@@ -595,16 +816,226 @@ public final class FakeServer {
 
     private void onTyping(Typing typing) {
       for (Session session : List.copyOf(sessions.values())) {
-        if (session.sees(chat()) && !session.deviceId().user().equals(deviceId().user())) {
+        boolean watches =
+            chat().isGroup()
+                ? session.watched.getGroupsList().contains(chat().high())
+                : session.watched.getUsersList().contains(deviceId().user().value());
+        if (watches
+            && session.sees(chat())
+            && !session.deviceId().user().equals(deviceId().user())) {
+          Typing.Builder told = typing.toBuilder();
+          if (chat().isGroup()) {
+            told.setMember(deviceId().user().value());
+          }
           session.frame(
               FrameType.TYPING_PUSH,
-              FrameHeader.CHAT,
+              flags(chat()),
               0,
               chat().wireId(session.deviceId().user()),
               0,
-              typing.toByteArray());
+              told.build().toByteArray());
         }
       }
+    }
+
+    // ---- changes
+
+    private void onGroupCreate(GroupCreate create) {
+      if (create.getOpId().size() != 16) {
+        violations.add("an operation id of " + create.getOpId().size() + " bytes");
+      }
+      if (refusesQuestion()) {
+        return;
+      }
+      UserId user = deviceId().user();
+      long hash = (user.value() * 31 + create.getOpId().hashCode()) & UserId.VALUE_MAX;
+      ChatId id = ChatId.group(Math.max(1, hash));
+      Log log = log(id);
+      if (log.group == null) {
+        log.group = new FakeGroup(user, create);
+        appendEvent(log, Kind.KIND_GROUP, FakeGroup.birth(create));
+      }
+      answerChange(
+          FrameType.GROUP_CREATED,
+          FrameHeader.RID | FrameHeader.CHAT | FrameHeader.SEQ | FrameHeader.GROUP,
+          id.high(),
+          1,
+          GroupCreated.newBuilder().setMembersVersion(log.group.version).build());
+    }
+
+    private void onGroupEdit(GroupEdit edit) {
+      if (edit.getOpId().size() != 16) {
+        violations.add("an operation id of " + edit.getOpId().size() + " bytes");
+      }
+      if (refusesQuestion()) {
+        return;
+      }
+      UserId user = deviceId().user();
+      Log log = chats.get(chat());
+      FakeGroup group = log == null ? null : log.group;
+      if (log == null || group == null) {
+        error(header.rid(), ErrorCode.NOT_MEMBER, 0);
+        return;
+      }
+      String operation = user + " " + edit.getOpId().hashCode();
+      Long seq = group.operations.get(operation);
+      if (seq == null) {
+        GroupEvent event = group.change(user, edit, log.head() + 1);
+        if (event == null) {
+          ErrorCode why = group.refusal;
+          error(header.rid(), why == null ? ErrorCode.INTERNAL : why, 0);
+          return;
+        }
+        seq = log.head() + 1;
+        group.operations.put(operation, seq);
+        appendEvent(log, Kind.KIND_GROUP, event);
+      }
+      answerChange(
+          FrameType.GROUP_EDITED,
+          FrameHeader.RID | FrameHeader.SEQ,
+          0,
+          seq,
+          GroupEdited.newBuilder().setMembersVersion(group.version).build());
+    }
+
+    private void onSettings(Settings asked) {
+      if (refusesQuestion()) {
+        return;
+      }
+      UserId user = deviceId().user();
+      Map<String, Setting> mine = settings.computeIfAbsent(user, u -> new LinkedHashMap<>());
+      if (asked.getSetCount() == 0) {
+        var all = new ArrayList<>(mine.values());
+        int from =
+            asked.getPageToken().isEmpty()
+                ? 0
+                : Integer.parseInt(asked.getPageToken().toStringUtf8());
+        int to = Math.min(all.size(), from + 3);
+        SettingsSet.Builder page = SettingsSet.newBuilder().addAllSettings(all.subList(from, to));
+        if (to < all.size()) {
+          page.setNextPageToken(ByteString.copyFromUtf8(String.valueOf(to)));
+        }
+        reply(FrameType.SETTINGS_SET, page.build());
+        return;
+      }
+      for (Setting setting : asked.getSetList()) {
+        mine.put(key(setting), setting);
+      }
+      Log log = log(ChatId.direct(user, user));
+      appendEvent(
+          log, Kind.KIND_SETTING, Settings.newBuilder().addAllSet(asked.getSetList()).build());
+      answerChange(
+          FrameType.SETTINGS_SET,
+          FrameHeader.RID | FrameHeader.SEQ,
+          0,
+          log.head(),
+          SettingsSet.getDefaultInstance());
+    }
+
+    /// The server's own entry, on behalf of this device.
+    private void appendEvent(Log log, Kind kind, MessageLite body) {
+      LogEntry entry =
+          new LogEntry(
+              log.head() + 1,
+              deviceId(),
+              0,
+              nowMillis++,
+              Content.newBuilder().setKind(kind).setBody(body.toByteString()).build());
+      log.entries.add(entry);
+      pushLive(log, entry, pushesOwnEvents);
+    }
+
+    private void answerChange(FrameType type, int flags, long chat, long seq, MessageLite body) {
+      Error forgotten = faults.forgetChange();
+      if (forgotten != null) {
+        frame(FrameType.ERROR, FrameHeader.RID, header.rid(), 0, 0, forgotten.toByteArray());
+      } else {
+        frame(type, flags, header.rid(), chat, seq, body.toByteArray());
+      }
+    }
+
+    // ---- other questions
+
+    private void onEntryInfo(EntryInfo question, long seq) {
+      if (refusesQuestion()) {
+        return;
+      }
+      Log log = log(chat());
+      FakeGroup group = log.group;
+      var users = new ArrayList<UserId>();
+      if (group == null) {
+        users.add(log.id.peerOf(deviceId().user()));
+      } else {
+        group.members.forEach((user, stay) -> {
+          if (stay.sees(seq) && !user.equals(deviceId().user())) {
+            users.add(user);
+          }
+        });
+      }
+      int from =
+          question.getPageToken().isEmpty()
+              ? 0
+              : Integer.parseInt(question.getPageToken().toStringUtf8());
+      int to = Math.min(users.size(), from + question.getLimit());
+      EntryInfoPage.Builder page = EntryInfoPage.newBuilder().setTotal(users.size());
+      for (UserId user : users.subList(from, to)) {
+        page.addMembers(
+            EntryInfoMember.newBuilder()
+                .setUser(user.value())
+                .setDeliveredAtMs(log.delivered.getOrDefault(user, 0L) >= seq ? nowMillis : 0)
+                .setReadAtMs(log.read.getOrDefault(user, 0L) >= seq ? nowMillis : 0));
+      }
+      if (to < users.size()) {
+        page.setNextPageToken(ByteString.copyFromUtf8(String.valueOf(to)));
+      }
+      reply(FrameType.ENTRY_INFO_PAGE, page.build());
+    }
+
+    private void onPresenceSub(PresenceSub sub) {
+      watched = sub;
+      if (refusesQuestion()) {
+        return;
+      }
+      Presence.Builder page = Presence.newBuilder();
+      for (long user : sub.getUsersList()) {
+        page.addUsers(
+            UserPresence.newBuilder()
+                .setUser(user)
+                .setOnline(sessions.keySet().stream().anyMatch(d -> d.user().value() == user)));
+      }
+      reply(FrameType.PRESENCE_PAGE, page.build());
+    }
+
+    private void onDevices() {
+      if (refusesQuestion()) {
+        return;
+      }
+      DevicesPage.Builder page = DevicesPage.newBuilder();
+      for (DeviceId other : known) {
+        if (other.user().equals(deviceId().user())) {
+          page.addDevices(
+              DeviceItem.newBuilder()
+                  .setDevice(other.index())
+                  .setOnline(sessions.containsKey(other))
+                  .setCurrent(other.equals(deviceId())));
+        }
+      }
+      reply(FrameType.DEVICES_PAGE, page.build());
+    }
+
+    private void onDeviceRemove(int index) {
+      if (refusesQuestion()) {
+        return;
+      }
+      var gone = new DeviceId(deviceId().user(), index);
+      known.remove(gone);
+      removed.add(gone);
+      Session session = sessions.get(gone);
+      if (session != null) {
+        session.error(0, ErrorCode.REVOKED, 0);
+        session.shut();
+      }
+      reply(FrameType.DEVICE_REMOVED, DeviceRemoved.getDefaultInstance());
     }
 
     private void reply(FrameType type, MessageLite body) {

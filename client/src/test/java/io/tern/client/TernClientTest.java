@@ -1,6 +1,7 @@
 package io.tern.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.tern.client.ClientListener.ConnectionState;
@@ -10,8 +11,10 @@ import io.tern.client.netty.TernTransport;
 import io.tern.client.store.MemoryClientStore;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Setting;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -132,6 +135,76 @@ class TernClientTest {
   }
 
   @Test
+  void aGroupIsFoundedJoinedAndLeft() throws Exception {
+    var heard = new Recorder();
+    var bob = connect(BOB, new MemoryClientStore(), heard);
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+
+    ChatId group = get(alice.groups().create("terns", List.of())).group();
+    get(alice.sendText(group, "alone"));
+    Invite invite = Invite.parse(get(alice.groups().invite(group)).text());
+    get(bob.groups().join(invite));
+    get(alice.sendText(group, "welcome"));
+    get(alice.react(group, 4, "🐦"));
+    await().until(() -> heard.messages.size() == 3);
+
+    assertThat(heard.messages)
+        .extracting(Message::body)
+        .startsWith(new Body.Group(new GroupChange.Joined(), null), new Body.Text("welcome"));
+    assertThat(heard.messages.get(2).body()).isEqualTo(new Body.Reacted(4, "🐦"));
+    assertThat(get(alice.groups().info(group)).getMembersList())
+        .extracting(m -> m.getUser())
+        .containsExactly(ALICE.value(), BOB.value());
+    get(bob.groups().leave(group));
+    assertThatThrownBy(() -> get(bob.sendText(group, "too late")))
+        .hasRootCauseInstanceOf(TernException.class)
+        .hasMessageContaining("NOT_MEMBER");
+  }
+
+  @Test
+  void settingsReachTheOtherDevicesAndAreReadPageByPage() throws Exception {
+    var heard = new Recorder();
+    connect(ALICE, new MemoryClientStore(), heard).ready().get(10, TimeUnit.SECONDS);
+    var other = connect(ALICE, 2, new MemoryClientStore(), new Recorder());
+
+    ChatId chat = other.direct(BOB);
+    get(other.settings().setChat(chat, UserSettings.FOREVER, true, false));
+    get(other.settings().setStar(chat, 1, true));
+    get(other.settings().hide(chat, 2));
+    get(other.settings().setContact(BOB, "Bob"));
+    get(other.settings().setBlock(BOB, true));
+
+    assertThat(get(other.settings().all())).hasSize(5);
+    await().until(() -> heard.settings.size() == 5);
+    assertThat(heard.settings.get(0).getChat().getPin()).isTrue();
+    assertThat(get(other.devices())).extracting(d -> d.getDevice()).containsExactly(1, 2);
+    get(other.removeDevice(1));
+    await()
+        .until(() ->
+            heard.states.stream()
+                .anyMatch(s -> s instanceof ConnectionState.Refused r && r.code() == 203));
+  }
+
+  @Test
+  void whoWatchesSeesWhoIsThereAndTyping() throws Exception {
+    var heard = new Recorder();
+    var alice = connect(ALICE, new MemoryClientStore(), heard);
+    var bob = connect(BOB, new MemoryClientStore(), new Recorder());
+    bob.ready().get(10, TimeUnit.SECONDS);
+    alice.watch(List.of(BOB), List.of());
+    await().until(() -> heard.presences.contains(new ClientListener.Presence(BOB, true, 0)));
+
+    bob.typing(bob.direct(ALICE), ClientListener.Typing.VOICE);
+    await().until(() -> heard.typings.contains(ClientListener.Typing.VOICE));
+    assertThatThrownBy(() -> alice.watch(Collections.nCopies(101, BOB), List.of()))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private static <T> T get(CompletableFuture<T> answer) throws Exception {
+    return answer.get(10, TimeUnit.SECONDS);
+  }
+
+  @Test
   void aStoreThatLostItsMemoryGoesOnWithTheServersCount() throws Exception {
     var first = connect(ALICE, new MemoryClientStore(), new Recorder());
     for (int i = 0; i < 5; i++) {
@@ -160,8 +233,13 @@ class TernClientTest {
   }
 
   private TernClient connect(UserId user, ClientStore store, ClientListener listener) {
+    return connect(user, 1, store, listener);
+  }
+
+  private TernClient connect(UserId user, int device, ClientStore store, ClientListener listener) {
     var config =
-        ClientConfig.of(user, 1, server.addresses(), () -> FakeServer.token(user, 1), store);
+        ClientConfig.of(
+            user, device, server.addresses(), () -> FakeServer.token(user, device), store);
     TernClient client = TernClient.start(config, listener, transport);
     clients.add(client);
     return client;
@@ -171,6 +249,9 @@ class TernClientTest {
     final List<Message> messages = new CopyOnWriteArrayList<>();
     final List<String> receipts = new CopyOnWriteArrayList<>();
     final List<ConnectionState> states = new CopyOnWriteArrayList<>();
+    final List<Setting> settings = new CopyOnWriteArrayList<>();
+    final List<Presence> presences = new CopyOnWriteArrayList<>();
+    final List<Typing> typings = new CopyOnWriteArrayList<>();
     volatile int caughtUp;
 
     List<String> texts() {
@@ -180,6 +261,21 @@ class TernClientTest {
     @Override
     public void onMessage(Message message) {
       messages.add(message);
+    }
+
+    @Override
+    public void onSetting(Setting setting) {
+      settings.add(setting);
+    }
+
+    @Override
+    public void onPresence(Presence presence) {
+      presences.add(presence);
+    }
+
+    @Override
+    public void onTyping(ChatId chat, UserId member, Typing typing) {
+      typings.add(typing);
     }
 
     @Override

@@ -175,7 +175,7 @@ final class Entries {
 
   /// What cannot be parsed was let through by the server, keeps its place, and has no content that
   /// this version understands.
-  private static Content contentOf(byte[] bytes) {
+  static Content contentOf(byte[] bytes) {
     try {
       var input = UnsafeByteOperations.unsafeWrap(bytes).newCodedInput();
       input.enableAliasing(true);

@@ -446,7 +446,8 @@ final class Sends {
     if (send.callback != null) {
       refuse(send.callback, chat.id, refusal);
     } else {
-      core.listen(() -> core.listener.onSendRefused(chat.id, send.csn, refusal));
+      core.listen(() ->
+          core.listener.onSendRefused(chat.id, send.csn, Entries.contentOf(send.content), refusal));
     }
   }
 

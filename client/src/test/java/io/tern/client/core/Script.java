@@ -24,6 +24,7 @@ import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Sent;
+import io.tern.protocol.v1.Setting;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -57,6 +58,11 @@ final class Script implements ClientIo, ClientListener, SendCallback {
   final List<TernException> refused = new ArrayList<>();
   final List<String> receipts = new ArrayList<>();
   final List<Long> resets = new ArrayList<>();
+  final List<Setting> settings = new ArrayList<>();
+  final List<String> groupReceipts = new ArrayList<>();
+  final List<ReceiptCount> counts = new ArrayList<>();
+  final List<String> typings = new ArrayList<>();
+  final List<Presence> presences = new ArrayList<>();
   int caughtUp;
   int disconnects;
   boolean prefaced;
@@ -294,6 +300,31 @@ final class Script implements ClientIo, ClientListener, SendCallback {
   @Override
   public void onReset(ChatId chat, long seq) {
     resets.add(seq);
+  }
+
+  @Override
+  public void onSetting(Setting setting) {
+    settings.add(setting);
+  }
+
+  @Override
+  public void onGroupReceipt(ChatId group, long allDelivered, long allRead) {
+    groupReceipts.add(allDelivered + " " + allRead);
+  }
+
+  @Override
+  public void onReceiptCount(ReceiptCount count) {
+    counts.add(count);
+  }
+
+  @Override
+  public void onTyping(ChatId chat, UserId member, Typing typing) {
+    typings.add(chat + " " + member + " " + typing);
+  }
+
+  @Override
+  public void onPresence(Presence presence) {
+    presences.add(presence);
   }
 
   @Override

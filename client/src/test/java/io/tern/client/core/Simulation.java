@@ -3,10 +3,12 @@ package io.tern.client.core;
 import com.google.protobuf.ByteString;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.tern.client.Body;
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.ClientStore;
 import io.tern.client.FakeServer;
+import io.tern.client.GroupChange;
 import io.tern.client.SendCallback;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
@@ -15,11 +17,18 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ChatSetting;
 import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Error;
+import io.tern.protocol.v1.GroupCreate;
+import io.tern.protocol.v1.GroupEdit;
 import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Role;
+import io.tern.protocol.v1.RoleChange;
+import io.tern.protocol.v1.Setting;
+import io.tern.protocol.v1.Users;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayList;
@@ -51,12 +60,14 @@ final class Simulation {
       double loseMark,
       double restart,
       double goAway,
-      double listenerFails) {
+      double listenerFails,
+      double forgetChange,
+      double dropBacklog) {
 
-    static final World GOOD = new World(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    static final World GOOD = new World(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     static World of(Random random) {
-      double[] p = new double[13];
+      double[] p = new double[15];
       for (int i = 0; i < p.length; i++) {
         // A third of the faults is absent in each world, so that the others get far.
         p[i] = random.nextInt(3) == 0 ? 0 : random.nextDouble() * 0.15;
@@ -74,7 +85,9 @@ final class Simulation {
           p[9],
           p[10] / 2,
           p[11] / 2,
-          p[12] / 10);
+          p[12] / 10,
+          p[13] * 2,
+          p[14]);
     }
   }
 
@@ -94,6 +107,8 @@ final class Simulation {
   int refusals;
   int reconnects;
   int histories;
+  int changes;
+  int resets;
 
   Simulation(long seed, int users, int devicesPerUser) {
     random = new Random(seed);
@@ -101,6 +116,7 @@ final class Simulation {
     server.faults = new SeededFaults();
     server.echoesOwn = random.nextBoolean();
     server.sendsPerSecond = random.nextInt(3) == 0 ? 50 : 0;
+    server.pushesOwnEvents = random.nextBoolean();
     server.onAck = this::checkAck;
     for (int u = 0; u < users; u++) {
       for (int d = 1; d <= devicesPerUser; d++) {
@@ -201,10 +217,14 @@ final class Simulation {
         }
       }
     }
+    checkChanges();
     for (FakeServer.Log log : server.chats.values()) {
       Map<DeviceId, Long> lastIndex = new HashMap<>();
       Map<DeviceId, Long> lastCsn = new HashMap<>();
       for (FakeServer.LogEntry entry : log.entries) {
+        if (entry.csn() == 0) {
+          continue;
+        }
         long index = Long.parseLong(text(entry.content()).split(" ", 2)[0]);
         Long before = lastIndex.put(entry.sender(), index);
         check(before == null || before < index, "order of " + entry.sender() + " in " + log.id);
@@ -212,11 +232,14 @@ final class Simulation {
         check((csn == null ? 0 : csn) + 1 == entry.csn(), "csn hole of " + entry.sender());
       }
       for (Device device : devices) {
-        if (device.sees(log.id)) {
+        if (log.sees(device.id.user())) {
           long have = device.heard.getOrDefault(log.id, 0L);
           for (FakeServer.LogEntry entry : log.entries) {
             check(
-                entry.seq() <= have || entry.sender().equals(device.id),
+                entry.seq() <= have
+                    || entry.seq() < log.first(device.id.user())
+                    || entry.seq() > log.last(device.id.user())
+                    || isSentBy(entry, device.id),
                 device.id
                     + " lacks "
                     + entry.seq()
@@ -233,13 +256,55 @@ final class Simulation {
     }
   }
 
+  /// An operation that was done has one entry; one that was refused has none, unless the refusal
+  /// left it open.
+  private void checkChanges() {
+    Map<String, Integer> places = new HashMap<>();
+    for (FakeServer.Log log : server.chats.values()) {
+      for (FakeServer.LogEntry entry : log.entries) {
+        Body body = Body.of(entry.content());
+        if (body instanceof Body.Group group
+            && group.change() instanceof GroupChange.Titled titled) {
+          places.merge(titled.title(), 1, Integer::sum);
+        } else if (body instanceof Body.Group group
+            && group.change() instanceof GroupChange.Created created) {
+          places.merge(created.title(), 1, Integer::sum);
+        }
+      }
+    }
+    for (Device device : devices) {
+      device.changed.forEach((title, code) -> {
+        int n = places.getOrDefault(title, 0);
+        if (code == 0) {
+          check(n == 1, title + " was done " + n + " times");
+        } else {
+          boolean unknown = code < 0 || ErrorCode.classOf(code) == ErrorCode.ErrorClass.SERVER;
+          check(n == 0 || (unknown && n == 1), title + " was refused, and done " + n + " times");
+        }
+      });
+      Map<String, Long> mine = device.settled;
+      Map<String, Setting> theirs = server.settings.getOrDefault(device.id.user(), Map.of());
+      theirs.forEach((key, setting) -> {
+        Long until = mine.get(key);
+        check(
+            until != null && until == setting.getChat().getMuteUntilMs(),
+            device.id + " has " + until + " for " + setting);
+      });
+    }
+  }
+
+  private static boolean isSentBy(FakeServer.LogEntry entry, DeviceId device) {
+    return entry.csn() > 0 && entry.sender().equals(device);
+  }
+
   private void checkAck(DeviceId id, ChatId chat, long seq) {
     Device device = devices.stream().filter(d -> d.id.equals(id)).findFirst().orElseThrow();
     FakeServer.Log log = server.log(chat);
     long have = device.heard.getOrDefault(chat, 0L);
-    for (long s = have + 1; s <= Math.min(seq, log.head()); s++) {
+    long first = log.first(id.user());
+    for (long s = Math.max(first, have + 1); s <= Math.min(seq, log.head()); s++) {
       check(
-          log.entries.get((int) s - 1).sender().equals(id),
+          isSentBy(log.entries.get((int) s - 1), id),
           id + " acknowledged " + seq + " and has " + have + " of " + chat);
     }
   }
@@ -307,6 +372,13 @@ final class Simulation {
     final Map<ChatId, Long> heard = new HashMap<>();
 
     final Map<String, long[]> receipts = new HashMap<>();
+
+    /// Changes of groups by their title, and how they ended: 0 done, -1 nobody knows yet.
+    final Map<String, Integer> changed = new LinkedHashMap<>();
+
+    /// The user's mutes as this device has heard them.
+    final Map<String, Long> settled = new HashMap<>();
+
     @Nullable ClientCore core;
     @Nullable Link link;
     int process;
@@ -357,10 +429,6 @@ final class Simulation {
       }
     }
 
-    boolean sees(ChatId chat) {
-      return chat.low() == id.user().value() || chat.high() == id.user().value();
-    }
-
     void act() {
       ClientCore live = core;
       if (live == null) {
@@ -370,8 +438,12 @@ final class Simulation {
       if (devices.stream().noneMatch(d -> d.id.user().equals(peer))) {
         return;
       }
-      ChatId chat = ChatId.direct(id.user(), peer);
-      switch (random.nextInt(12)) {
+      List<ChatId> groups = groups();
+      ChatId chat =
+          groups.isEmpty() || random.nextBoolean()
+              ? ChatId.direct(id.user(), peer)
+              : groups.get(random.nextInt(groups.size()));
+      switch (random.nextInt(16)) {
         case 0, 1, 2, 3, 4 -> {
           int n = random.nextInt(4) == 0 ? 1 + random.nextInt(60) : 1;
           for (int i = 0; i < n; i++) {
@@ -379,6 +451,20 @@ final class Simulation {
           }
         }
         case 5 -> live.read(now, chat, heard.getOrDefault(chat, 0L));
+        case 12, 13 -> change(live, chat, peer);
+        case 14 -> {
+          long until = ++index;
+          live.changes()
+              .set(
+                  List.of(
+                      Setting.newBuilder()
+                          .setChat(
+                              ChatSetting.newBuilder().setChat(peer.value()).setMuteUntilMs(until))
+                          .build()),
+                  done -> {},
+                  refusal -> {});
+        }
+        case 15 -> live.watching().watch(now, List.of(peer), groups);
         case 6 -> live.watching().typing(chat, random.nextBoolean() ? Typing.TEXT : Typing.STOPPED);
         case 7 -> {
           if (random.nextInt(4) == 0) {
@@ -401,6 +487,67 @@ final class Simulation {
         default -> {}
       }
       live.endPass(now);
+    }
+
+    /// The groups that the user was ever in.
+    private List<ChatId> groups() {
+      return server.chats.values().stream()
+          .filter(log -> log.group != null && log.sees(id.user()))
+          .map(log -> log.id)
+          .toList();
+    }
+
+    private void change(ClientCore live, ChatId chat, UserId peer) {
+      if (!chat.isGroup()) {
+        if (server.chats.size() > 20) {
+          return;
+        }
+        String title = "group " + ++index + " of " + id;
+        changed.put(title, -1);
+        live.changes()
+            .createGroup(
+                GroupCreate.newBuilder().setTitle(title).addMembers(peer.value()),
+                done -> done(title),
+                refusal -> changed.put(title, refusal.number()));
+        return;
+      }
+      GroupEdit.Builder edit = GroupEdit.newBuilder();
+      String title = "title " + ++index + " of " + id;
+      switch (random.nextInt(6)) {
+        case 0 -> edit.setAdd(Users.newBuilder().addUsers(peer.value()));
+        case 1 -> edit.setRemove(peer.value());
+        case 2 -> edit.setLeave(true);
+        case 3 ->
+            edit.setRole(
+                RoleChange.newBuilder()
+                    .setUser(peer.value())
+                    .setRole(random.nextBoolean() ? Role.ROLE_ADMIN : Role.ROLE_OWNER));
+        case 4 -> {
+          edit.setTitle(title);
+          changed.put(title, -1);
+        }
+        default -> edit.setJoin(Objects.requireNonNull(server.log(chat).group).link());
+      }
+      boolean isTitle = edit.hasTitle();
+      live.changes()
+          .editGroup(
+              chat,
+              edit,
+              done -> {
+                if (isTitle) {
+                  done(title);
+                }
+              },
+              refusal -> {
+                if (isTitle) {
+                  changed.put(title, refusal.number());
+                }
+              });
+    }
+
+    private void done(String title) {
+      check(changed.put(title, 0) == -1, title + " was answered twice");
+      changes++;
     }
 
     void send(ChatId chat) {
@@ -465,18 +612,8 @@ final class Simulation {
     }
 
     @Override
-    public void onSendRefused(ChatId chat, long csn, TernException refusal) {
-      // Which one it was is known by csn only, and csn may have changed: take the oldest open one.
-      Sent open =
-          sent.values().stream()
-              .filter(s -> s.chat.equals(chat) && s.outcomes == 0 && mayBe(s, refusal))
-              .findFirst()
-              .orElseThrow();
-      settled(open.text, 0, refusal.number());
-    }
-
-    private boolean mayBe(Sent send, TernException refusal) {
-      return refusal.number() >= 500 || send.text.endsWith("refuse");
+    public void onSendRefused(ChatId chat, long csn, Content content, TernException refusal) {
+      settled(text(content), 0, refusal.number());
     }
 
     @Override
@@ -489,9 +626,10 @@ final class Simulation {
       check(
           message.seq() > before,
           id + " got " + message.seq() + " of " + message.chat() + " after " + before);
-      for (long seq = before + 1; seq < message.seq(); seq++) {
+      long first = log.first(id.user());
+      for (long seq = Math.max(first, before + 1); seq < message.seq(); seq++) {
         check(
-            log.entries.get((int) seq - 1).sender().equals(id),
+            isSentBy(log.entries.get((int) seq - 1), id),
             id + " got " + message.seq() + " of " + message.chat() + " and never " + seq);
       }
       FakeServer.LogEntry entry = log.entries.get((int) message.seq() - 1);
@@ -500,6 +638,35 @@ final class Simulation {
       check(entry.sender().index() == message.device(), "another device");
       check(message.own() == message.sender().equals(id.user()), "own");
       heard.put(message.chat(), message.seq());
+    }
+
+    @Override
+    public void onSetting(Setting setting) {
+      settled.put(FakeServer.key(setting), setting.getChat().getMuteUntilMs());
+    }
+
+    @Override
+    public void onReset(ChatId chat, long seq) {
+      check(
+          seq > heard.getOrDefault(chat, 0L)
+              || server.log(chat).entries.stream().anyMatch(e -> isSentBy(e, id)),
+          "a RESET to where one is");
+      resets++;
+      heard.merge(chat, seq, Math::max);
+      if (chat.isSelf()) {
+        // As an app does that may have missed some: asks for all.
+        server.settings.getOrDefault(id.user(), Map.of()).values().forEach(this::onSetting);
+      }
+    }
+
+    @Override
+    public void onGroupReceipt(ChatId group, long allDelivered, long allRead) {
+      onReceipt(group, new UserId(1), allDelivered, allRead);
+    }
+
+    @Override
+    public void onPresence(Presence presence) {
+      check(presence.user().value() >= 100, "a stranger's presence");
     }
 
     @Override
@@ -726,6 +893,16 @@ final class Simulation {
     @Override
     public @Nullable Error forgetSent(Content content) {
       return random.nextDouble() < world.forgetSent ? error(later()) : null;
+    }
+
+    @Override
+    public @Nullable Error forgetChange() {
+      return random.nextDouble() < world.forgetChange ? error(later()) : null;
+    }
+
+    @Override
+    public boolean dropBacklog() {
+      return random.nextDouble() < world.dropBacklog;
     }
 
     private int later() {

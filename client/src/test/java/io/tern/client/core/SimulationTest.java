@@ -10,8 +10,9 @@ import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
 /// Many seeds of the [Simulation]: every send has one outcome and one place, the order of each
-/// sender holds, nothing is missing or doubled at any device, and nothing is acknowledged before it
-/// is stored. One seed again: `-Dtern.client.seed=N`; more of them: `-Dtern.client.seeds=N`.
+/// sender holds, nothing is missing or doubled at any device, nothing is acknowledged before it is
+/// stored, a change of a group is made once, and devices agree on the settings. One seed again:
+/// `-Dtern.client.seed=N`; more of them: `-Dtern.client.seeds=N`.
 class SimulationTest {
 
   private final Logger log = (Logger) LoggerFactory.getLogger(ClientCore.class);
@@ -35,6 +36,8 @@ class SimulationTest {
     long sends = 0;
     long refusals = 0;
     long reconnects = 0;
+    long changes = 0;
+    long resets = 0;
     for (long seed = first; seed <= last; seed++) {
       var simulation = new Simulation(seed, 3, 1 + (int) (seed % 2));
       try {
@@ -47,10 +50,15 @@ class SimulationTest {
       sends += simulation.sends;
       refusals += simulation.refusals;
       reconnects += simulation.reconnects;
+      changes += simulation.changes;
+      resets += simulation.resets;
     }
     System.out.printf(
-        "client simulation: seeds %d to %d, %d sends, %d refused, %d reconnects%n",
-        first, last, sends, refusals, reconnects);
+        "client simulation: seeds %d to %d, %d sends, %d refused, %d reconnects,"
+            + " %d groups and titles, %d resets%n",
+        first, last, sends, refusals, reconnects, changes, resets);
+    assertThat(changes).isPositive();
+    assertThat(resets).isPositive();
     assertThat(sends).isPositive();
     assertThat(reconnects).isPositive();
   }

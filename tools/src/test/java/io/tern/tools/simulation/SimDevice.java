@@ -439,7 +439,7 @@ final class SimDevice implements SimConnection.End {
     }
 
     @Override
-    public void onSendRefused(ChatId chat, long csn, TernException refusal) {
+    public void onSendRefused(ChatId chat, long csn, Content content, TernException refusal) {
       refused(chat, numberOf(chat, csn), refusal);
     }
 
