@@ -72,6 +72,8 @@ final class Faults implements AutoCloseable {
   static ServerProcess.Plan plan(Path data, Path log, Random random) {
     return ServerProcess.Plan.of(data, ServerProcess.freePort(random), log)
         .with("limits.send.rate", 0)
+        // Every device reads everything at the end.
+        .with("limits.cheap.rate", 0)
         .with("store.disk-reserve", "16 MiB");
   }
 
