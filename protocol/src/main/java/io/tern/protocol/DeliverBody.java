@@ -6,7 +6,7 @@ import io.netty.buffer.ByteBuf;
 /// encoded it. The bytes are those the generated encoder would write.
 ///
 /// A part that is 0 is left out: `sender` in direct chats, `csn` for everyone but the sender's own
-/// devices. CSN is the last field, so the body with it starts with the body without it.
+/// devices, `edited_ms` of what was never edited.
 public final class DeliverBody {
 
   private static final int SENDER = 1 << 3;
@@ -14,19 +14,27 @@ public final class DeliverBody {
   private static final int TS_MS = 3 << 3;
   private static final int CONTENT = 4 << 3 | 2;
   private static final int CSN = 5 << 3;
+  private static final int EDITED_MS = 6 << 3;
 
   private DeliverBody() {}
 
   /// The body as an array of its own.
   public static byte[] encode(long sender, int device, long tsMillis, byte[] content, long csn) {
-    var body = new byte[bytes(sender, device, tsMillis, content.length, csn)];
+    return encode(sender, device, tsMillis, content, csn, 0);
+  }
+
+  /// The body of an entry whose content was edited at `editedMillis`.
+  public static byte[] encode(
+      long sender, int device, long tsMillis, byte[] content, long csn, long editedMillis) {
+    var body = new byte[bytes(sender, device, tsMillis, content.length, csn) + bytes(editedMillis)];
     int pos = put(body, 0, SENDER, sender);
     pos = put(body, pos, DEVICE, device & 0xFFFF_FFFFL);
     pos = put(body, pos, TS_MS, tsMillis);
     body[pos++] = CONTENT;
     pos = Varint.put(body, pos, content.length);
     System.arraycopy(content, 0, body, pos, content.length);
-    put(body, pos + content.length, CSN, csn);
+    pos = put(body, pos + content.length, CSN, csn);
+    put(body, pos, EDITED_MS, editedMillis);
     return body;
   }
 

@@ -107,6 +107,17 @@ class BodiesTest {
       out.readBytes(written);
       out.release();
       assertThat(written).isEqualTo(body);
+
+      long edited = number(random);
+      assertThat(
+              DeliverBody.encode(
+                  deliver.getSender(),
+                  deliver.getDevice(),
+                  deliver.getTsMs(),
+                  content.toByteArray(),
+                  deliver.getCsn(),
+                  edited))
+          .isEqualTo(deliver.toBuilder().setEditedMs(edited).build().toByteArray());
     }
   }
 
