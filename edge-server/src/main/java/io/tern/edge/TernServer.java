@@ -10,6 +10,8 @@ import io.tern.edge.netty.EdgeNetwork;
 import io.tern.edge.session.Disconnector;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
+import io.tern.edge.session.PresenceDesk;
+import io.tern.edge.session.Relay;
 import io.tern.edge.token.ResumeTickets;
 import io.tern.edge.token.TokenAuthenticator;
 import io.tern.edge.token.TokenKeys;
@@ -18,6 +20,7 @@ import io.tern.router.EdgeId;
 import io.tern.router.Router;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.directory.MemoryDirectory;
+import io.tern.router.presence.MemoryPresenceHub;
 import io.tern.store.rocks.RocksStore;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -131,7 +134,12 @@ public final class TernServer implements AutoCloseable {
                 fatal));
     authThreads = authThreads(config);
     started.add(authThreads::shutdownNow);
-    edgeId = new EdgeId(config.name(), new SecureRandom().nextLong() & Long.MAX_VALUE);
+    var secrets = new SecureRandom();
+    edgeId = new EdgeId(config.name(), secrets.nextLong() & Long.MAX_VALUE);
+    Relay relay = (to, delivery) -> bus.toEdge(to, List.of(delivery));
+    var hub =
+        new MemoryPresenceHub(
+            MemoryPresenceHub.WATCHES_MAX, () -> TimeUnit.NANOSECONDS.toMillis(System.nanoTime()));
     var edge =
         new EdgeContext(
             edgeId,
@@ -139,13 +147,15 @@ public final class TernServer implements AutoCloseable {
             router,
             router.readers(),
             directory,
-            (to, delivery) -> bus.toEdge(to, List.of(delivery)),
+            relay,
             new TokenAuthenticator(verifier, tickets, authThreads, System::currentTimeMillis),
             disconnector,
             new KnownUsers(config.knownUsers()),
             counters,
             metrics,
             config.catchUp(),
+            new PresenceDesk(hub, directory, router.readers(), relay, counters),
+            secrets,
             System::nanoTime,
             System::currentTimeMillis);
     network = started.add(new EdgeNetwork(config.net(), edge));

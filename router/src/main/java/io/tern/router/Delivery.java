@@ -25,14 +25,42 @@ public sealed interface Delivery {
   record Receipts(ChatId chat, UserId member, long delivered, long read, List<Attachment> to)
       implements Delivery {}
 
+  /// How far the members of a group have got, for the author of one of its entries.
+  ///
+  /// @param delivered every entry up to here has been delivered to everyone
+  /// @param read every entry up to here has been read by everyone
+  /// @param seq the author's newest entry; what follows counts the members who could see it
+  record Progress(
+      ChatId chat,
+      long delivered,
+      long read,
+      long seq,
+      int total,
+      int deliveredTo,
+      int readBy,
+      List<Attachment> to)
+      implements Delivery {}
+
   /// A newer session of the same device has taken over: close this one with SESSION_REPLACED.
   record Replaced(Attachment session) implements Delivery {}
+
+  /// The device has been removed by its user: close its session with REVOKED.
+  record Revoked(Attachment session) implements Delivery {}
 
   /// An entry that this session's device should have acknowledged by now has not been: catch the
   /// chat up from the store, if nothing of it is in flight.
   record Nudge(ChatId chat, Attachment to) implements Delivery {}
 
-  /// `member` types in a chat, or has stopped. Never stored, sent by an edge and not by a shard;
-  /// the first thing to be dropped.
-  record Typing(ChatId chat, UserId member, boolean on, List<Attachment> to) implements Delivery {}
+  /// `member` types in a chat (or records a voice message), or has stopped. Never stored, sent by
+  /// an edge and not by a shard; the first thing to be dropped.
+  record Typing(ChatId chat, UserId member, boolean on, boolean recording, List<Attachment> to)
+      implements Delivery {}
+
+  /// A user has come or gone, for sessions that watch them. As [Typing].
+  ///
+  /// @param lastSeenMillis when a device of theirs was last there; 0 = not known
+  /// @param lapsed instead of that: what they show has changed, and the watch has ended
+  record Presence(
+      UserId user, boolean online, long lastSeenMillis, boolean lapsed, List<Attachment> to)
+      implements Delivery {}
 }

@@ -28,9 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// What happens after the commit, as a plain object: acknowledges to the sender, finds the
-/// recipients, hands each edge its deliveries as one message, keeps news and the ack watch, and
-/// settles outbox records. One per shard; confined to its dispatch handler; touches no state of the
-/// shard.
+/// recipients, hands each edge its deliveries as one message, keeps news and the ack watch, sees to
+/// what other shards have to do, and settles outbox records. One per shard; confined to its
+/// dispatch handler; touches no state of the shard.
 ///
 /// A round is [#on] for each command of a committed batch, then [#endOfBatch]. All times are of one
 /// monotonic clock.
@@ -45,11 +45,12 @@ import org.slf4j.LoggerFactory;
 /// ```
 ///
 /// An outbox record is settled when that is true of every recipient of every entry in its batch,
-/// and every chat list that the batch owes has been committed by the user's shard.
+/// and every duty of the batch (a chat list, a block) has been committed by its shard. A change
+/// that blocks somebody is answered only then.
 ///
 /// Bounds: `watchedMax` recipients of entries are watched; beyond, an entry becomes a push intent
 /// at once. When the push queue and other shards take so little that more than `watchedMax` pushes
-/// and chat lists wait for them, [#isFull] says so and the owner must stop giving rounds.
+/// and duties wait for them, [#isFull] says so and the owner must stop giving rounds.
 ///
 /// It has an address on the [Bus], where it hears what became of the commands it sent to other
 /// shards: whoever owns it registers it there.
@@ -130,16 +131,37 @@ public final class Dispatcher implements Deliveries {
     /// Sessions that have been given the entry when it was dispatched.
     final List<Attachment> served;
 
+    /// What is answered when this is done; null when nothing waits for it.
+    final @Nullable HeldAnswer answer;
+
     long retryAt;
 
     /// Whether the ring has refused it and it stands in [#refusedDuties].
     boolean refused;
 
-    Duty(long number, Watch.Round round, Command command, List<Attachment> served) {
+    Duty(
+        long number,
+        Watch.Round round,
+        Command command,
+        List<Attachment> served,
+        @Nullable HeldAnswer answer) {
       this.number = number;
       this.round = round;
       this.command = command;
       this.served = served;
+      this.answer = answer;
+    }
+  }
+
+  /// The answer to a command whose promise takes other shards' commits too.
+  private static final class HeldAnswer {
+    final Delivery.Answer answer;
+
+    /// Duties that are not done.
+    int open;
+
+    HeldAnswer(Delivery.Answer answer) {
+      this.answer = answer;
     }
   }
 
@@ -207,7 +229,8 @@ public final class Dispatcher implements Deliveries {
         }
       }
       for (var duty : owed.duties()) {
-        owe(round, duty, List.of(), nowMillis);
+        // Whoever waited for it has gone with the life before, and asks again.
+        owe(round, duty, List.of(), null, nowMillis);
       }
       flushEdges();
       pushNow();
@@ -246,8 +269,14 @@ public final class Dispatcher implements Deliveries {
       }
       case Outcome.Refused refused -> {}
       case Outcome.Enrolled enrolled -> {}
-      case Outcome.DeviceRemoved removed -> {}
-      case Outcome.Ticked ticked -> {}
+      case Outcome.DeviceRemoved removed -> users.add(removed.device().user());
+      case Outcome.Ticked ticked -> {
+        for (var progress : ticked.progress()) {
+          for (var author : progress.authors()) {
+            users.add(author.user());
+          }
+        }
+      }
       case Outcome.Done done -> {}
     }
   }
@@ -262,9 +291,16 @@ public final class Dispatcher implements Deliveries {
     }
     var round = roundHasEntries ? watch.open(n, nowMillis) : null;
     for (int i = 0; i < roundSize; i++) {
-      answer(roundCommands[i], roundOrigins[i], roundOutcomes[i]);
-      if (round != null && roundOutcomes[i] instanceof Outcome.Sent sent && !sent.repeat()) {
-        dispatch(round, sent, nowMillis);
+      var outcome = roundOutcomes[i];
+      var held = answer(roundCommands[i], roundOrigins[i], outcome);
+      if (outcome instanceof Outcome.Sent sent) {
+        if (round != null && !sent.repeat()) {
+          dispatch(round, sent, held, nowMillis);
+        }
+      } else if (outcome instanceof Outcome.Ticked ticked) {
+        deliverProgress(ticked);
+      } else if (outcome instanceof Outcome.DeviceRemoved removed) {
+        revoke(removed.device());
       }
     }
     // Last, so that a receipt never runs ahead of the entry it speaks of.
@@ -302,10 +338,11 @@ public final class Dispatcher implements Deliveries {
 
   // ---- a round
 
-  private void answer(Command command, Origin origin, Outcome outcome) {
+  /// Answers now, or returns what is to be answered when the duties of the outcome are done.
+  private @Nullable HeldAnswer answer(Command command, Origin origin, Outcome outcome) {
     var edge = origin.edge();
     if (edge == null) {
-      return;
+      return null;
     }
     boolean told =
         origin.rid() != 0
@@ -318,9 +355,24 @@ public final class Dispatcher implements Deliveries {
               case Outcome.Ticked ticked -> false;
               case Outcome.Done done -> false;
             };
-    if (told) {
-      edge(edge).deliveries.add(new Delivery.Answer(origin, command, outcome));
+    if (!told) {
+      return null;
     }
+    var answer = new Delivery.Answer(origin, command, outcome);
+    if (outcome instanceof Outcome.Sent sent && !sent.repeat() && blocks(sent.duties())) {
+      return new HeldAnswer(answer);
+    }
+    edge(edge).deliveries.add(answer);
+    return null;
+  }
+
+  private static boolean blocks(List<Command> duties) {
+    for (int i = 0; i < duties.size(); i++) {
+      if (duties.get(i) instanceof Command.SetBlock) {
+        return true;
+      }
+    }
+    return false;
   }
 
   // News first, then the second look: see Directory.addNews.
@@ -347,7 +399,8 @@ public final class Dispatcher implements Deliveries {
     }
   }
 
-  private void dispatch(Watch.Round round, Outcome.Sent sent, long nowMillis) {
+  private void dispatch(
+      Watch.Round round, Outcome.Sent sent, @Nullable HeldAnswer held, long nowMillis) {
     var entry = sent.entry();
     var sender = entry.sender().user();
     deliverEntry(entry, sent.members());
@@ -365,7 +418,7 @@ public final class Dispatcher implements Deliveries {
           duty instanceof Command.ListChat list
               ? users.routes(list.user()).sessions()
               : List.<Attachment>of();
-      owe(round, duty, served, nowMillis);
+      owe(round, duty, served, held, nowMillis);
     }
   }
 
@@ -383,8 +436,9 @@ public final class Dispatcher implements Deliveries {
     for (var member : members) {
       boolean ofSender = member.equals(sender.user());
       for (var session : users.routes(member).sessions()) {
-        // The sending device has SENT; if that is lost, it sends again.
-        if (!ofSender || session.device().index() != sender.index()) {
+        // The sending device has SENT; if that is lost, it sends again. What the server made of a
+        // change it has not, so it gets that as the others do.
+        if (!ofSender || entry.csn() == 0 || session.device().index() != sender.index()) {
           recipient(session);
           own |= ofSender;
         }
@@ -397,18 +451,62 @@ public final class Dispatcher implements Deliveries {
       var to = edge.to;
       if (to != null) {
         if (body == null) {
-          long named = entry.chat().isGroup() ? sender.user().value() : 0;
-          body = DeliverBody.encode(named, sender.index(), entry.tsMillis(), entry.content(), 0);
-          ownBody =
-              own
-                  ? DeliverBody.encode(
-                      named, sender.index(), entry.tsMillis(), entry.content(), entry.csn())
-                  : body;
+          body = encode(entry, 0);
+          ownBody = own && entry.csn() != 0 ? encode(entry, entry.csn()) : body;
         }
         edge.deliveries.add(
             new Delivery.Entries(
                 entry.chat(), entry.seq(), sender.user(), body, ownBody, immutable(to)));
         edge.to = null;
+      }
+    }
+  }
+
+  private static byte[] encode(Entry entry, long csn) {
+    var sender = entry.sender();
+    return DeliverBody.encode(
+        entry.chat().isGroup() ? sender.user().value() : 0,
+        sender.index(),
+        entry.tsMillis(),
+        entry.content(),
+        csn,
+        entry.editedMillis());
+  }
+
+  /// To the authors' sessions only: what grows with the members is counted by the shard, not told
+  /// one by one.
+  private void deliverProgress(Outcome.Ticked ticked) {
+    for (var progress : ticked.progress()) {
+      for (var author : progress.authors()) {
+        for (var session : users.routes(author.user()).sessions()) {
+          recipient(session);
+        }
+        for (int i = 0; i < touched.size(); i++) {
+          var edge = touched.get(i);
+          var to = edge.to;
+          if (to != null) {
+            edge.deliveries.add(
+                new Delivery.Progress(
+                    progress.chat(),
+                    progress.allDelivered(),
+                    progress.allRead(),
+                    author.seq(),
+                    author.total(),
+                    author.delivered(),
+                    author.read(),
+                    immutable(to)));
+            edge.to = null;
+          }
+        }
+      }
+    }
+  }
+
+  // A device that logs in meanwhile is refused, or finds out when it says that it is there.
+  private void revoke(DeviceId device) {
+    for (var session : users.routes(device.user()).sessions()) {
+      if (session.device().equals(device)) {
+        edge(session.edge()).deliveries.add(new Delivery.Revoked(session));
       }
     }
   }
@@ -586,9 +684,17 @@ public final class Dispatcher implements Deliveries {
 
   // ---- other shards
 
-  private void owe(Watch.Round round, Command command, List<Attachment> served, long nowMillis) {
+  private void owe(
+      Watch.Round round,
+      Command command,
+      List<Attachment> served,
+      @Nullable HeldAnswer answer,
+      long nowMillis) {
     watch.hold(round);
-    var duty = new Duty(++dutyNumber, round, command, served);
+    if (answer != null) {
+      answer.open++;
+    }
+    var duty = new Duty(++dutyNumber, round, command, served, answer);
     duty.retryAt = nowMillis + retryMillis;
     duties.put(duty.number, duty);
     submit(duty);
@@ -649,12 +755,23 @@ public final class Dispatcher implements Deliveries {
       var duty = duties.remove(answer.to().session());
       if (duty != null) {
         watch.release(duty.round);
+        release(duty.answer);
         if (duty.command instanceof Command.ListChat list) {
           listed.add(new Listed(list, duty.served));
         }
       }
     }
+    flushEdges();
     nudgeListed(listed);
+  }
+
+  private void release(@Nullable HeldAnswer held) {
+    if (held != null && --held.open == 0) {
+      var edge = held.answer.to().edge();
+      if (edge != null) {
+        edge(edge).deliveries.add(held.answer);
+      }
+    }
   }
 
   // A device that attached after its chat's first entry was dispatched and before the chat was in

@@ -295,6 +295,9 @@ class NobodyMissesAnythingTest {
           }
           case Delivery.Receipts receipts -> {}
           case Delivery.Replaced replaced -> {}
+          case Delivery.Progress progress -> {}
+          case Delivery.Revoked revoked -> {}
+          case Delivery.Presence presence -> {}
           case Delivery.Typing typing -> {}
         }
       }
@@ -315,7 +318,7 @@ class NobodyMissesAnythingTest {
 
     private void onLive(Device device, Item item) {
       var session = Objects.requireNonNull(device.session);
-      if (session.catchUp.holdsBack(item.chat)) {
+      if (session.catchUp.holdsBack(item.chat, item.seq)) {
         return;
       }
       if (session.unacknowledged.size() >= WINDOW) {

@@ -46,6 +46,9 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
   private static final WriteBufferWaterMark WATERMARK =
       new WriteBufferWaterMark(32 * 1024, 64 * 1024);
 
+  /// Presence is told at most that often.
+  private static final long PRESENCE_MILLIS = 1_000;
+
   private final NetConfig config;
   private final IoEventLoopGroup group;
   private final EdgeLoop[] loops;
@@ -72,6 +75,10 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       byEventLoop.put(eventLoop, loop);
     }
     this.loops = loops.toArray(EdgeLoop[]::new);
+    group
+        .next()
+        .scheduleWithFixedDelay(
+            this::tellPresence, PRESENCE_MILLIS, PRESENCE_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   /// Binds every configured address; returns what was bound, in the same order.
@@ -174,7 +181,10 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       case Delivery.Receipts receipts -> mark(receipts.to(), concerned);
       case Delivery.Replaced(Attachment session) -> mark(session.session(), concerned);
       case Delivery.Nudge nudge -> mark(nudge.to().session(), concerned);
+      case Delivery.Revoked(Attachment session) -> mark(session.session(), concerned);
+      case Delivery.Progress progress -> mark(progress.to(), concerned);
       case Delivery.Typing typing -> mark(typing.to(), concerned);
+      case Delivery.Presence presence -> mark(presence.to(), concerned);
     }
   }
 
@@ -188,6 +198,15 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
     int loop = SessionTable.loopOf(session);
     if (loop < concerned.length) {
       concerned[loop] = true;
+    }
+  }
+
+  private void tellPresence() {
+    try {
+      edge.presence().tick(edge.nanoTime().getAsLong());
+    } catch (RuntimeException e) {
+      // The next one may do: what waits still waits.
+      log.error("presence", e);
     }
   }
 

@@ -8,9 +8,11 @@ import io.tern.router.EdgeId;
 import io.tern.router.Readers;
 import io.tern.router.catchup.CatchUpConfig;
 import java.util.function.LongSupplier;
+import java.util.random.RandomGenerator;
 
 /// What all sessions of one edge share. Immutable; each part says itself which threads may use it.
 ///
+/// @param secrets where what nobody may guess comes from (invite links); any thread
 /// @param nanoTime the monotonic clock that also gives the `now` of each call
 /// @param wallMillis the wall clock, for what clients are told and for tokens; deadlines use the
 ///   monotonic time that comes with each call
@@ -27,5 +29,7 @@ public record EdgeContext(
     Counters counters,
     StageWatch stages,
     CatchUpConfig catchUpConfig,
+    PresenceDesk presence,
+    RandomGenerator secrets,
     LongSupplier nanoTime,
     LongSupplier wallMillis) {}

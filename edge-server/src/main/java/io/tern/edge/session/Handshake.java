@@ -35,6 +35,9 @@ final class Handshake {
   private Authenticator.@Nullable Accepted accepted;
   private boolean resumed;
 
+  /// The device is new and its user is not.
+  private boolean fromPresent;
+
   Handshake(SessionLogic session) {
     this.session = session;
     edge = session.edge();
@@ -111,17 +114,13 @@ final class Handshake {
         session.identified(accepted.device(), accepted.untilMillis());
         this.accepted = accepted;
         resumed = byTicket;
-        if (byTicket) {
-          // Whoever holds a ticket has been here before.
-          attach(accepted, began);
-        } else {
-          enrol(began);
-        }
+        enrol(began);
       }
     }
   }
 
-  /// Creates user and device where absent; the answer comes as a delivery.
+  /// Creates user and device where absent, and finds out whether the device has been removed: also
+  /// with a ticket, which says only that it was there once. The answer comes as a delivery.
   private void enrol(long now) {
     DeviceId who = session.who();
     if (!edge.commands().submit(new Command.Enrol(who), session.origin(0))) {
@@ -136,7 +135,10 @@ final class Handshake {
       return;
     }
     switch (outcome) {
-      case Outcome.Enrolled enrolled -> attach(identity, now);
+      case Outcome.Enrolled enrolled -> {
+        fromPresent = enrolled.created() && enrolled.userExisted();
+        attach(identity, now);
+      }
       case Outcome.Refused(ErrorCode code, long csn, String detail) ->
           session.close(
               code == ErrorCode.REVOKED ? CloseReason.REVOKED : CloseReason.TOKEN_INVALID,
@@ -179,7 +181,7 @@ final class Handshake {
       edge.counters().add(Count.TAKEOVERS);
       edge.relay().tell(replaced.edge(), new Delivery.Replaced(replaced));
     }
-    session.goLive(attached.now());
+    session.goLive(attached.now(), edge.nanoTime().getAsLong());
     edge.counters().add(Count.HELLOS);
     if (resumed) {
       edge.counters().add(Count.HELLOS_RESUMED);
@@ -187,7 +189,7 @@ final class Handshake {
     long now = edge.nanoTime().getAsLong();
     edge.stages().took(StageWatch.Stage.HELLO, now - began);
     host.write(FrameType.HELLO_ACK, 0, 0, 0, 0, helloAck(identity, attached.now()));
-    session.outbound().begin(attached.news());
+    session.outbound().begin(attached.news(), fromPresent);
     host.onInputChanged();
   }
 

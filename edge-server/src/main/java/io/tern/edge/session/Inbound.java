@@ -52,10 +52,6 @@ final class Inbound {
     if (sendsInFlight >= limits.sendsInFlightMax() || !host.isWritable()) {
       return false;
     }
-    if (header.has(FrameHeader.GROUP)) {
-      session.refuse(rid, ErrorCode.UNSUPPORTED, 0, "groups are not in this version", "");
-      return session.chargeCheap(now);
-    }
     if (!UserId.isValid(header.chat())) {
       session.refuse(rid, ErrorCode.ARGUMENT, 0, "", "chat");
       return session.chargeCheap(now);
@@ -64,14 +60,11 @@ final class Inbound {
       session.refuse(rid, ErrorCode.BODY_TOO_LARGE, 0, "", "body");
       return session.chargeCheap(now);
     }
-    if (limits.sendRate() > 0) {
-      long overdraft = Budget.overdraft(sendBudget, now, limits.sendRate(), limits.sendBurst());
-      if (overdraft > 0) {
-        session.refuse(rid, ErrorCode.RATE, overdraft / 1_000_000 + 1, "", "");
-        return session.chargeCheap(now);
-      }
+    if (isOverRate(rid, now)) {
+      return session.chargeCheap(now);
     }
-    if (!edge.knownUsers().contains(header.chat())) {
+    boolean group = header.has(FrameHeader.GROUP);
+    if (!group && !edge.knownUsers().contains(header.chat())) {
       if (absentUser != header.chat()) {
         return lookUpUser(header.chat());
       }
@@ -83,7 +76,7 @@ final class Inbound {
     chargeSend(now);
     byte[] body = ByteBufUtil.getBytes(in, in.readerIndex(), header.bodyBytes(), true);
     DeviceId who = session.who();
-    var send = new Command.Send(who, ChatId.direct(who.user(), new UserId(header.chat())), body);
+    var send = new Command.Send(who, ChatId.fromWire(who.user(), header.chat(), group), body);
     if (edge.commands().submit(send, session.origin(rid))) {
       sendsInFlight++;
       edge.counters().add(Count.SENDS);
@@ -93,6 +86,29 @@ final class Inbound {
       session.refuse(rid, ErrorCode.BUSY, BUSY_MILLIS, "ring full", "");
       session.slowDown(now, BUSY_MILLIS);
     }
+    return true;
+  }
+
+  /// Charges a change that becomes an entry, as a send does. False after a refusal.
+  boolean chargeEntry(int rid, long now) {
+    if (isOverRate(rid, now)) {
+      return false;
+    }
+    chargeSend(now);
+    return true;
+  }
+
+  /// Whether there is nothing left of the budget of sends; then the request has been refused.
+  private boolean isOverRate(int rid, long now) {
+    LimitsConfig limits = edge.limits();
+    if (limits.sendRate() == 0) {
+      return false;
+    }
+    long overdraft = Budget.overdraft(sendBudget, now, limits.sendRate(), limits.sendBurst());
+    if (overdraft <= 0) {
+      return false;
+    }
+    session.refuse(rid, ErrorCode.RATE, overdraft / 1_000_000 + 1, "", "");
     return true;
   }
 
@@ -189,8 +205,13 @@ final class Inbound {
     if (chat == null) {
       return true;
     }
-    if (!edge.commands()
-        .submit(new Command.Read(session.who(), chat, header.seq(), false), session.origin(0))) {
+    Boolean hidden = session.outbound().hidesReads();
+    if (hidden == null) {
+      // Held until a reader has said.
+      return false;
+    }
+    var read = new Command.Read(session.who(), chat, header.seq(), hidden);
+    if (!edge.commands().submit(read, session.origin(0))) {
       return retryRing();
     }
     edge.counters().add(Count.READS);

@@ -1,5 +1,6 @@
 package io.tern.edge.session;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import io.netty.buffer.ByteBuf;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.ChatId;
@@ -9,11 +10,19 @@ import io.tern.protocol.FrameType;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.CatchUpPage;
 import io.tern.protocol.v1.ChatDue;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Deliver;
+import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Receipt;
-import io.tern.protocol.v1.Typing;
+import io.tern.protocol.v1.ReceiptCount;
+import io.tern.protocol.v1.Setting;
+import io.tern.protocol.v1.Settings;
 import io.tern.router.Delivery;
 import io.tern.router.catchup.CatchUp;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +30,10 @@ import org.jspecify.annotations.Nullable;
 /// session's event loop.
 ///
 /// No queue: a live entry that finds the window or the socket full is dropped and its chat is
-/// caught up from the store later ([CatchUp]); receipts merge by max; typing is dropped.
+/// caught up from the store later ([CatchUp]); receipts merge by max.
+///
+/// Whoever hides what they read is not told what others read. What the user's privacy says is read
+/// when it is first needed, or with a page of catch-up, and heard of in the self chat from then on.
 ///
 /// Bounds: a window of `windowEntries` and `windowBytes`, [HeldReceipts#PLACES_MAX] merged
 /// receipts, one page of catch-up under way. What is empty is let go.
@@ -44,8 +56,20 @@ final class Outbound {
   private @Nullable Window window;
   private @Nullable HeldReceipts heldReceipts;
 
-  /// Chats of entries that came between the route and its answer.
-  private @Nullable Set<ChatId> earlyChats;
+  /// Whether the user hides what they read; null while not known.
+  private @Nullable Boolean hidesReads;
+
+  private boolean learning;
+
+  /// RESETs told and not acknowledged: so many acknowledgements of nothing pushed are free.
+  private int freeAcks;
+
+  /// Chats of entries that came between the route and its answer, with the first one's seq; 0 for a
+  /// nudge.
+  private @Nullable Map<ChatId, Long> earlyChats;
+
+  /// A page of catch-up, and with the first one the user's privacy.
+  private record Found(CatchUp.Page page, @Nullable Boolean hidesReads) {}
 
   Outbound(SessionLogic session) {
     this.session = session;
@@ -66,15 +90,32 @@ final class Outbound {
   /// The session is live: pushes what came while it logged in, and what came before.
   ///
   /// @param news chats that may hold something; null when every chat may
-  void begin(@Nullable Set<ChatId> news) {
+  /// @param fromPresent the device is new and its user is not: of what came before, only where each
+  ///   chat stands
+  void begin(@Nullable Set<ChatId> news, boolean fromPresent) {
     CatchUp behind = startCatchUp();
-    behind.startAll(news);
-    Set<ChatId> early = earlyChats;
+    if (fromPresent) {
+      behind.startFromPresent();
+    } else {
+      behind.startAll(news);
+    }
+    Map<ChatId, Long> early = earlyChats;
     if (early != null) {
       earlyChats = null;
-      early.forEach(behind::start);
+      early.forEach((chat, seq) -> {
+        if (fromPresent && seq != 0) {
+          behind.startAt(chat, seq);
+        } else {
+          behind.start(chat);
+        }
+      });
     }
     advance();
+  }
+
+  /// Whether something is being caught up.
+  boolean isBehind() {
+    return catchUp != null;
   }
 
   // ---- live ------------------------------------------------------------------------------------
@@ -86,11 +127,11 @@ final class Outbound {
       return false;
     }
     if (!session.isLive()) {
-      noteEarly(entry.chat());
+      noteEarly(entry.chat(), entry.seq());
       return true;
     }
     CatchUp behind = catchUp;
-    if (behind != null && behind.holdsBack(entry.chat())) {
+    if (behind != null && behind.holdsBack(entry.chat(), entry.seq())) {
       edge.counters().add(Count.ENTRIES_HELD_BACK);
       return true;
     }
@@ -121,6 +162,9 @@ final class Outbound {
     w.add(chat, seq, body.length);
     session.sampler().onDeliver(session.id(), chat, seq, now);
     edge.counters().add(Count.DELIVERS);
+    if (chat.isSelf()) {
+      noteSettings(body);
+    }
     host.write(
         FrameType.DELIVER,
         FrameHeader.CHAT
@@ -137,7 +181,9 @@ final class Outbound {
   /// that was pushed.
   boolean onAcknowledged(ChatId chat, long seq, long now) {
     if (window == null || window.acknowledge(chat, seq) == 0) {
-      return false;
+      boolean free = freeAcks > 0;
+      freeAcks -= free ? 1 : 0;
+      return free;
     }
     session.sampler().onAck(session.id(), chat, seq, now);
     if (catchUp != null) {
@@ -146,13 +192,45 @@ final class Outbound {
     return true;
   }
 
+  // ---- receipts --------------------------------------------------------------------------------
+
   /// Someone's watermarks.
   void onReceipt(Delivery.Receipts receipt, long now) {
-    if (!session.isLive()) {
-      return;
+    if (session.isLive()) {
+      tell(receipt.chat(), receipt.member(), receipt.delivered(), receipt.read(), null, now);
     }
-    if (host.isWritable()) {
-      writeReceipt(receipt.chat(), receipt.member(), receipt.delivered(), receipt.read());
+  }
+
+  /// How far a group has got with what this user wrote.
+  void onProgress(Delivery.Progress progress, long now) {
+    if (session.isLive()) {
+      tell(
+          progress.chat(),
+          null,
+          progress.delivered(),
+          progress.read(),
+          ReceiptCount.newBuilder()
+              .setSeq(progress.seq())
+              .setTotal(progress.total())
+              .setDelivered(progress.deliveredTo())
+              .setRead(progress.readBy())
+              .build(),
+          now);
+    }
+  }
+
+  /// @param member null = what everyone in a group has reached
+  private void tell(
+      ChatId chat,
+      @Nullable UserId member,
+      long delivered,
+      long read,
+      @Nullable ReceiptCount count,
+      long now) {
+    boolean ofOthers = member == null || !member.equals(session.user());
+    boolean mustLearn = ofOthers && hidesReads == null;
+    if (host.isWritable() && !mustLearn) {
+      write(chat, member, delivered, read, count);
       return;
     }
     edge.counters().add(Count.RECEIPTS_HELD);
@@ -161,49 +239,120 @@ final class Outbound {
       receipts = new HeldReceipts();
       heldReceipts = receipts;
     }
-    if (!receipts.merge(receipt.chat(), receipt.member(), receipt.delivered(), receipt.read())) {
+    if (!receipts.merge(chat, member, delivered, read, count)) {
       // A new session starts from what the store knows; here something would be lost unseen.
       session.close(CloseReason.STALLED, "receipts of more than 256 chats wait", now);
+    } else if (mustLearn) {
+      learnPrivacy();
     }
   }
 
-  private void writeReceipt(ChatId chat, UserId member, long delivered, long read) {
+  private void write(
+      ChatId chat,
+      @Nullable UserId member,
+      long delivered,
+      long read,
+      @Nullable ReceiptCount count) {
     UserId user = session.user();
-    boolean peerOfDirect = !chat.isGroup() && !member.equals(user);
-    edge.counters().add(Count.RECEIPTS);
+    boolean own = user.equals(member);
+    boolean hidden = !own && Boolean.TRUE.equals(hidesReads);
+    long shownRead = hidden ? 0 : read;
+    // What is read counts as delivered.
+    long shownDelivered = Math.max(delivered, read);
+    var receipt =
+        Receipt.newBuilder()
+            .setMember(member == null || (!chat.isGroup() && !own) ? 0 : member.value())
+            .setDelivered(shownDelivered > shownRead ? shownDelivered : 0)
+            .setRead(shownRead);
+    if (count != null) {
+      receipt.setCount(hidden ? count.toBuilder().clearRead().build() : count);
+    }
+    edge.counters().add(count == null ? Count.RECEIPTS : Count.GROUP_RECEIPTS);
     host.write(
         FrameType.RECEIPT,
         FrameHeader.CHAT | SessionLogic.groupFlag(chat),
         0,
         session.wireId(chat),
         0,
-        Receipt.newBuilder()
-            .setMember(peerOfDirect ? 0 : member.value())
-            // What is read counts as delivered.
-            .setDelivered(delivered > read ? delivered : 0)
-            .setRead(read)
-            .build()
-            .toByteArray());
+        receipt.build().toByteArray());
   }
 
-  void onTyping(Delivery.Typing typing) {
-    if (!session.isLive() || catchUp != null || !host.isWritable()) {
-      edge.counters().add(Count.TYPING_DROPPED);
+  private void tellHeld() {
+    HeldReceipts receipts = heldReceipts;
+    if (receipts == null || !host.isWritable()) {
+      return;
+    }
+    if (hidesReads == null) {
+      learnPrivacy();
+    } else {
+      heldReceipts = null;
+      receipts.drainTo(this::write);
+    }
+  }
+
+  // ---- the user's privacy ----------------------------------------------------------------------
+
+  /// Whether the user hides what they read. Null: a reader is asked, and held frames are taken up
+  /// again when it has said.
+  @Nullable Boolean hidesReads() {
+    if (hidesReads == null) {
+      learnPrivacy();
+    }
+    return hidesReads;
+  }
+
+  private void learnPrivacy() {
+    if (learning || hidesReads != null) {
       return;
     }
     UserId user = session.user();
-    boolean direct = !typing.chat().isGroup();
-    host.write(
-        FrameType.TYPING_PUSH,
-        FrameHeader.CHAT | SessionLogic.groupFlag(typing.chat()),
-        0,
-        session.wireId(typing.chat()),
-        0,
-        Typing.newBuilder()
-            .setOn(typing.on())
-            .setMember(direct && !typing.member().equals(user) ? 0 : typing.member().value())
-            .build()
-            .toByteArray());
+    learning =
+        session
+            .requests()
+            .ask(
+                shards -> Visibility.hidesReads(shards, user),
+                hides -> {
+                  learning = false;
+                  learned(hides);
+                },
+                () -> {
+                  learning = false;
+                  host.wakeIn(Requests.RETRY_MILLIS);
+                });
+    if (!learning) {
+      host.wakeIn(Requests.RETRY_MILLIS);
+    }
+  }
+
+  private void learned(boolean hides) {
+    if (hidesReads == null) {
+      hidesReads = hides;
+      tellHeld();
+      session.unhold();
+    }
+  }
+
+  /// The user has changed settings, here or on another device.
+  void onOwnSettings(List<Setting> settings) {
+    for (Setting setting : settings) {
+      if (setting.hasPrivacy()) {
+        hidesReads = setting.getPrivacy().getHideReadReceipts();
+        tellHeld();
+      }
+    }
+  }
+
+  /// @param body DELIVER's, of the self chat
+  private void noteSettings(byte[] body) {
+    try {
+      Content content = Deliver.parseFrom(body).getContent();
+      if (content.getKind() == Kind.KIND_SETTING) {
+        session.onOwnSettings(Settings.parseFrom(content.getBody()).getSetList());
+      }
+    } catch (InvalidProtocolBufferException e) {
+      // It was scanned before it was stored.
+      throw new IllegalStateException("stored content of a self chat", e);
+    }
   }
 
   /// Something this device should have acknowledged by now was not. Returns false when the session
@@ -213,7 +362,7 @@ final class Outbound {
       return false;
     }
     if (!session.isLive()) {
-      noteEarly(chat);
+      noteEarly(chat, 0);
     } else if (window == null || !window.holds(chat)) {
       startCatchUp().start(chat);
       advance();
@@ -221,13 +370,13 @@ final class Outbound {
     return true;
   }
 
-  private void noteEarly(ChatId chat) {
-    Set<ChatId> early = earlyChats;
+  private void noteEarly(ChatId chat, long seq) {
+    Map<ChatId, Long> early = earlyChats;
     if (early == null) {
-      early = new HashSet<>();
+      early = new HashMap<>();
       earlyChats = early;
     }
-    early.add(chat);
+    early.putIfAbsent(chat, seq);
   }
 
   // ---- catching up -----------------------------------------------------------------------------
@@ -311,11 +460,16 @@ final class Outbound {
       return;
     }
     pageAsked = true;
+    boolean asksPrivacy = hidesReads == null;
+    UserId user = session.user();
     boolean taken =
         edge.readers()
-            .<CatchUp.Page>ask(
-                question,
-                page -> host.execute(() -> onPage(page)),
+            .<Found>ask(
+                shards ->
+                    new Found(
+                        question.apply(shards),
+                        asksPrivacy ? Visibility.hidesReads(shards, user) : null),
+                found -> host.execute(() -> onPage(found)),
                 failure -> host.execute(this::onNoPage));
     if (taken) {
       edge.counters().add(Count.QUESTIONS);
@@ -327,7 +481,7 @@ final class Outbound {
     }
   }
 
-  private void onPage(CatchUp.Page found) {
+  private void onPage(Found found) {
     pageAsked = false;
     reservedEntries = 0;
     reservedBytes = 0;
@@ -336,7 +490,10 @@ final class Outbound {
       return;
     }
     long now = edge.nanoTime().getAsLong();
-    CatchUp.Page page = behind.onPage(found);
+    if (found.hidesReads != null) {
+      learned(found.hidesReads);
+    }
+    CatchUp.Page page = behind.onPage(found.page);
     UserId user = session.user();
     if (!page.due().isEmpty()) {
       var chats = CatchUpPage.newBuilder();
@@ -355,7 +512,7 @@ final class Outbound {
         writeCatchUpPage(chats.build());
       }
       for (CatchUp.Due due : page.due()) {
-        announce(due, user);
+        announce(due, user, now);
       }
     }
     for (CatchUp.Item item : page.items()) {
@@ -365,10 +522,15 @@ final class Outbound {
     advance();
   }
 
-  private void announce(CatchUp.Due due, UserId user) {
+  private void announce(CatchUp.Due due, UserId user, long now) {
     ChatId chat = due.chat();
     if (due.resetTo() != 0) {
       edge.counters().add(Count.RESETS);
+      freeAcks++;
+      if (chat.isSelf()) {
+        // What is left out may have changed it.
+        hidesReads = null;
+      }
       host.write(
           FrameType.RESET,
           FrameHeader.CHAT | FrameHeader.SEQ | SessionLogic.groupFlag(chat),
@@ -378,7 +540,7 @@ final class Outbound {
           NO_BODY);
     }
     if (!chat.isGroup() && due.peerDelivered() + due.peerRead() > 0) {
-      writeReceipt(chat, chat.peerOf(user), due.peerDelivered(), due.peerRead());
+      tell(chat, chat.peerOf(user), due.peerDelivered(), due.peerRead(), null, now);
     }
   }
 
@@ -414,11 +576,14 @@ final class Outbound {
 
   /// The socket takes frames again: what was merged goes out.
   void onWritable() {
-    HeldReceipts receipts = heldReceipts;
-    if (receipts != null) {
-      heldReceipts = null;
-      receipts.drainTo(this::writeReceipt);
-    }
+    tellHeld();
+    advance();
+  }
+
+  /// It is time to ask again for what readers had no place for.
+  void onWake() {
+    tellHeld();
+    advance();
   }
 
   /// Lets go of what is empty.

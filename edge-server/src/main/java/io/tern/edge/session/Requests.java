@@ -12,14 +12,19 @@ import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatInfo;
 import io.tern.protocol.v1.Chats;
+import io.tern.protocol.v1.Devices;
+import io.tern.protocol.v1.EntryInfo;
 import io.tern.protocol.v1.History;
+import io.tern.protocol.v1.Settings;
+import io.tern.router.Directory;
 import io.tern.router.Readers;
+import io.tern.store.Reads;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/// A session's questions to the readers: HISTORY, CHATS, CHAT_INFO, and what the other parts have
-/// to look up. Confined to the session's event loop.
+/// A session's questions to the readers: HISTORY, CHATS, CHAT_INFO, ENTRY_INFO, DEVICES, a page of
+/// SETTINGS, and what the other parts have to look up. Confined to the session's event loop.
 ///
 /// Bounds: [#QUESTIONS_MAX] under way; the frame that would ask one more is held.
 final class Requests {
@@ -112,6 +117,69 @@ final class Requests {
     return answer(header, shards -> Pages.chatInfo(shards, chat, who, version));
   }
 
+  boolean onEntryInfo(FrameHeader header, ByteBuf in, long now) {
+    if (mustHold()) {
+      return false;
+    }
+    EntryInfo request = request(FrameType.ENTRY_INFO, EntryInfo.parser(), header, in, now);
+    ChatId chat = request == null ? null : chatOfRequest(header);
+    if (request == null || chat == null) {
+      return true;
+    }
+    UserId after = null;
+    if (!request.getPageToken().isEmpty()) {
+      after = Pages.userFromToken(request.getPageToken());
+      if (after == null) {
+        session.refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", "page_token");
+        return true;
+      }
+    }
+    int limit = limitOf(request.getLimit());
+    if (limit == 0 || header.seq() <= 0) {
+      session.refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", limit == 0 ? "limit" : "seq");
+      return true;
+    }
+    UserId viewer = session.user();
+    UserId from = after;
+    long seq = header.seq();
+    return answer(header, shards -> Pages.entryInfo(shards, chat, seq, viewer, from, limit));
+  }
+
+  boolean onDevices(FrameHeader header, ByteBuf in, long now) {
+    if (mustHold()) {
+      return false;
+    }
+    if (request(FrameType.DEVICES, Devices.parser(), header, in, now) == null) {
+      return true;
+    }
+    DeviceId who = session.who();
+    Directory directory = edge.directory();
+    return answer(header, shards -> Pages.devices(shards, directory, who));
+  }
+
+  /// With something to set it is a change: [Changes].
+  boolean onSettings(FrameHeader header, ByteBuf in, long now) {
+    if (mustHold() || session.changes().mustHold()) {
+      return false;
+    }
+    Settings request = request(FrameType.SETTINGS, Settings.parser(), header, in, now);
+    if (request == null) {
+      return true;
+    }
+    if (request.getSetCount() > 0) {
+      session.changes().onSet(header.rid(), request, now);
+      return true;
+    }
+    if (request.getPageToken().size() > Reads.SETTINGS_TOKEN_BYTES_MAX) {
+      session.refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", "page_token");
+      return true;
+    }
+    UserId user = session.user();
+    byte[] after = request.getPageToken().toByteArray();
+    int room = pageRoom();
+    return answer(header, shards -> Pages.settings(shards, user, after, room));
+  }
+
   /// Too many questions under way, or the socket takes no answer.
   boolean mustHold() {
     return questions >= QUESTIONS_MAX || !host.isWritable();
@@ -126,17 +194,13 @@ final class Requests {
     return session.parse(type, parser, header, in, now);
   }
 
-  /// The direct chat that a request names; null after a refusal.
+  /// The chat that a request names; null after a refusal.
   @Nullable ChatId chatOfRequest(FrameHeader header) {
-    if (header.has(FrameHeader.GROUP)) {
-      session.refuse(header.rid(), ErrorCode.UNSUPPORTED, 0, "groups are not in this version", "");
-      return null;
-    }
     if (!UserId.isValid(header.chat())) {
       session.refuse(header.rid(), ErrorCode.ARGUMENT, 0, "", "chat");
       return null;
     }
-    return ChatId.direct(session.user(), new UserId(header.chat()));
+    return ChatId.fromWire(session.user(), header.chat(), header.has(FrameHeader.GROUP));
   }
 
   /// 0 for a limit that is not allowed.

@@ -17,11 +17,14 @@ import io.tern.protocol.Prescan;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Bye;
 import io.tern.protocol.v1.ClientState;
+import io.tern.protocol.v1.Setting;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
 import io.tern.router.Origin;
 import io.tern.store.Command;
+import io.tern.store.Outcome;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -44,8 +47,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// This class has the state, the input loop, the time and the way out. What is done with the frames
 /// is in its parts, each the one owner of its state: [Handshake] (who is it?), [Inbound] (SEND,
-/// ACK, READ), [Requests] (questions to the readers), [Watching] (typing) and [Outbound] (entries,
-/// catch-up, receipts), which name their bounds.
+/// ACK, READ), [Requests] (questions to the readers), [Changes] (groups, settings, devices),
+/// [Watching] (presence and typing) and [Outbound] (entries, catch-up, receipts). They name their
+/// bounds; what an idle session does not need is not there.
 public final class SessionLogic {
 
   private static final int PING_SECONDS_MIN = 5;
@@ -53,6 +57,9 @@ public final class SessionLogic {
 
   /// How many times over its budget a session is cut rather than slowed.
   private static final int FLOW_FACTOR = 10;
+
+  /// How often an active device's presence is written down.
+  private static final long SEEN_NANOS = Duration.ofMinutes(1).toNanos();
 
   /// How long a farewell may take to reach a client that reads.
   private static final Duration LINGER = Duration.ofMillis(700);
@@ -78,6 +85,12 @@ public final class SessionLogic {
   /// Null before HELLO and when its answer has been given.
   private @Nullable Handshake handshake;
 
+  /// Null until the first change.
+  private @Nullable Changes changes;
+
+  /// Null until the first frame about presence or typing.
+  private @Nullable Watching watching;
+
   private State state = State.PREFACE;
   private @Nullable DeviceId device;
   private @Nullable Attachment attachment;
@@ -89,6 +102,10 @@ public final class SessionLogic {
   private long frameDeadline;
 
   private long lastInput;
+
+  /// When the store was last told that the device is there; 0 when it still has to be.
+  private long seenAt;
+
   private int pingSeconds;
   private int frameBytesMax = Limits.FRAME_BYTES_MAX;
 
@@ -279,24 +296,38 @@ public final class SessionLogic {
       case CATCH_UP -> {
         return outbound.onCatchUp(header, in, now);
       }
+      case ENTRY_INFO -> {
+        return requests.onEntryInfo(header, in, now);
+      }
+      case DEVICES -> {
+        return requests.onDevices(header, in, now);
+      }
+      case SETTINGS -> {
+        return requests.onSettings(header, in, now);
+      }
+      case GROUP_CREATE -> {
+        return changes().onGroupCreate(header, in, now);
+      }
+      case GROUP_EDIT -> {
+        return changes().onGroupEdit(header, in, now);
+      }
+      case DEVICE_REMOVE -> {
+        return changes().onDeviceRemove(header, in, now);
+      }
+      case PRESENCE_SUB -> {
+        return watching().onPresenceSub(header, in, now);
+      }
       case HELLO -> {
         handshake = new Handshake(this);
         handshake.onHello(header, in, now);
       }
-      case TYPING -> new Watching(this).onTyping(header, in, now);
+      case TYPING -> watching().onTyping(header, in, now);
       case CLIENT_STATE -> onClientState(header, in, now);
       case REAUTH -> new Handshake(this).onReauth(header, in, now);
       case BYE -> onBye(header, in, now);
       // A sign of life, which any frame is.
       case PONG -> chargeCheap(now);
-      case GROUP_CREATE,
-          GROUP_EDIT,
-          ENTRY_INFO,
-          PRESENCE_SUB,
-          SETTINGS,
-          PUSH_REGISTER,
-          DEVICES,
-          DEVICE_REMOVE -> {
+      case PUSH_REGISTER -> {
         chargeCheap(now);
         refuse(header.rid(), ErrorCode.UNSUPPORTED, 0, "not in this version", "");
       }
@@ -399,12 +430,14 @@ public final class SessionLogic {
       // The client cannot act on it.
       case Command.Ack _ -> edge.counters().add(Count.ACKS_REFUSED);
       case Command.Read _ -> edge.counters().add(Count.ACKS_REFUSED);
-      case Command.GroupCreate c -> throw new IllegalStateException("not from a session: " + c);
-      case Command.GroupEdit c -> throw new IllegalStateException("not from a session: " + c);
-      case Command.ChangeSettings c -> throw new IllegalStateException("not from a session: " + c);
-      case Command.SetBlock c -> throw new IllegalStateException("not from a session: " + c);
-      case Command.RemoveDevice c -> throw new IllegalStateException("not from a session: " + c);
-      case Command.Seen c -> throw new IllegalStateException("not from a session: " + c);
+      case Command.GroupCreate _,
+          Command.GroupEdit _,
+          Command.ChangeSettings _,
+          Command.RemoveDevice _ ->
+          changes().onAnswered(answer.command(), answer.to().rid(), answer.outcome());
+      case Command.Seen _ -> onSeenRefused(answer.outcome(), now);
+      case Command.SetBlock block ->
+          throw new IllegalStateException("not from a session: " + block);
       case Command.ListChat list -> throw new IllegalStateException("not from a session: " + list);
       case Command.Tick tick -> throw new IllegalStateException("not from a session: " + tick);
     }
@@ -427,8 +460,46 @@ public final class SessionLogic {
     return outbound.onNudge(chat);
   }
 
-  public void onTyping(Delivery.Typing typing, long now) {
-    outbound.onTyping(typing);
+  /// How far a group has got with what this user wrote.
+  public void onProgress(Delivery.Progress progress, long now) {
+    outbound.onProgress(progress, now);
+  }
+
+  public void onTyping(Delivery.Typing typing) {
+    if (isLive() && watching != null) {
+      watching.onTyping(typing);
+    } else {
+      edge.counters().add(Count.TYPING_DROPPED);
+    }
+  }
+
+  public void onPresence(Delivery.Presence presence) {
+    if (isLive() && watching != null) {
+      watching.onPresence(presence);
+    }
+  }
+
+  /// The user has removed this device.
+  public void onRevoked(Attachment revoked, long now) {
+    if (revoked.equals(attachment)) {
+      close(CloseReason.REVOKED, "", now);
+    }
+  }
+
+  /// The device is no longer the user's: it was removed while it logged in.
+  private void onSeenRefused(Outcome outcome, long now) {
+    if (outcome instanceof Outcome.Refused(ErrorCode code, long csn, String detail)
+        && code == ErrorCode.REVOKED) {
+      close(CloseReason.REVOKED, detail, now);
+    }
+  }
+
+  /// The user has changed settings, on this device or another.
+  void onOwnSettings(List<Setting> settings) {
+    outbound.onOwnSettings(settings);
+    if (watching != null && settings.stream().anyMatch(Setting::hasPrivacy)) {
+      watching.lapseAll();
+    }
   }
 
   /// A newer session of this device has come up somewhere.
@@ -448,9 +519,8 @@ public final class SessionLogic {
     if (state != State.LIVE) {
       return;
     }
-    outbound.onWritable();
     unhold();
-    outbound.advance();
+    outbound.onWritable();
   }
 
   /// What [SessionHost#wakeIn] asked for.
@@ -460,7 +530,7 @@ public final class SessionLogic {
       slowedUntil = 0;
       host.onInputChanged();
     }
-    outbound.advance();
+    outbound.onWake();
   }
 
   /// Looks at every deadline; about twice a second.
@@ -514,6 +584,9 @@ public final class SessionLogic {
       close(CloseReason.IDENTITY_RAN_OUT, "", now);
       return;
     }
+    if (seenAt == 0 || (lastInput - seenAt > 0 && now - seenAt >= SEEN_NANOS)) {
+      say(now);
+    }
     outbound.sweep();
   }
 
@@ -549,12 +622,20 @@ public final class SessionLogic {
   }
 
   private void release() {
+    if (watching != null) {
+      watching.stop();
+      watching = null;
+    }
     Attachment route = attachment;
     attachment = null;
     if (route != null) {
+      long now = edge.nanoTime().getAsLong();
+      say(now);
       edge.directory().detach(route, outbound.due());
+      edge.presence().left(route.device().user(), now);
     }
     handshake = null;
+    changes = null;
     outbound.release();
   }
 
@@ -570,6 +651,33 @@ public final class SessionLogic {
 
   Sampler sampler() {
     return sampler;
+  }
+
+  /// The route that leads here; only while live.
+  Attachment route() {
+    return Objects.requireNonNull(attachment);
+  }
+
+  Inbound inbound() {
+    return inbound;
+  }
+
+  Changes changes() {
+    Changes c = changes;
+    if (c == null) {
+      c = new Changes(this);
+      changes = c;
+    }
+    return c;
+  }
+
+  private Watching watching() {
+    Watching w = watching;
+    if (w == null) {
+      w = new Watching(this);
+      watching = w;
+    }
+    return w;
   }
 
   Requests requests() {
@@ -622,10 +730,20 @@ public final class SessionLogic {
   }
 
   /// The device's route leads here.
-  void goLive(Attachment route) {
+  void goLive(Attachment route, long now) {
     attachment = route;
     handshake = null;
     state = State.LIVE;
+    edge.presence().arrived(route.device().user(), now);
+    // After the route: a device that was removed before that is refused, later it is found there.
+    say(now);
+  }
+
+  /// Says that the device is here. What finds no place is said at a sweep.
+  private void say(long now) {
+    boolean said =
+        edge.commands().submit(new Command.Seen(who(), edge.wallMillis().getAsLong()), origin(0));
+    seenAt = said ? now : 0;
   }
 
   /// Charges one cheap frame: over the budget the socket is read later, far over it the session
@@ -708,6 +826,10 @@ public final class SessionLogic {
       return true;
     }
     edge.counters().add(Count.BAD_BODIES);
+    if (verdict.isOverABound() && header.has(FrameHeader.RID)) {
+      refuse(header.rid(), ErrorCode.ARGUMENT, 0, type + " body: " + verdict, "");
+      return false;
+    }
     close(CloseReason.MALFORMED, type + " body: " + verdict, now);
     return false;
   }

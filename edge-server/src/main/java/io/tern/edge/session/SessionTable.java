@@ -83,7 +83,10 @@ public final class SessionTable {
         switch (delivery) {
           case Delivery.Entries entries -> entries.to();
           case Delivery.Receipts receipts -> receipts.to();
+          case Delivery.Progress progress -> progress.to();
           case Delivery.Typing typing -> typing.to();
+          case Delivery.Presence presence -> presence.to();
+          case Delivery.Revoked(Attachment session) -> List.of(session);
           case Delivery.Nudge nudge -> List.of(nudge.to());
           case Delivery.Replaced(Attachment session) -> List.of(session);
           case Delivery.Answer answer -> {
@@ -126,6 +129,30 @@ public final class SessionTable {
           }
         }
       }
+      case Delivery.Progress progress -> {
+        List<Attachment> to = progress.to();
+        for (int i = 0; i < to.size(); i++) {
+          SessionLogic session = of(to.get(i).session());
+          if (session != null) {
+            session.onProgress(progress, now);
+          }
+        }
+      }
+      case Delivery.Presence presence -> {
+        List<Attachment> to = presence.to();
+        for (int i = 0; i < to.size(); i++) {
+          SessionLogic session = of(to.get(i).session());
+          if (session != null) {
+            session.onPresence(presence);
+          }
+        }
+      }
+      case Delivery.Revoked(Attachment revoked) -> {
+        SessionLogic session = of(revoked.session());
+        if (session != null) {
+          session.onRevoked(revoked, now);
+        }
+      }
       case Delivery.Replaced(Attachment replaced) -> {
         SessionLogic session = of(replaced.session());
         if (session != null) {
@@ -143,7 +170,7 @@ public final class SessionTable {
         for (int i = 0; i < to.size(); i++) {
           SessionLogic session = of(to.get(i).session());
           if (session != null) {
-            session.onTyping(typing, now);
+            session.onTyping(typing);
           }
         }
       }

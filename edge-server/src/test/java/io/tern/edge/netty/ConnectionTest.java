@@ -13,6 +13,7 @@ import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
+import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.StageWatch;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.FrameHeader;
@@ -27,6 +28,7 @@ import io.tern.router.Origin;
 import io.tern.router.Readers;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
+import io.tern.router.presence.MemoryPresenceHub;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
 import io.tern.store.memory.MemoryStorage;
@@ -34,6 +36,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
@@ -64,16 +67,7 @@ class ConnectionTest {
             EDGE,
             limits,
             (command, origin) -> submit(command, origin),
-            new Readers() {
-              @Override
-              public <T> boolean ask(
-                  Function<Shards, T> question,
-                  Consumer<? super T> then,
-                  Consumer<Throwable> failed) {
-                then.accept(question.apply(slot -> storage));
-                return true;
-              }
-            },
+            readers(),
             directory,
             (to, delivery) -> {},
             authenticator(),
@@ -82,9 +76,27 @@ class ConnectionTest {
             counters,
             StageWatch.NONE,
             CatchUpConfig.DEFAULT,
+            new PresenceDesk(
+                new MemoryPresenceHub(100, System::nanoTime),
+                directory,
+                readers(),
+                (to, delivery) -> {},
+                counters),
+            new Random(1),
             System::nanoTime,
             System::currentTimeMillis);
     return new EdgeLoop(0, channel.eventLoop(), edge, new Admission(limits, counters, () -> {}));
+  }
+
+  private Readers readers() {
+    return new Readers() {
+      @Override
+      public <T> boolean ask(
+          Function<Shards, T> question, Consumer<? super T> then, Consumer<Throwable> failed) {
+        then.accept(question.apply(slot -> storage));
+        return true;
+      }
+    };
   }
 
   private boolean submit(Command command, Origin origin) {

@@ -71,18 +71,18 @@ class SessionPartsTest {
   void heldReceiptsMergeByMaxAndAreBounded() {
     var held = new HeldReceipts();
     var peer = new UserId(2);
-    assertThat(held.merge(chat(2), peer, 5, 1)).isTrue();
-    assertThat(held.merge(chat(2), peer, 3, 4)).isTrue();
+    assertThat(held.merge(chat(2), peer, 5, 1, null)).isTrue();
+    assertThat(held.merge(chat(2), peer, 3, 4, null)).isTrue();
     for (int i = 0; i < HeldReceipts.PLACES_MAX - 1; i++) {
-      assertThat(held.merge(chat(10 + i), peer, 1, 0)).isTrue();
+      assertThat(held.merge(chat(10 + i), peer, 1, 0, null)).isTrue();
     }
-    assertThat(held.merge(chat(9_999), peer, 1, 0)).isFalse();
-    assertThat(held.merge(chat(2), peer, 6, 0)).isTrue();
+    assertThat(held.merge(chat(9_999), peer, 1, 0, null)).isFalse();
+    assertThat(held.merge(chat(2), peer, 6, 0, null)).isTrue();
 
     var seen = new ArrayList<String>();
-    held.drainTo((chat, member, delivered, read) -> seen.add(delivered + "/" + read));
+    held.drainTo((chat, member, delivered, read, count) -> seen.add(delivered + "/" + read));
     assertThat(seen).hasSize(HeldReceipts.PLACES_MAX).startsWith("6/4");
-    held.drainTo((chat, member, delivered, read) -> seen.clear());
+    held.drainTo((chat, member, delivered, read, count) -> seen.clear());
     assertThat(seen).isNotEmpty();
   }
 

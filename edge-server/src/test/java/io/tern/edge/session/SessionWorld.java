@@ -19,6 +19,7 @@ import io.tern.router.Origin;
 import io.tern.router.Readers;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
+import io.tern.router.presence.MemoryPresenceHub;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
 import io.tern.store.memory.MemoryStorage;
@@ -29,6 +30,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -51,9 +53,16 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   final KnownUsers known = new KnownUsers(1024);
   final List<Out> out = new ArrayList<>();
   final List<Submitted> submitted = new ArrayList<>();
+
+  /// Commands that say the device is here.
+  final List<Submitted> seen = new ArrayList<>();
+
   final Deque<Runnable> questions = new ArrayDeque<>();
   final Deque<Runnable> tasks = new ArrayDeque<>();
   final List<Delivery> relayed = new ArrayList<>();
+  final MemoryPresenceHub hub = new MemoryPresenceHub(1_000, () -> this.wallMillis);
+  final PresenceDesk desk =
+      new PresenceDesk(hub, directory, this, (to, delivery) -> relayed.add(delivery), counters);
   final EdgeContext edge;
   final SessionTable table;
   final SessionLogic session;
@@ -88,6 +97,8 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
             counters,
             StageWatch.NONE,
             CatchUpConfig.DEFAULT,
+            desk,
+            new Random(7),
             () -> now,
             () -> wallMillis);
     table = new SessionTable(0, edge);
@@ -259,7 +270,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
     if (ringIsFull) {
       return false;
     }
-    submitted.add(new Submitted(command, origin));
+    (command instanceof Command.Seen ? seen : submitted).add(new Submitted(command, origin));
     return true;
   }
 

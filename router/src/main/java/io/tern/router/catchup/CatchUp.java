@@ -3,6 +3,7 @@ package io.tern.router.catchup;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeliverBody;
 import io.tern.protocol.DeviceId;
+import io.tern.router.Hides;
 import io.tern.router.Readers;
 import io.tern.store.Entry;
 import io.tern.store.KeyValues;
@@ -80,8 +81,9 @@ public final class CatchUp {
   ///
   /// @param due entries that will be pushed
   /// @param position the first of them comes behind this seq
-  /// @param resetTo 0, or the seq after which pushing starts because the backlog is too long: to be
-  ///   announced with RESET
+  /// @param resetTo 0, or the seq after which pushing starts, to be announced with RESET: because
+  ///   the backlog is too long, because the user sees the chat from there on only (they joined, or
+  ///   came back), or because the device is new and starts from the present
   /// @param peerDelivered direct chats: the other user's watermarks; else 0
   public record Due(
       ChatId chat,
@@ -113,21 +115,27 @@ public final class CatchUp {
     /// Tells a page that was asked for before a new start.
     int start;
 
-    Behind(ChatId chat, long next) {
+    /// Whether a device without a position here starts from the present.
+    final boolean fromPresent;
+
+    Behind(ChatId chat, long next, boolean fromPresent) {
       this.chat = chat;
       this.next = next;
+      this.fromPresent = fromPresent;
     }
   }
 
   /// What one question asks of a chat.
-  private record Ask(ChatId chat, long next, boolean count, int start) {}
+  private record Ask(ChatId chat, long next, boolean count, boolean fromPresent, int start) {}
 
   /// One question: a piece of the chat list to look at, or chats to count and to read.
   ///
+  /// @param fromPresent of a chat in which the device has no position only the head is told
   /// @param asks chats in the order to read them
   /// @param entries to read of them all; 0 = only count
   private record Plan(
       boolean scan,
+      boolean fromPresent,
       @Nullable ChatId scanAfter,
       int scanChats,
       List<Ask> asks,
@@ -166,7 +174,10 @@ public final class CatchUp {
   /// Chats that were held back because the scan has not passed them. They are looked at for their
   /// own sake: a new chat may reach the session before it reaches the list. Null when there is no
   /// scan.
-  private @Nullable HashSet<ChatId> heldInScan;
+  private @Nullable HashMap<ChatId, Long> heldInScan;
+
+  /// The scan answers with heads: see [#startFromPresent].
+  private boolean fromPresent;
 
   /// The scan began because too many chats fell behind, and reads positions only when they say what
   /// has been pushed.
@@ -188,6 +199,7 @@ public final class CatchUp {
   ///
   /// @param news the chats that may hold something, or null when every chat may
   public void startAll(@Nullable Set<ChatId> news) {
+    fromPresent = false;
     behind = null;
     endScan();
     stale = asked != null;
@@ -195,9 +207,16 @@ public final class CatchUp {
       startScan(false);
     } else {
       for (var chat : news) {
-        chats().put(chat, new Behind(chat, 0));
+        chats().put(chat, new Behind(chat, 0, false));
       }
     }
+  }
+
+  /// The device is new and its user is not: it starts from the present. Each chat of the user's
+  /// list is answered with its head ([Due#resetTo]); what comes behind is pushed.
+  public void startFromPresent() {
+    startAll(null);
+    fromPresent = true;
   }
 
   /// One chat may be behind, from what its device has acknowledged: on a nudge, or on CATCH_UP of a
@@ -212,8 +231,8 @@ public final class CatchUp {
     restart(chat, seq);
   }
 
-  /// Whether a live entry of `chat` must be held back. Notes that it was.
-  public boolean holdsBack(ChatId chat) {
+  /// Whether the live entry `seq` of `chat` must be held back. Notes that it was.
+  public boolean holdsBack(ChatId chat, long seq) {
     if (behind != null) {
       var found = behind.get(chat);
       if (found != null) {
@@ -225,9 +244,9 @@ public final class CatchUp {
       return false;
     }
     if (heldInScan == null) {
-      heldInScan = new HashSet<>();
+      heldInScan = new HashMap<>();
     }
-    if (heldInScan.add(chat) && heldInScan.size() > config.chatsMax()) {
+    if (heldInScan.putIfAbsent(chat, seq) == null && heldInScan.size() > config.chatsMax()) {
       heldInScan.clear();
       startScan(scanAfterAcks);
     }
@@ -301,7 +320,7 @@ public final class CatchUp {
       known.counted = false;
       known.start++;
     } else if (behind == null || behind.size() < config.chatsMax()) {
-      chats().put(chat, new Behind(chat, seq));
+      chats().put(chat, new Behind(chat, seq, fromPresent));
     } else if (!scanning || hasScanned(chat)) {
       // From now on everything is held back again.
       startScan(true);
@@ -326,6 +345,7 @@ public final class CatchUp {
     scanning = false;
     scanned = null;
     heldInScan = null;
+    fromPresent = false;
   }
 
   private boolean hasScanned(ChatId chat) {
@@ -338,7 +358,7 @@ public final class CatchUp {
     int known = behind == null ? 0 : behind.size();
     boolean roomToScan = known + scanChats() <= config.chatsMax() || known == 0;
     if (scanning && roomToScan && (!scanAfterAcks || inFlight == 0)) {
-      return new Plan(true, scanned, scanChats(), List.of(), 0, 0);
+      return new Plan(true, fromPresent, scanned, scanChats(), List.of(), 0, 0);
     }
     if (behind == null) {
       return null;
@@ -350,7 +370,7 @@ public final class CatchUp {
         if (uncounted.size() == ASKS_MAX) {
           break;
         }
-        uncounted.add(new Ask(chat.chat, chat.next, true, chat.start));
+        uncounted.add(new Ask(chat.chat, chat.next, true, chat.fromPresent, chat.start));
       }
     }
     if (!uncounted.isEmpty()) {
@@ -366,7 +386,7 @@ public final class CatchUp {
       if (asks.size() == ASKS_MAX) {
         break;
       }
-      asks.add(new Ask(chat.chat, chat.next, false, chat.start));
+      asks.add(new Ask(chat.chat, chat.next, false, false, chat.start));
     }
     return readingPlan(asks, true, windowEntries, windowBytes);
   }
@@ -379,6 +399,7 @@ public final class CatchUp {
       }
     }
     return new Plan(
+        false,
         false,
         null,
         0,
@@ -398,8 +419,8 @@ public final class CatchUp {
     var due = new ArrayList<Due>();
     for (int i = 0; i < page.progress.size(); i++) {
       var found = page.progress.get(i);
-      if (behind == null || !behind.containsKey(found.chat)) {
-        var chat = new Behind(found.chat, found.next);
+      if ((behind == null || !behind.containsKey(found.chat)) && !isOvertaken(found)) {
+        var chat = new Behind(found.chat, found.next, fromPresent);
         chat.counted = true;
         chat.newestMillis = found.newestMillis;
         chats().put(found.chat, chat);
@@ -407,11 +428,14 @@ public final class CatchUp {
       }
     }
     if (heldInScan != null) {
-      for (var held = heldInScan.iterator(); held.hasNext(); ) {
-        var chat = held.next();
+      for (var all = heldInScan.entrySet().iterator(); all.hasNext(); ) {
+        var held = all.next();
+        var chat = held.getKey();
         if (reached.done || hasScanned(chat)) {
-          held.remove();
-          chats().computeIfAbsent(chat, missed -> new Behind(missed, 0)).dirty = true;
+          all.remove();
+          long from = fromPresent ? held.getValue() : 0;
+          chats().computeIfAbsent(chat, missed -> new Behind(missed, from, fromPresent)).dirty =
+              true;
         }
       }
     }
@@ -420,6 +444,13 @@ public final class CatchUp {
     }
     newestFirst();
     return new Page(page.plan, due, List.of(), List.of(), null);
+  }
+
+  /// Whether the head that a scan from the present found is that of an entry which came since: that
+  /// one is pushed.
+  private boolean isOvertaken(Progress found) {
+    var held = fromPresent && heldInScan != null ? heldInScan.get(found.chat) : null;
+    return held != null && held < found.next;
   }
 
   private Page onRead(Page page) {
@@ -510,7 +541,7 @@ public final class CatchUp {
       for (var chat : chats) {
         var summary = Reads.summary(shards.of(Slots.of(chat)), chat, device);
         if (summary != null && summary.head() > summary.position()) {
-          count(chat, 0, summary, 0);
+          count(chat, 0, summary, plan.fromPresent, 0);
         }
       }
       var newest = new HashMap<ChatId, Long>();
@@ -563,15 +594,19 @@ public final class CatchUp {
     }
 
     /// Says what is due and returns where to begin.
-    private long count(ChatId chat, long from, Reads.Summary summary, int start) {
+    private long count(
+        ChatId chat, long from, Reads.Summary summary, boolean fromPresent, int start) {
       long next = from == 0 ? summary.position() + 1 : from;
       long resetTo = 0;
-      long behind = summary.head() - next + 1;
-      if (behind > config.backlogMax()) {
+      if (fromPresent && summary.position() == 0) {
+        resetTo = from == 0 ? summary.head() : Math.min(from - 1, summary.head());
+      } else if (summary.head() - Math.max(next, summary.first()) >= config.backlogMax()) {
         resetTo = summary.head() - config.backlogMax();
-        next = resetTo + 1;
-        behind = config.backlogMax();
+      } else if (next < summary.first()) {
+        resetTo = summary.first() - 1;
       }
+      next = Math.max(next, resetTo + 1);
+      long behind = summary.head() - next + 1;
       long newestMillis = summary.last() == null ? 0 : summary.last().tsMillis();
       due.add(
           new Due(
@@ -614,7 +649,7 @@ public final class CatchUp {
           next = from;
           more = false;
         } else {
-          next = Question.this.count(ask.chat, next, summary, ask.start);
+          next = Question.this.count(ask.chat, next, summary, ask.fromPresent, ask.start);
         }
       }
 
@@ -634,7 +669,7 @@ public final class CatchUp {
           return 0;
         }
         int bytes = 0;
-        for (var entry : page.entries()) {
+        for (var entry : Hides.applied(shards, device.user(), page.entries())) {
           boolean own = entry.sender().user().equals(device.user());
           byte[] body = body(entry, own);
           items.add(new Item(ask.chat, entry.seq(), own, body));
@@ -661,7 +696,8 @@ public final class CatchUp {
           entry.sender().index(),
           entry.tsMillis(),
           entry.content(),
-          own ? entry.csn() : 0);
+          own ? entry.csn() : 0,
+          entry.editedMillis());
     }
   }
 }

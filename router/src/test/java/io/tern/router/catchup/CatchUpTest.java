@@ -209,13 +209,13 @@ class CatchUpTest {
     var page = Objects.requireNonNull(catchUp.next(10, 4_000, 0)).apply(shards);
     // Committed after the snapshot, delivered before the page is back.
     say(1, 1);
-    assertThat(catchUp.holdsBack(chat)).isTrue();
+    assertThat(catchUp.holdsBack(chat, 1)).isTrue();
 
     catchUp.onPage(page);
 
     assertThat(catchUp.isLive()).isFalse();
     assertThat(drain(catchUp).seqs(chat)).containsExactly(3L);
-    assertThat(catchUp.holdsBack(chat)).isFalse();
+    assertThat(catchUp.holdsBack(chat, 1)).isFalse();
   }
 
   @Test
@@ -226,9 +226,9 @@ class CatchUpTest {
     catchUp.startAll(Set.of(chatWith(1), chatWith(2)));
     ask(catchUp, 6);
 
-    assertThat(catchUp.holdsBack(chatWith(1))).isFalse();
-    assertThat(catchUp.holdsBack(chatWith(2))).isTrue();
-    assertThat(catchUp.holdsBack(chatWith(3))).isFalse();
+    assertThat(catchUp.holdsBack(chatWith(1), 1)).isFalse();
+    assertThat(catchUp.holdsBack(chatWith(2), 1)).isTrue();
+    assertThat(catchUp.holdsBack(chatWith(3), 1)).isFalse();
     assertThat(catchUp.behind()).containsExactly(chatWith(2));
   }
 
@@ -243,12 +243,12 @@ class CatchUpTest {
     // Two chats a question.
     ask(catchUp, 6);
 
-    assertThat(catchUp.holdsBack(chatWith(1))).isFalse();
-    assertThat(catchUp.holdsBack(chatWith(2))).isFalse();
-    assertThat(catchUp.holdsBack(chatWith(3))).isTrue();
-    assertThat(catchUp.holdsBack(chatWith(6))).isTrue();
+    assertThat(catchUp.holdsBack(chatWith(1), 1)).isFalse();
+    assertThat(catchUp.holdsBack(chatWith(2), 1)).isFalse();
+    assertThat(catchUp.holdsBack(chatWith(3), 1)).isTrue();
+    assertThat(catchUp.holdsBack(chatWith(6), 1)).isTrue();
     drain(catchUp);
-    assertThat(catchUp.holdsBack(chatWith(6))).isFalse();
+    assertThat(catchUp.holdsBack(chatWith(6), 1)).isFalse();
   }
 
   @Test
@@ -256,7 +256,7 @@ class CatchUpTest {
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAll(null);
     var chat = chatWith(1);
-    assertThat(catchUp.holdsBack(chat)).isTrue();
+    assertThat(catchUp.holdsBack(chat, 1)).isTrue();
     // Its first entry is there, the list comes later.
     sendOnly(friend(1), chat);
 
@@ -286,7 +286,7 @@ class CatchUpTest {
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAt(chat, 6);
 
-    assertThat(catchUp.holdsBack(chat)).isTrue();
+    assertThat(catchUp.holdsBack(chat, 1)).isTrue();
     assertThat(drain(catchUp).seqs(chat)).isEqualTo(longs(6, 9));
     assertThat(catchUp.isLive()).isTrue();
   }
@@ -302,8 +302,8 @@ class CatchUpTest {
       catchUp.startAt(chatWith(i), 2);
     }
     assertThat(catchUp.behind()).isNull();
-    assertThat(catchUp.holdsBack(chatWith(12))).isTrue();
-    assertThat(catchUp.holdsBack(chatWith(99))).as("might be one of them").isTrue();
+    assertThat(catchUp.holdsBack(chatWith(12), 1)).isTrue();
+    assertThat(catchUp.holdsBack(chatWith(99), 1)).as("might be one of them").isTrue();
 
     var pushed = new Pages();
     for (var question = catchUp.next(10, 4_000, 1);
@@ -462,7 +462,7 @@ class CatchUpTest {
         return;
       }
       var one = live.removeFirst();
-      if (catchUp.holdsBack(one.chat)) {
+      if (catchUp.holdsBack(one.chat, one.seq)) {
         return;
       }
       if (unacknowledged.size() >= WINDOW) {

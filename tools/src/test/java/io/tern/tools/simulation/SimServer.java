@@ -6,6 +6,8 @@ import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
+import io.tern.edge.session.PresenceDesk;
+import io.tern.edge.session.Relay;
 import io.tern.edge.session.Sampler;
 import io.tern.edge.session.SessionLogic;
 import io.tern.edge.session.SessionTable;
@@ -23,6 +25,7 @@ import io.tern.router.RouterMetrics;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
+import io.tern.router.presence.MemoryPresenceHub;
 import io.tern.store.Command;
 import io.tern.store.CommitLog;
 import io.tern.store.Outcome;
@@ -141,20 +144,26 @@ final class SimServer {
       }
       var id = new EdgeId("edge", number);
       var counters = new Counters();
+      var readers = new SimReaders();
+      Relay relay = (to, delivery) -> bus.toEdge(to, List.of(delivery));
+      var hub = new MemoryPresenceHub(MemoryPresenceHub.WATCHES_MAX, world::millis);
+      var desk = new PresenceDesk(hub, directory, readers, relay, counters);
       edge =
           new EdgeContext(
               id,
               LIMITS,
               this::submit,
-              new SimReaders(),
+              readers,
               directory,
-              (to, delivery) -> bus.toEdge(to, List.of(delivery)),
+              relay,
               new Trusting(),
               new Disconnector(counters, new Disconnector.Spread(10, 100)),
               new KnownUsers(64),
               counters,
               StageWatch.NONE,
               CatchUpConfig.DEFAULT,
+              desk,
+              world.random,
               world::nanos,
               world::wallMillis);
       sessions = new SessionTable(0, edge);
@@ -209,6 +218,7 @@ final class SimServer {
       for (SessionLogic session : sessions.all()) {
         session.onSweep(world.nanos());
       }
+      edge.presence().tick(world.nanos());
       for (Partition partition : partitions) {
         partition.tick();
       }

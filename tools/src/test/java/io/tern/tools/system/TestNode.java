@@ -9,6 +9,8 @@ import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
+import io.tern.edge.session.PresenceDesk;
+import io.tern.edge.session.Relay;
 import io.tern.edge.session.StageWatch;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
@@ -25,6 +27,7 @@ import io.tern.router.RouterMetrics;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
+import io.tern.router.presence.MemoryPresenceHub;
 import io.tern.store.Batch;
 import io.tern.store.CommitLog;
 import io.tern.store.LocalLog;
@@ -35,6 +38,7 @@ import io.tern.store.memory.MemoryStorage;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -196,19 +200,24 @@ final class TestNode implements AutoCloseable {
     private static EdgeContext context(
         EdgeId edge, Commands commands, Readers readers, Directory directory, Bus bus) {
       var counters = new Counters();
+      Relay relay = (to, delivery) -> bus.toEdge(to, List.of(delivery));
+      var hub =
+          new MemoryPresenceHub(MemoryPresenceHub.WATCHES_MAX, () -> System.nanoTime() / 1_000_000);
       return new EdgeContext(
           edge,
           LIMITS,
           commands,
           readers,
           directory,
-          (to, delivery) -> bus.toEdge(to, List.of(delivery)),
+          relay,
           new Trusting(),
           new Disconnector(counters, new Disconnector.Spread(10, 100)),
           new KnownUsers(1024),
           counters,
           StageWatch.NONE,
           CatchUpConfig.DEFAULT,
+          new PresenceDesk(hub, directory, readers, relay, counters),
+          new SecureRandom(),
           System::nanoTime,
           System::currentTimeMillis);
     }
