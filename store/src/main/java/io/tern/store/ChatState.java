@@ -2,11 +2,16 @@ package io.tern.store;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Role;
+import io.tern.store.v1.BlockSnapshot;
 import io.tern.store.v1.ChatSnapshot;
 import io.tern.store.v1.MemberSnapshot;
 import io.tern.store.v1.SenderSnapshot;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// A chat as its shard holds it in memory: what its entries up to [#head] have made of it, and as
@@ -20,20 +25,43 @@ final class ChatState {
   /// that is only written to never asks.
   static final class Member {
     final UserId user;
+
+    /// First entry the member sees; `leftSeq` is the last one, 0 while they are in.
     long joinedSeq;
+
     long leftSeq;
+
+    /// Newest entry the member sent, and newest of those that are no events.
     long lastOwnSeq;
+
+    long lastMessageSeq;
+
+    /// In groups.
+    Role role = Role.ROLE_UNSPECIFIED;
 
     /// -1 until loaded.
     long delivered = -1;
 
     long read = -1;
 
+    /// What others may know of these two; at most as much.
+    long shownDelivered;
+
+    long shownRead;
+
     /// Which watermarks moved in the open batch, and when the last one did.
     boolean deliveredMoved;
 
     boolean readMoved;
+    boolean shownDeliveredMoved;
+    boolean shownReadMoved;
     long movedMillis;
+
+    /// In the list of members whose watermarks moved in the open batch.
+    boolean moved;
+
+    /// What was told of the member's newest message; null until something was.
+    GroupProgress.@Nullable Author told;
 
     /// Few: an account has at most 10 devices at a time.
     final List<Sender> devices = new ArrayList<>(1);
@@ -47,6 +75,14 @@ final class ChatState {
 
     boolean isIn() {
       return leftSeq == 0;
+    }
+
+    boolean isAdmin() {
+      return role == Role.ROLE_ADMIN || role == Role.ROLE_OWNER;
+    }
+
+    boolean sees(long seq) {
+      return ChatState.sees(joinedSeq, leftSeq, seq);
     }
 
     @Nullable Sender device(int index) {
@@ -85,9 +121,20 @@ final class ChatState {
     }
   }
 
+  /// Former members who are remembered; of more, those who left first are strangers again.
+  static final int FORMER_MEMBERS_MAX = 1_024;
+
+  /// From so many members on they are found by their ids.
+  private static final int INDEXED_MEMBERS = 16;
+
   final ChatId id;
   final int slot;
+
+  /// Former ones too. In groups those who are in it stand in the order of joining.
   final List<Member> members;
+
+  /// Null in direct chats.
+  final @Nullable GroupState group;
 
   long head;
   long tsMillis;
@@ -95,8 +142,29 @@ final class ChatState {
   /// How many entries up to `head` do not count as unread.
   long uncounted;
 
+  /// Messages disappear after so many seconds; 0 = never.
+  long ttlSeconds;
+
   /// What the snapshot on disk covers.
   long snapshotSeq;
+
+  /// Something changed that entries alone do not tell: the next commit writes a snapshot.
+  boolean snapshotDue;
+
+  /// In a direct chat: who has blocked whom; null while nobody ever did.
+  private @Nullable List<Block> blocks;
+
+  /// One of the two has blocked the other.
+  boolean blocked;
+
+  /// What was told of the group's progress, and where among its authors the telling goes on.
+  long toldDelivered;
+
+  long toldRead;
+  int nextAuthor;
+
+  /// Members whose watermarks moved in the open batch.
+  final List<Member> moved = new ArrayList<>(1);
 
   /// Nothing of it is on disk: no watermark needs to be looked for.
   boolean fresh;
@@ -108,11 +176,23 @@ final class ChatState {
   long openFromSeq;
 
   private @Nullable List<UserId> everyone;
+  private @Nullable Map<Long, Member> byUser;
 
-  private ChatState(ChatId id, List<Member> members) {
+  /// What one side of a direct chat has said about the other, as of a version of theirs.
+  private record Block(UserId by, boolean on, long version) {}
+
+  private ChatState(ChatId id, List<Member> members, @Nullable GroupState group) {
     this.id = id;
     this.slot = Slots.of(id);
     this.members = members;
+    this.group = group;
+  }
+
+  /// A group that is being made: without members and entries.
+  static ChatState newGroup(ChatId id, GroupState group) {
+    var chat = new ChatState(id, new ArrayList<>(), group);
+    chat.fresh = true;
+    return chat;
   }
 
   /// What storage knows: the snapshot, and the entries after it on top. A direct chat nobody has
@@ -125,7 +205,7 @@ final class ChatState {
     } else if (id.isGroup()) {
       return null;
     } else {
-      chat = new ChatState(id, directMembers(id));
+      chat = new ChatState(id, directMembers(id), null);
     }
     var header = new EntryCodec.Header();
     storage.scan(
@@ -140,13 +220,13 @@ final class ChatState {
     return chat;
   }
 
-  /// Those who are in the chat now, without loading more of it than that needs. Immutable.
-  static List<UserId> everyone(KeyValues storage, ChatId id) {
-    if (id.isGroup()) {
-      ChatState chat = load(storage, id);
-      return chat == null ? List.of() : chat.everyone();
+  /// The chat as far as its members go, without loading more of it than that needs.
+  static @Nullable ChatState members(KeyValues storage, ChatId id) {
+    if (!id.isGroup()) {
+      return new ChatState(id, directMembers(id), null);
     }
-    return directMembers(id).stream().map(member -> member.user).toList();
+    byte[] snapshot = storage.get(Keys.chat(id));
+    return snapshot == null ? null : ofSnapshot(id, snapshot);
   }
 
   private static List<Member> directMembers(ChatId id) {
@@ -168,6 +248,9 @@ final class ChatState {
       member.joinedSeq = from.getJoinedSeq();
       member.leftSeq = from.getLeftSeq();
       member.lastOwnSeq = from.getLastOwnSeq();
+      member.lastMessageSeq = from.getLastMessageSeq();
+      Role role = Role.forNumber(from.getRole());
+      member.role = role == null ? Role.ROLE_UNSPECIFIED : role;
       for (SenderSnapshot sender : from.getSendersList()) {
         Sender device = member.deviceOrNew(sender.getDevice());
         device.lastCsn = sender.getLastCsn();
@@ -175,7 +258,15 @@ final class ChatState {
       }
       members.add(member);
     }
-    var chat = new ChatState(id, members);
+    if (members.isEmpty()) {
+      members.addAll(directMembers(id));
+    }
+    GroupState group = id.isGroup() ? GroupState.of(snapshot.getGroup()) : null;
+    var chat = new ChatState(id, members, group);
+    for (BlockSnapshot block : snapshot.getBlocksList()) {
+      chat.setBlock(new UserId(block.getBy()), block.getOn(), block.getVersion());
+    }
+    chat.ttlSeconds = snapshot.getTtlS();
     chat.head = snapshot.getSeq();
     chat.snapshotSeq = chat.head;
     chat.tsMillis = snapshot.getTsMs();
@@ -190,7 +281,23 @@ final class ChatState {
 
   byte[] snapshot() {
     ChatSnapshot.Builder snapshot =
-        ChatSnapshot.newBuilder().setSeq(head).setTsMs(tsMillis).setOrdinal(head - uncounted);
+        ChatSnapshot.newBuilder()
+            .setSeq(head)
+            .setTsMs(tsMillis)
+            .setOrdinal(head - uncounted)
+            .setTtlS((int) ttlSeconds);
+    if (group != null) {
+      snapshot.setGroup(group.snapshot());
+    }
+    if (blocks != null) {
+      for (Block block : blocks) {
+        snapshot
+            .addBlocksBuilder()
+            .setBy(block.by.value())
+            .setOn(block.on)
+            .setVersion(block.version);
+      }
+    }
     for (Member member : members) {
       MemberSnapshot.Builder to =
           snapshot
@@ -198,7 +305,9 @@ final class ChatState {
               .setUser(member.user.value())
               .setJoinedSeq(member.joinedSeq)
               .setLeftSeq(member.leftSeq)
-              .setLastOwnSeq(member.lastOwnSeq);
+              .setLastOwnSeq(member.lastOwnSeq)
+              .setLastMessageSeq(member.lastMessageSeq)
+              .setRole(member.role.getNumber());
       for (Sender device : member.devices) {
         if (device.lastCsn > 0) {
           to.addSendersBuilder()
@@ -217,17 +326,25 @@ final class ChatState {
     }
     head = seq;
     tsMillis = entry.tsMillis;
+    boolean isMessage = entry.uncounted == uncounted;
     uncounted = entry.uncounted;
-    Member member = member(entry.sender);
-    if (member == null) {
-      throw new IllegalStateException(id + ": entry " + seq + " is by a stranger");
+    // What the server made of another command is nobody's send, and changes by it come with a
+    // snapshot.
+    if (entry.csn != 0) {
+      Member member = member(entry.sender);
+      if (member == null) {
+        throw new IllegalStateException(id + ": entry " + seq + " is by a stranger");
+      }
+      sent(member, member.deviceOrNew(entry.device), entry.csn, seq, isMessage);
     }
-    sent(member, member.deviceOrNew(entry.device), entry.csn, seq);
   }
 
   /// Notes that entry `seq` is the device's send `csn`.
-  void sent(Member member, Sender device, long csn, long seq) {
+  void sent(Member member, Sender device, long csn, long seq, boolean isMessage) {
     member.lastOwnSeq = seq;
+    if (isMessage) {
+      member.lastMessageSeq = seq;
+    }
     device.lastCsn = csn;
     device.lastSeq = seq;
   }
@@ -237,6 +354,9 @@ final class ChatState {
   }
 
   private @Nullable Member member(long user) {
+    if (members.size() > INDEXED_MEMBERS) {
+      return index().get(user);
+    }
     for (int i = 0; i < members.size(); i++) {
       Member member = members.get(i);
       if (member.user.value() == user) {
@@ -244,6 +364,102 @@ final class ChatState {
       }
     }
     return null;
+  }
+
+  private Map<Long, Member> index() {
+    if (byUser == null) {
+      byUser = new HashMap<>(members.size() * 2);
+      for (Member member : members) {
+        byUser.put(member.user.value(), member);
+      }
+    }
+    return byUser;
+  }
+
+  // ---- groups ---------------------------------------------------------------------------------
+
+  int membersIn() {
+    return everyone().size();
+  }
+
+  /// Lets `user` in, from entry `seq` on. Not for one who is in.
+  void join(UserId user, Role role, long seq) {
+    Member member = member(user);
+    if (member == null) {
+      member = new Member(user);
+    } else {
+      members.remove(member);
+    }
+    member.joinedSeq = seq;
+    member.leftSeq = 0;
+    member.role = role;
+    members.add(member);
+    membersChanged();
+  }
+
+  /// `member` sees entry `seq` and nothing after it.
+  void leave(Member member, long seq) {
+    member.leftSeq = seq;
+    member.role = Role.ROLE_UNSPECIFIED;
+    membersChanged();
+    if (members.size() - membersIn() > FORMER_MEMBERS_MAX) {
+      members.stream()
+          .filter(other -> !other.isIn())
+          .min(Comparator.comparingLong(other -> other.leftSeq))
+          .ifPresent(members::remove);
+      membersChanged();
+      // The marks of the forgotten one are on disk, should they come back.
+      fresh = false;
+    }
+  }
+
+  private void membersChanged() {
+    everyone = null;
+    byUser = null;
+  }
+
+  /// Who follows an owner who leaves: the eldest admin, else the eldest member; null when nobody is
+  /// left.
+  @Nullable Member successor() {
+    Member successor = null;
+    for (Member member : members) {
+      if (member.isIn() && (successor == null || (member.isAdmin() && !successor.isAdmin()))) {
+        successor = member;
+      }
+    }
+    return successor;
+  }
+
+  /// Those who see entry `seq`: in a group while it is the newest, everyone and whom it removed.
+  List<UserId> seers(long seq) {
+    return members.stream().filter(m -> m.sees(seq)).map(m -> m.user).toList();
+  }
+
+  // ---- blocks ---------------------------------------------------------------------------------
+
+  /// Notes what `by` says about the other side; returns whether that is news.
+  boolean setBlock(UserId by, boolean on, long version) {
+    var all = new ArrayList<Block>(2);
+    if (blocks != null) {
+      for (Block block : blocks) {
+        if (!block.by.equals(by)) {
+          all.add(block);
+        } else if (block.version >= version) {
+          return false;
+        }
+      }
+    }
+    all.add(new Block(by, on, version));
+    blocks = all;
+    blocked = all.stream().anyMatch(Block::on);
+    return true;
+  }
+
+  // ---- who is here ----------------------------------------------------------------------------
+
+  /// How much memory it takes, in members.
+  int weight() {
+    return members.size();
   }
 
   /// Those who are in the chat now. Immutable.
@@ -254,7 +470,7 @@ final class ChatState {
     return everyone;
   }
 
-  /// Those who are in the chat now, but for one. Immutable.
+  /// Those who are in the direct chat, but for one. Immutable.
   List<UserId> othersThan(Member member) {
     if (member.others == null) {
       member.others = users(member);

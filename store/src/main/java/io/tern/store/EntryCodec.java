@@ -75,6 +75,11 @@ final class EntryCodec {
       contentOffset = pos;
     }
 
+    /// Whether the content is still what the sender sent.
+    boolean isAsSent() {
+      return (flags & (ERASED | EDITED)) == 0;
+    }
+
     byte[] content(byte[] value) {
       return Arrays.copyOfRange(value, contentOffset, value.length);
     }

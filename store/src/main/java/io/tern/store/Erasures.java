@@ -15,7 +15,7 @@ final class Erasures {
   private final KeyValues storage;
   private final Map<Block, byte[]> changed = new HashMap<>();
 
-  /// Gathers erasures for one batch on top of what `storage` has.
+  /// Gathers the erasures of one batch at a time on top of what `storage` has.
   Erasures(KeyValues storage) {
     this.storage = storage;
   }
@@ -34,6 +34,10 @@ final class Erasures {
 
   void putTo(Batch batch) {
     changed.forEach((block, bitmap) -> batch.put(Keys.erased(block.chat, block.index), bitmap));
+  }
+
+  void clear() {
+    changed.clear();
   }
 
   /// How many entries in (above, upTo] were erased: one step for each 256 of them.

@@ -151,32 +151,43 @@ final class OutboxRecords {
           Entry entry = EntryCodec.decode(chat, seq, value);
           runs.get(current[0])
               .due
-              .add(new OutboxRecord.Due(entry, members.users, members.waitingFor(entry)));
+              .add(new OutboxRecord.Due(entry, members.seers(seq), members.waitingFor(entry)));
           return true;
         });
   }
 
-  /// Who is in a chat, and what each of them has got.
+  /// Who is or was in a chat, and what each of them has got.
   private static final class Members {
-    final List<UserId> users;
     private final KeyValues storage;
     private final ChatId chat;
+    private final List<ChatState.Member> members;
+    private final List<UserId> everyone;
     private final long[] delivered;
 
     Members(KeyValues storage, ChatId chat) {
       this.storage = storage;
       this.chat = chat;
-      this.users = ChatState.everyone(storage, chat);
-      this.delivered = new long[users.size()];
+      ChatState state = ChatState.members(storage, chat);
+      members = state == null ? List.of() : state.members;
+      everyone = state == null ? List.of() : state.everyone();
+      delivered = new long[members.size()];
       Arrays.fill(delivered, -1);
+    }
+
+    List<UserId> seers(long seq) {
+      return chat.isGroup()
+          ? members.stream().filter(m -> m.sees(seq)).map(m -> m.user).toList()
+          : everyone;
     }
 
     List<UserId> waitingFor(Entry entry) {
       var waiting = new ArrayList<UserId>(1);
       for (int i = 0; i < delivered.length; i++) {
-        UserId user = users.get(i);
-        if (!user.equals(entry.sender().user()) && delivered(i) < entry.seq()) {
-          waiting.add(user);
+        ChatState.Member member = members.get(i);
+        if (member.sees(entry.seq())
+            && !member.user.equals(entry.sender().user())
+            && delivered(i) < entry.seq()) {
+          waiting.add(member.user);
         }
       }
       return List.copyOf(waiting);
@@ -184,7 +195,7 @@ final class OutboxRecords {
 
     private long delivered(int i) {
       if (delivered[i] < 0) {
-        delivered[i] = Watermarks.delivered(storage, chat, users.get(i));
+        delivered[i] = Watermarks.delivered(storage, chat, members.get(i).user);
       }
       return delivered[i];
     }

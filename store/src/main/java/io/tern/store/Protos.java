@@ -2,6 +2,7 @@ package io.tern.store;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Parser;
+import io.tern.protocol.v1.Content;
 import io.tern.store.v1.ChatSnapshot;
 import io.tern.store.v1.Outbox;
 import io.tern.store.v1.Position;
@@ -21,6 +22,11 @@ final class Protos {
 
   static Position position(byte[] bytes) {
     return parse(Position.parser(), bytes);
+  }
+
+  /// Of a content that was scanned before it was stored.
+  static Content content(byte[] bytes) {
+    return parse(Content.parser(), bytes);
   }
 
   static <T> T parse(Parser<T> parser, byte[] bytes) {

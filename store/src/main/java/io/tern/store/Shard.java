@@ -1,5 +1,6 @@
 package io.tern.store;
 
+import com.google.protobuf.ByteString;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
@@ -7,6 +8,8 @@ import io.tern.protocol.Limits;
 import io.tern.protocol.Prescan;
 import io.tern.protocol.SendBody;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Kind;
 import io.tern.store.ChatState.Member;
 import io.tern.store.ChatState.Sender;
@@ -17,11 +20,10 @@ import io.tern.store.v1.Position;
 import io.tern.store.v1.User;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -33,9 +35,11 @@ import org.jspecify.annotations.Nullable;
 /// that is safe because nothing of it is told to anyone before commit returns, and a commit that
 /// fails ends the process.
 ///
-/// Puts of a batch: one `M` for each accepted send (and one `X` if it expires), one `W` and one `V`
-/// for each member and device that acknowledged something, one `O` if there were sends, one `Z`; a
-/// `C` when a chat has run [#SNAPSHOT_ENTRIES] ahead of its snapshot or leaves memory.
+/// Puts of a batch: one `M` for each accepted send (and one `X` if it expires, one `@` for each
+/// member it mentions), one `W` and one `V` for each member and device that acknowledged something,
+/// one `O` if there were sends, one `Z`; a `C` when a chat has run [#SNAPSHOT_ENTRIES] ahead of its
+/// snapshot, leaves memory, or has changed in what entries alone do not tell (members, roles,
+/// title, timer, blocks). An event costs what it changes besides: see [Messages].
 public final class Shard {
 
   /// A chat is written down at least this often, so that it loads with one get and a short scan.
@@ -58,6 +62,9 @@ public final class Shard {
 
   static final int AUTHORS_PER_GROUP = 32;
 
+  /// A watermark's put, about.
+  private static final int WATERMARK_BYTES = 64;
+
   private static final long NOT_LOOKED = Long.MIN_VALUE;
   private static final long NOTHING_EXPIRES = Long.MAX_VALUE;
 
@@ -67,7 +74,16 @@ public final class Shard {
   private record Expiry(int slotIndex, long timeMillis) {}
 
   private static final Outcome NOT_MEMBER = refused(ErrorCode.NOT_MEMBER, "");
-  private static final Outcome UNSUPPORTED = refused(ErrorCode.UNSUPPORTED, "");
+  private static final Outcome WRONG_GROUP = refused(ErrorCode.ARGUMENT, "chat");
+  private static final Outcome WRONG_OP = refused(ErrorCode.ARGUMENT, "op_id");
+  private static final Outcome WRONG_SETTING = refused(ErrorCode.ARGUMENT, "set");
+  private static final Outcome WRONG_DEVICE = refused(ErrorCode.ARGUMENT, "device");
+  private static final Outcome NO_DEVICE = refused(ErrorCode.NOT_FOUND, "device");
+  private static final Outcome REVOKED = refused(ErrorCode.REVOKED, "");
+  private static final Outcome BLOCKED = refused(ErrorCode.BLOCKED, "");
+  private static final Outcome NOT_ALLOWED = refused(ErrorCode.NOT_ALLOWED, "");
+  private static final Outcome OTHER_GROUP = refused(ErrorCode.CONFLICT, "another group's id");
+  private static final Outcome VIEW_ONCE = refused(ErrorCode.ARGUMENT, "content.view_once");
   private static final Outcome WRONG_SEQ = refused(ErrorCode.ARGUMENT, "seq");
   private static final Outcome MALFORMED = refused(ErrorCode.ARGUMENT, "body");
   private static final Outcome NO_CONTENT = refused(ErrorCode.ARGUMENT, "content");
@@ -94,15 +110,20 @@ public final class Shard {
   private int slotsLooked;
   private int sweepSlot;
 
+  /// Members of all of them.
+  private int hotMembers;
+
   // The open batch: its puts so far, and what commit will add.
-  private final Batch batch = new Batch();
+  private final Round round;
+  private final Batch batch;
   private final List<ChatState> touched = new ArrayList<>();
-  private final Set<DeviceId> enrolled = new HashSet<>();
   private final List<Expiry> expiries = new ArrayList<>();
-  private boolean sync;
+  private boolean enrolled;
   private boolean swept;
-  private int pendingPuts;
   private long n;
+
+  private final Messages messages;
+  private final GroupMarks marks;
 
   // To be filled in again and again.
   private final SendBody send = new SendBody();
@@ -123,6 +144,9 @@ public final class Shard {
     this.log = log;
     this.config = config;
     this.hasRoom = hasRoom;
+    round = new Round(storage);
+    batch = round.batch;
+    messages = new Messages(round, config);
     Position position = position(storage);
     if (position.getSchema() > Keys.SCHEMA) {
       throw new IllegalStateException(
@@ -131,6 +155,7 @@ public final class Shard {
               + ", this one knows "
               + Keys.SCHEMA);
     }
+    marks = new GroupMarks(round, storage);
     n = position.getN();
     epoch = Math.max(1, position.getEpoch());
     soonestExpiry = new long[config.endSlot() - config.firstSlot()];
@@ -160,12 +185,12 @@ public final class Shard {
       case Command.Enrol c -> enrol(c.device(), nowMillis);
       case Command.ListChat c -> listChat(c, nowMillis);
       case Command.Tick c -> tick(c, nowMillis);
-      case Command.GroupCreate c -> UNSUPPORTED;
-      case Command.GroupEdit c -> UNSUPPORTED;
-      case Command.ChangeSettings c -> UNSUPPORTED;
-      case Command.SetBlock c -> UNSUPPORTED;
-      case Command.RemoveDevice c -> UNSUPPORTED;
-      case Command.Seen c -> UNSUPPORTED;
+      case Command.GroupCreate c -> createGroup(c, nowMillis);
+      case Command.GroupEdit c -> editGroup(c, nowMillis);
+      case Command.ChangeSettings c -> changeSettings(c, nowMillis);
+      case Command.SetBlock c -> setBlock(c);
+      case Command.RemoveDevice c -> removeDevice(c);
+      case Command.Seen c -> seen(c);
     };
   }
 
@@ -177,7 +202,7 @@ public final class Shard {
 
   /// Bytes of the open batch, for the owner to bound it. What commit will add is estimated.
   public int openBytes() {
-    return batch.bytes() + pendingPuts * 64;
+    return batch.bytes() + round.pendingBytes;
   }
 
   /// Makes the open batch durable and starts the next. Returns its number, or 0 when there was
@@ -200,20 +225,24 @@ public final class Shard {
           outbox = Outbox.newBuilder();
         }
         owe(outbox, chat);
-        if (chat.head - chat.snapshotSeq >= SNAPSHOT_ENTRIES) {
-          putSnapshot(chat);
-        }
         chat.openFromSeq = 0;
+      }
+      if (chat.snapshotDue || chat.head - chat.snapshotSeq >= SNAPSHOT_ENTRIES) {
+        putSnapshot(chat);
       }
       chat.touched = false;
     }
     touched.clear();
     dropColdChats();
+    round.erasures.putTo(batch);
 
-    boolean written = batch.count() > 0 || sync;
+    boolean written = batch.count() > 0 || round.sync;
     if (written) {
       n++;
       if (outbox != null) {
+        for (int i = 0; i < round.duties.size(); i++) {
+          OutboxRecords.add(outbox, round.duties.get(i));
+        }
         batch.put(Keys.outbox(n), outbox.build().toByteArray());
       }
       batch.put(
@@ -226,15 +255,13 @@ public final class Shard {
               .toByteArray());
       batch.number(n);
       failed = true;
-      log.commit(batch, sync);
+      log.commit(batch, round.sync);
       failed = false;
-      batch.clear();
     }
+    round.clear();
     noteExpiries();
-    enrolled.clear();
-    sync = false;
+    enrolled = false;
     swept = false;
-    pendingPuts = 0;
     return written ? n : 0;
   }
 
@@ -273,17 +300,21 @@ public final class Shard {
         || send.contentBytes() - send.bodyBytes() > CONTENT_EXTRA_BYTES_MAX) {
       return TOO_LARGE;
     }
-    if (send.kind() == Kind.KIND_UNSPECIFIED_VALUE || send.kind() == Kind.KIND_TOMBSTONE_VALUE) {
+    int kind = send.kind();
+    if (!Kinds.isForClients(kind)) {
       return WRONG_KIND;
     }
     ChatState chat = chatOf(command.chat(), command.from().user());
     Member member = chat == null ? null : chat.member(command.from().user());
-    if (chat == null || member == null || !member.isIn()) {
+    if (chat == null || member == null) {
       return NOT_MEMBER;
     }
     Sender device = member.deviceOrNew(command.from().index());
     if (send.csn() <= device.lastCsn) {
       return repeat(command, chat, device);
+    }
+    if (!member.isIn()) {
+      return NOT_MEMBER;
     }
     if (send.csn() > device.lastCsn + 1) {
       return new Outcome.Refused(ErrorCode.OUT_OF_ORDER, device.lastCsn + 1, "");
@@ -291,18 +322,50 @@ public final class Shard {
     if (send.replyTo() < 0 || send.replyTo() > chat.head) {
       return WRONG_REPLY;
     }
+    if (chat.blocked) {
+      return BLOCKED;
+    }
+    if (send.isViewOnce() && (chat.id.isGroup() || chat.id.isSelf())) {
+      return VIEW_ONCE;
+    }
+    // What a message is taken back with, reacted to with, or a timer has rules of its own.
+    if (chat.group != null && !maySend(chat.group, member, kind)) {
+      return NOT_ALLOWED;
+    }
+    boolean isEvent = Kinds.isClientEvent(kind);
+    if (isEvent) {
+      Outcome refusal = messages.refusal(chat, member, send, body, nowMillis);
+      if (refusal != null) {
+        return refusal;
+      }
+    }
     if (!hasRoom.getAsBoolean()) {
       return DISK_FULL;
     }
-    return append(command, chat, member, device, nowMillis);
+    Outcome.Sent sent = append(command, chat, member, device, nowMillis);
+    if (isEvent) {
+      messages.apply(chat, member, send, body, chat.head);
+    }
+    return sent;
   }
 
-  private Outcome append(
+  private static boolean maySend(GroupState group, Member member, int kind) {
+    return switch (kind) {
+      case Kind.KIND_REVOKE_VALUE, Kind.KIND_REACTION_VALUE, Kind.KIND_TIMER_VALUE -> true;
+      default -> GroupRules.maySend(group, member);
+    };
+  }
+
+  private Outcome.Sent append(
       Command.Send command, ChatState chat, Member member, Sender device, long nowMillis) {
+    boolean isMessage = Kinds.isMessage(send.kind());
+    if (!isMessage) {
+      chat.uncounted++;
+    }
     long seq = chat.head + 1;
     long csn = send.csn();
-    chat.tsMillis = Math.max(chat.tsMillis, nowMillis);
     long back = device.lastSeq == 0 ? 0 : seq - device.lastSeq;
+    chat.tsMillis = Math.max(chat.tsMillis, nowMillis);
     int headerBytes =
         EntryCodec.writeHeader(
             header, 0, member.user.value(), device.index, csn, back, chat.tsMillis, chat.uncounted);
@@ -314,17 +377,23 @@ public final class Shard {
         command.body(),
         from,
         send.contentBytes());
-    if (send.ttlSeconds() > 0) {
-      expire(chat, seq, chat.tsMillis + send.ttlSeconds() * 1000);
+    if (!Kinds.isClientEvent(send.kind())) {
+      long ttlSeconds = ttlSeconds(chat);
+      if (ttlSeconds > 0) {
+        expire(chat, seq, chat.tsMillis + ttlSeconds * 1000);
+      }
     }
-    chat.head = seq;
-    chat.sent(member, device, csn, seq);
-    if (chat.openFromSeq == 0) {
-      chat.openFromSeq = seq;
+    if (isMessage) {
+      for (int i = 0; i < send.mentionsCount(); i++) {
+        messages.noteMention(chat, send.mention(i), seq);
+      }
     }
-    touch(chat);
-    sync = true;
-    return new Outcome.Sent(
+    chat.sent(member, device, csn, seq, isMessage);
+    if (chat.group != null) {
+      marks.note(chat);
+    }
+    return appended(
+        chat,
         new Entry(
             chat.id,
             seq,
@@ -333,9 +402,57 @@ public final class Shard {
             chat.tsMillis,
             seq - chat.uncounted,
             Arrays.copyOfRange(command.body(), from, from + send.contentBytes())),
-        false,
-        chat.everyone(),
-        seq == 1 ? lists(chat) : List.of());
+        chat.everyone());
+  }
+
+  /// How long the message that is being sent lives; 0 = for ever.
+  private long ttlSeconds(ChatState chat) {
+    long ttl = shorter(send.ttlSeconds(), chat.ttlSeconds);
+    return send.isViewOnce() ? shorter(ttl, Limits.VIEW_ONCE_SECONDS_MAX) : ttl;
+  }
+
+  private static long shorter(long one, long other) {
+    return one == 0 || (other != 0 && other < one) ? other : one;
+  }
+
+  /// Appends what the server makes of a command other than SEND. It takes no csn and does not count
+  /// as unread.
+  private Entry appendEvent(
+      ChatState chat, DeviceId by, Kind kind, ByteString body, long nowMillis) {
+    chat.uncounted++;
+    long seq = chat.head + 1;
+    chat.tsMillis = Math.max(chat.tsMillis, nowMillis);
+    byte[] content = Content.newBuilder().setKind(kind).setBody(body).build().toByteArray();
+    int headerBytes =
+        EntryCodec.writeHeader(
+            header, 0, by.user().value(), by.index(), 0, 0, chat.tsMillis, chat.uncounted);
+    batch.put(Keys.entry(chat.id, chat.slot, seq), header, headerBytes, content, 0, content.length);
+    return new Entry(chat.id, seq, by, 0, chat.tsMillis, seq - chat.uncounted, content);
+  }
+
+  /// The entry is the chat's newest now.
+  private Outcome.Sent appended(ChatState chat, Entry entry, List<UserId> members) {
+    chat.head = entry.seq();
+    if (chat.openFromSeq == 0) {
+      chat.openFromSeq = entry.seq();
+    }
+    touch(chat);
+    round.sync = true;
+    return new Outcome.Sent(
+        entry, false, members, entry.seq() == 1 ? owed(lists(chat.id, members)) : List.of());
+  }
+
+  private List<Command> owed(List<Command> duties) {
+    round.duties.addAll(duties);
+    return duties;
+  }
+
+  private static List<Command> lists(ChatId chat, List<UserId> users) {
+    var lists = new ArrayList<Command>(users.size());
+    for (UserId user : users) {
+      lists.add(new Command.ListChat(user, chat));
+    }
+    return List.copyOf(lists);
   }
 
   /// The csn has been taken: answers with the entry that took it, found along the device's chain.
@@ -345,14 +462,14 @@ public final class Shard {
     }
     var found = new EntryCodec.Header();
     long seq = device.lastSeq;
-    byte[] value = stored(chat, seq);
+    byte[] value = round.entry(chat, seq);
     found.read(value);
     while (found.csn > send.csn()) {
       seq -= found.back;
-      value = stored(chat, seq);
+      value = round.entry(chat, seq);
       found.read(value);
     }
-    if (!found.isErased()
+    if (found.isAsSent()
         && !Arrays.equals(
             value,
             found.contentOffset,
@@ -363,41 +480,158 @@ public final class Shard {
       return new Outcome.Refused(
           ErrorCode.CONFLICT, device.lastCsn + 1, "csn was used for another content");
     }
+    return repeated(chat, seq, value);
+  }
+
+  private static Outcome repeated(ChatState chat, long seq, byte[] value) {
     return new Outcome.Sent(
         EntryCodec.decode(chat.id, seq, value), true, chat.everyone(), List.of());
   }
 
-  private static List<Command> lists(ChatState chat) {
-    var lists = new ArrayList<Command>();
-    for (UserId user : chat.everyone()) {
-      lists.add(new Command.ListChat(user, chat.id));
-    }
-    return List.copyOf(lists);
-  }
-
-  /// The value of an entry that exists, be it in the open batch.
-  private byte[] stored(ChatState chat, long seq) {
-    byte[] key = Keys.entry(chat.id, chat.slot, seq);
-    boolean open = chat.openFromSeq != 0 && seq >= chat.openFromSeq;
-    byte[] value = open ? batch.find(key) : storage.get(key);
-    if (value == null) {
-      throw new IllegalStateException(chat.id + ": entry " + seq + " is missing");
-    }
-    return value;
-  }
-
-  /// Notes what the open batch owes to the chat's members, and to their lists when the chat is new.
+  /// Notes what the open batch owes to the chat's members.
   private static void owe(Outbox.Builder outbox, ChatState chat) {
     outbox
         .addEntries(chat.id.low())
         .addEntries(chat.id.high())
         .addEntries(chat.openFromSeq)
         .addEntries(chat.head - chat.openFromSeq + 1);
-    if (chat.openFromSeq == 1) {
-      for (Command list : lists(chat)) {
-        OutboxRecords.add(outbox, list);
-      }
+  }
+
+  // ---- groups ---------------------------------------------------------------------------------
+
+  private Outcome createGroup(Command.GroupCreate command, long nowMillis) {
+    if (!command.group().isGroup()) {
+      return WRONG_GROUP;
     }
+    if (command.opId().length != Limits.OP_ID_BYTES) {
+      return WRONG_OP;
+    }
+    UserId creator = command.from().user();
+    ChatState found = chatOf(command.group(), creator);
+    if (found != null) {
+      // The id is made from the creator and the op id: the same creator means the same op.
+      return found.group != null && found.group.creator.equals(creator)
+          ? repeated(found, 1, round.entry(found, 1))
+          : OTHER_GROUP;
+    }
+    Outcome refusal = GroupRules.refusal(creator, command.birth(), config.groupMembersMax());
+    if (refusal != null) {
+      return refusal;
+    }
+    if (!hasRoom.getAsBoolean()) {
+      return DISK_FULL;
+    }
+    var group = new GroupState(creator);
+    ChatState chat = ChatState.newGroup(command.group(), group);
+    GroupEvent event = GroupRules.create(chat, group, command.birth());
+    keep(chat);
+    Entry entry =
+        appendEvent(chat, command.from(), Kind.KIND_GROUP, event.toByteString(), nowMillis);
+    group.changed(creator, command.opId(), entry.seq());
+    round.snapshot(chat);
+    return appended(chat, entry, chat.everyone());
+  }
+
+  private Outcome editGroup(Command.GroupEdit command, long nowMillis) {
+    if (!command.group().isGroup()) {
+      return WRONG_GROUP;
+    }
+    if (command.opId().length != Limits.OP_ID_BYTES) {
+      return WRONG_OP;
+    }
+    UserId user = command.from().user();
+    ChatState chat = chatOf(command.group(), user);
+    GroupState group = chat == null ? null : chat.group;
+    if (chat == null || group == null) {
+      // As in a group that there is.
+      return command.change() instanceof GroupChange.Join ? NOT_ALLOWED : NOT_MEMBER;
+    }
+    long done = group.seqOf(user, command.opId());
+    if (done != 0) {
+      return repeated(chat, done, round.entry(chat, done));
+    }
+    Member member = chat.member(user);
+    Outcome refusal =
+        GroupRules.refusal(
+            chat,
+            group,
+            member != null && member.isIn() ? member : null,
+            command.change(),
+            config.groupMembersMax());
+    if (refusal != null) {
+      return refusal;
+    }
+    if (!hasRoom.getAsBoolean()) {
+      return DISK_FULL;
+    }
+    List<UserId> newcomers = newcomers(chat, user, command.change());
+    int weight = chat.weight();
+    long seq = chat.head + 1;
+    GroupEvent event = GroupRules.apply(chat, group, user, command.change(), seq);
+    hotMembers += chat.weight() - weight;
+    Entry entry =
+        appendEvent(chat, command.from(), Kind.KIND_GROUP, event.toByteString(), nowMillis);
+    group.changed(user, command.opId(), seq);
+    round.snapshot(chat);
+    marks.note(chat);
+    Outcome.Sent sent = appended(chat, entry, chat.seers(seq));
+    return newcomers.isEmpty()
+        ? sent
+        : new Outcome.Sent(entry, false, sent.members(), owed(lists(chat.id, newcomers)));
+  }
+
+  private static List<UserId> newcomers(ChatState chat, UserId by, GroupChange change) {
+    return switch (change) {
+      case GroupChange.Add(List<UserId> users) -> GroupRules.newcomers(chat, users);
+      case GroupChange.Join j -> List.of(by);
+      default -> List.of();
+    };
+  }
+
+  // ---- settings -------------------------------------------------------------------------------
+
+  private Outcome changeSettings(Command.ChangeSettings command, long nowMillis) {
+    UserId user = command.from().user();
+    UserSettings settings = UserSettings.of(user, command.set());
+    if (settings == null) {
+      return WRONG_SETTING;
+    }
+    Outcome refusal = settings.refusal(round);
+    if (refusal != null) {
+      return refusal;
+    }
+    ByteString body = settings.body();
+    if (body.size() > Limits.BODY_BYTES_MAX) {
+      return TOO_LARGE;
+    }
+    if (!hasRoom.getAsBoolean()) {
+      return DISK_FULL;
+    }
+    ChatState chat = Objects.requireNonNull(chatOf(ChatId.direct(user, user), user));
+    settings.apply(round, nowMillis);
+    Entry entry = appendEvent(chat, command.from(), Kind.KIND_SETTING, body, nowMillis);
+    Outcome.Sent sent = appended(chat, entry, chat.everyone());
+    List<Command> blocks = settings.duties(entry.seq());
+    if (blocks.isEmpty()) {
+      return sent;
+    }
+    var duties = new ArrayList<>(sent.duties());
+    duties.addAll(owed(blocks));
+    return new Outcome.Sent(entry, false, sent.members(), List.copyOf(duties));
+  }
+
+  private Outcome setBlock(Command.SetBlock command) {
+    ChatState chat = chatOf(command.chat(), command.by());
+    if (chat == null || chat.group != null || chat.id.isSelf()) {
+      return WRONG_GROUP;
+    }
+    // Even when it was there: perhaps by this very batch.
+    round.sync = true;
+    if (chat.setBlock(command.by(), command.on(), command.version())) {
+      round.snapshot(chat);
+      touch(chat);
+    }
+    return Outcome.Done.DONE;
   }
 
   // ---- watermarks -----------------------------------------------------------------------------
@@ -417,23 +651,24 @@ public final class Shard {
     if (seq > device.position) {
       device.position = seq;
       device.positionMoved = true;
+      noteMoved(chat, member);
       // Observers are told of it: a power cut must not take it back (ADR 2).
-      sync = true;
-      pendingPuts++;
+      round.sync = true;
+      round.pendingBytes += WATERMARK_BYTES;
       touch(chat);
     }
-    loadWatermarks(chat, member);
+    GroupMarks.load(storage, chat, member);
     if (seq <= member.delivered) {
       return Outcome.Done.DONE;
     }
     member.delivered = seq;
     member.deliveredMoved = true;
-    // Not before the entry itself, though the clock may have been set back.
-    member.movedMillis = Math.max(nowMillis, chat.tsMillis);
-    pendingPuts++;
-    touch(chat);
-    return new Outcome.Moved(
-        member.user, seq, member.read, seq, member.read, chat.othersThan(member));
+    if (!chat.blocked) {
+      showDelivered(member, seq);
+    }
+    moved(chat, member, nowMillis);
+    return movedTo(
+        member, chat.group != null || chat.blocked ? List.of() : chat.othersThan(member));
   }
 
   private Outcome read(Command.Read command, long nowMillis) {
@@ -446,21 +681,66 @@ public final class Shard {
     if (!mayAcknowledge(chat, member, seq)) {
       return WRONG_SEQ;
     }
-    loadWatermarks(chat, member);
+    GroupMarks.load(storage, chat, member);
     if (seq <= member.read) {
       return Outcome.Done.DONE;
     }
+    boolean othersKnow = chat.group == null && !chat.blocked;
     member.read = seq;
-    member.delivered = Math.max(member.delivered, seq);
     member.readMoved = true;
+    if (seq > member.delivered) {
+      member.delivered = seq;
+      member.deliveredMoved = true;
+    }
+    if (!chat.blocked) {
+      // That it was delivered is not hidden.
+      othersKnow &= showDelivered(member, seq) || !command.hidden();
+      if (!command.hidden()) {
+        member.shownRead = seq;
+        member.shownReadMoved = true;
+      }
+    }
+    moved(chat, member, nowMillis);
+    round.sync = true;
+    // One's own other devices clear their badge.
+    return movedTo(member, othersKnow ? chat.everyone() : List.of(member.user));
+  }
+
+  private static boolean showDelivered(Member member, long seq) {
+    if (seq <= member.shownDelivered) {
+      return false;
+    }
+    member.shownDelivered = seq;
+    member.shownDeliveredMoved = true;
+    return true;
+  }
+
+  private void moved(ChatState chat, Member member, long nowMillis) {
     // Not before the entry itself, though the clock may have been set back.
     member.movedMillis = Math.max(nowMillis, chat.tsMillis);
-    pendingPuts++;
+    round.pendingBytes += WATERMARK_BYTES;
     touch(chat);
-    sync = true;
-    // One's own other devices clear their badge.
+    noteMoved(chat, member);
+    if (chat.group != null && (member.shownDeliveredMoved || member.shownReadMoved)) {
+      marks.note(chat);
+    }
+  }
+
+  private static void noteMoved(ChatState chat, Member member) {
+    if (!member.moved) {
+      member.moved = true;
+      chat.moved.add(member);
+    }
+  }
+
+  private static Outcome.Moved movedTo(Member member, List<UserId> observers) {
     return new Outcome.Moved(
-        member.user, member.delivered, seq, member.delivered, seq, chat.everyone());
+        member.user,
+        member.delivered,
+        member.read,
+        member.shownDelivered,
+        member.shownRead,
+        observers);
   }
 
   private static boolean mayAcknowledge(ChatState chat, Member member, long seq) {
@@ -473,30 +753,12 @@ public final class Shard {
     }
   }
 
-  private void loadWatermarks(ChatState chat, Member member) {
-    if (member.delivered < 0) {
-      member.read = chat.fresh ? 0 : Watermarks.read(storage, chat.id, member.user);
-      member.delivered =
-          chat.fresh
-              ? 0
-              : Math.max(member.read, Watermarks.delivered(storage, chat.id, member.user));
-    }
-  }
-
   private void putWatermarks(ChatState chat) {
-    List<Member> members = chat.members;
+    List<Member> members = chat.moved;
     for (int i = 0; i < members.size(); i++) {
       Member member = members.get(i);
-      if (member.readMoved) {
-        putWatermark(chat, member, Keys.READ, member.read);
-      }
-      // Reading implies delivery: a delivered step at or below the read one says nothing more,
-      // unless it came before.
-      if (member.deliveredMoved && !(member.readMoved && member.delivered == member.read)) {
-        putWatermark(chat, member, Keys.DELIVERED, member.delivered);
-      }
-      member.readMoved = false;
-      member.deliveredMoved = false;
+      putWatermarks(chat, member);
+      member.moved = false;
       List<Sender> devices = member.devices;
       for (int j = 0; j < devices.size(); j++) {
         Sender device = devices.get(j);
@@ -508,6 +770,31 @@ public final class Shard {
         }
       }
     }
+    members.clear();
+  }
+
+  /// Reading implies delivery: a delivered step at or below the read one says nothing more, unless
+  /// it came before. What others do not see of a step is one of another kind.
+  private void putWatermarks(ChatState chat, Member member) {
+    if (member.shownReadMoved) {
+      putWatermark(chat, member, Keys.READ, member.shownRead);
+    }
+    if (member.readMoved && member.read > member.shownRead) {
+      putWatermark(chat, member, Keys.READ_HIDDEN, member.read);
+    }
+    if (member.shownDeliveredMoved
+        && !(member.shownReadMoved && member.shownDelivered == member.shownRead)) {
+      putWatermark(chat, member, Keys.DELIVERED, member.shownDelivered);
+    }
+    if (member.deliveredMoved
+        && member.delivered > member.shownDelivered
+        && !(member.readMoved && member.delivered == member.read)) {
+      putWatermark(chat, member, Keys.DELIVERED_HIDDEN, member.delivered);
+    }
+    member.readMoved = false;
+    member.deliveredMoved = false;
+    member.shownReadMoved = false;
+    member.shownDeliveredMoved = false;
   }
 
   private void putWatermark(ChatState chat, Member member, byte kind, long seq) {
@@ -520,46 +807,82 @@ public final class Shard {
 
   private Outcome enrol(DeviceId device, long nowMillis) {
     // Even when all is there: it may have been created by this very batch.
-    sync = sync || !enrolled.isEmpty();
-    if (enrolled.contains(device) || storage.get(Keys.device(device)) != null) {
-      return new Outcome.Enrolled(false, true);
+    round.sync = round.sync || enrolled;
+    Device found = device(device);
+    if (found != null) {
+      return found.getRemoved() ? REVOKED : new Outcome.Enrolled(false, true);
     }
     if (devicesOf(device.user()) >= Limits.DEVICES_PER_USER_MAX) {
       return DEVICES_FULL;
     }
-    boolean userExisted = storage.get(Keys.user(device.user())) != null;
+    boolean userExisted = round.get(Keys.user(device.user())) != null;
     if (!userExisted) {
-      batch.put(
+      round.put(
           Keys.user(device.user()),
           User.newBuilder().setCreatedMs(nowMillis).build().toByteArray());
     }
-    batch.put(
+    round.put(
         Keys.device(device), Device.newBuilder().setCreatedMs(nowMillis).build().toByteArray());
-    enrolled.add(device);
-    sync = true;
+    enrolled = true;
+    round.sync = true;
     return new Outcome.Enrolled(true, userExisted);
+  }
+
+  private @Nullable Device device(DeviceId device) {
+    byte[] value = round.get(Keys.device(device));
+    return value == null ? null : Protos.parse(Device.parser(), value);
   }
 
   private int devicesOf(UserId user) {
     int[] count = {0};
-    storage.scan(
+    round.scan(
         Keys.device(user, 0),
         Keys.device(user, 0xFFFFFF),
-        (key, value) -> ++count[0] < Limits.DEVICES_PER_USER_MAX);
-    int open = 0;
-    for (DeviceId device : enrolled) {
-      if (device.user().equals(user)) {
-        open++;
+        (key, value) -> {
+          count[0] += Protos.parse(Device.parser(), value).getRemoved() ? 0 : 1;
+          return count[0] < Limits.DEVICES_PER_USER_MAX;
+        });
+    return count[0];
+  }
+
+  private Outcome removeDevice(Command.RemoveDevice command) {
+    if (!DeviceId.isValid(command.device()) || command.device() == command.by().index()) {
+      return WRONG_DEVICE;
+    }
+    var device = new DeviceId(command.by().user(), command.device());
+    Device found = device(device);
+    if (found == null) {
+      return NO_DEVICE;
+    }
+    if (!found.getRemoved()) {
+      round.put(Keys.device(device), found.toBuilder().setRemoved(true).build().toByteArray());
+    }
+    // Even when it was: perhaps by this very batch.
+    round.sync = true;
+    return new Outcome.DeviceRemoved(device);
+  }
+
+  private Outcome seen(Command.Seen command) {
+    Device found = device(command.device());
+    if (found != null && command.atMillis() > found.getLastSeenMs() && !found.getRemoved()) {
+      round.put(
+          Keys.device(command.device()),
+          found.toBuilder().setLastSeenMs(command.atMillis()).build().toByteArray());
+      byte[] key = Keys.user(command.device().user());
+      byte[] value = round.get(key);
+      User user = value == null ? null : Protos.parse(User.parser(), value);
+      if (user != null && command.atMillis() > user.getLastSeenMs()) {
+        round.put(key, user.toBuilder().setLastSeenMs(command.atMillis()).build().toByteArray());
       }
     }
-    return count[0] + open;
+    return Outcome.Done.DONE;
   }
 
   private Outcome listChat(Command.ListChat command, long nowMillis) {
     byte[] key = Keys.listed(command.user(), command.chat());
     if (storage.get(key) == null) {
       batch.put(key, ListedChat.newBuilder().setSinceMs(nowMillis).build().toByteArray());
-      sync = true;
+      round.sync = true;
     }
     return Outcome.Done.DONE;
   }
@@ -568,14 +891,16 @@ public final class Shard {
 
   private Outcome tick(Command.Tick command, long nowMillis) {
     if (command.probe()) {
-      sync = true;
+      round.sync = true;
     }
     // Once a batch: what it erases is still in storage until commit.
-    if (!swept) {
-      swept = true;
-      sweep(nowMillis);
+    if (swept) {
+      return Outcome.Ticked.NOTHING;
     }
-    return Outcome.Ticked.NOTHING;
+    swept = true;
+    sweep(nowMillis);
+    List<GroupProgress> progress = marks.count(this::chatOf);
+    return progress.isEmpty() ? Outcome.Ticked.NOTHING : new Outcome.Ticked(progress);
   }
 
   private void expire(ChatState chat, long seq, long timeMillis) {
@@ -636,31 +961,16 @@ public final class Shard {
           due.add(key);
           return due.size() < erasuresMax;
         });
-    var blocks = new Erasures(storage);
     for (byte[] key : due) {
-      erase(Keys.expiryChat(key), Keys.expirySeq(key), blocks);
+      ChatId chat = Keys.expiryChat(key);
+      messages.expire(chat, chats.get(chat), Keys.expirySeq(key));
       batch.delete(key);
     }
-    blocks.putTo(batch);
     soonestExpiry[slotIndex] =
         due.size() < erasuresMax
             ? soonestExpiry(slot, nowMillis + 1)
             : Keys.expiryTime(due.getLast());
     return due.size();
-  }
-
-  private void erase(ChatId chat, long seq, Erasures blocks) {
-    byte[] key = Keys.entry(chat, seq);
-    byte[] value = storage.get(key);
-    if (value == null) {
-      return;
-    }
-    var found = new EntryCodec.Header();
-    found.read(value);
-    if (!found.isErased()) {
-      batch.put(key, EntryCodec.erased(found));
-      blocks.add(chat, seq);
-    }
   }
 
   // ---- chats in memory ------------------------------------------------------------------------
@@ -670,14 +980,23 @@ public final class Shard {
     if (!id.isGroup() && user.value() != id.low() && user.value() != id.high()) {
       return null;
     }
+    return chatOf(id);
+  }
+
+  private @Nullable ChatState chatOf(ChatId id) {
     ChatState chat = chats.get(id);
     if (chat == null) {
       chat = ChatState.load(storage, id);
       if (chat != null) {
-        chats.put(id, chat);
+        keep(chat);
       }
     }
     return chat;
+  }
+
+  private void keep(ChatState chat) {
+    chats.put(chat.id, chat);
+    hotMembers += chat.weight();
   }
 
   private void touch(ChatState chat) {
@@ -690,20 +1009,28 @@ public final class Shard {
   private void putSnapshot(ChatState chat) {
     batch.put(Keys.chat(chat.id), chat.snapshot());
     chat.snapshotSeq = chat.head;
+    chat.snapshotDue = false;
   }
 
   private void dropColdChats() {
-    if (chats.size() <= config.hotChatsMax()) {
+    if (!isOverfull()) {
       return;
     }
     Iterator<ChatState> eldest = chats.values().iterator();
-    while (chats.size() > config.hotChatsMax()) {
+    while (isOverfull()) {
       ChatState chat = eldest.next();
       if (chat.head > chat.snapshotSeq) {
         putSnapshot(chat);
       }
+      hotMembers -= chat.weight();
       eldest.remove();
     }
+  }
+
+  /// One chat always fits.
+  private boolean isOverfull() {
+    return chats.size() > config.hotChatsMax()
+        || (hotMembers > config.hotMembersMax() && chats.size() > 1);
   }
 
   private static Outcome refused(ErrorCode code, String detail) {

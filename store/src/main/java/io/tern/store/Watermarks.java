@@ -51,6 +51,34 @@ final class Watermarks {
     return Math.max(last(storage, chat, user, Keys.DELIVERED), shownRead(storage, chat, user));
   }
 
+  /// Fills a member's marks in.
+  static void load(KeyValues storage, ChatId chat, ChatState.Member member) {
+    UserId user = member.user;
+    member.shownRead = last(storage, chat, user, Keys.READ);
+    member.shownDelivered = Math.max(member.shownRead, last(storage, chat, user, Keys.DELIVERED));
+    member.read = member.shownRead;
+    member.delivered = member.shownDelivered;
+    if (hasHidden(storage, chat, user)) {
+      member.read = Math.max(member.read, last(storage, chat, user, Keys.READ_HIDDEN));
+      long delivered = last(storage, chat, user, Keys.DELIVERED_HIDDEN);
+      member.delivered = Math.max(Math.max(member.delivered, delivered), member.read);
+    }
+  }
+
+  /// Whether there is any step that only the member sees: seldom, and one look for both kinds.
+  private static boolean hasHidden(KeyValues storage, ChatId chat, UserId user) {
+    int slot = Slots.of(chat);
+    boolean[] found = {false};
+    storage.scan(
+        Keys.watermark(chat, slot, user, Keys.DELIVERED_HIDDEN, 0),
+        Keys.watermark(chat, slot, user, Keys.READ_HIDDEN, -1),
+        (key, value) -> {
+          found[0] = true;
+          return false;
+        });
+    return found[0];
+  }
+
   private static long last(KeyValues storage, ChatId chat, UserId user, byte kind) {
     int slot = Slots.of(chat);
     long[] seq = {0};

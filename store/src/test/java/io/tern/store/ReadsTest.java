@@ -13,8 +13,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
-import io.tern.store.v1.ChatSnapshot;
-import io.tern.store.v1.MemberSnapshot;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
@@ -102,41 +100,6 @@ class ReadsTest {
     assertThat(Reads.summary(node.storage, CHAT, BOB_1)).isNull();
     assertThat(Reads.after(node.storage, CHAT, BOB, 1, 10, MUCH))
         .isEqualTo(new Reads.Page(java.util.List.of(), false, 0, 1));
-  }
-
-  /// Groups come later; what readers need of them is here: who sees which entries.
-  @Test
-  void aFormerMemberSeesWhatWasThereInItsTime() {
-    ChatId group = ChatId.group(9);
-    var batch = new Batch();
-    batch.put(
-        Keys.chat(group),
-        ChatSnapshot.newBuilder()
-            .addMembers(MemberSnapshot.newBuilder().setUser(ALICE.value()).setJoinedSeq(1))
-            .addMembers(
-                MemberSnapshot.newBuilder().setUser(BOB.value()).setJoinedSeq(3).setLeftSeq(4))
-            .build()
-            .toByteArray());
-    node.storage.write(batch, true);
-    for (int csn = 1; csn <= 6; csn++) {
-      ShardNode.sent(node.send(ALICE_1, group, csn, "text"));
-    }
-
-    assertThat(Reads.isMember(node.storage, group, BOB)).isFalse();
-    assertThat(Reads.isMember(node.storage, group, ALICE)).isTrue();
-    assertThat(Reads.after(node.storage, group, BOB, 1, 10, MUCH).entries())
-        .extracting(Entry::seq)
-        .containsExactly(3L, 4L);
-    assertThat(Reads.before(node.storage, group, BOB, 100, 10, MUCH).entries())
-        .extracting(Entry::seq)
-        .containsExactly(3L, 4L);
-    assertThat(Reads.after(node.storage, group, BOB, 1, 10, MUCH).head()).isEqualTo(4);
-    assertThat(ShardNode.sent(node.send(ALICE_1, group, 7, "text")).members())
-        .containsExactly(ALICE);
-    ShardNode.refused(node.send(BOB_1, group, 1, "text"), io.tern.protocol.ErrorCode.NOT_MEMBER);
-    ShardNode.refused(
-        node.run(new Command.Ack(BOB_1, group, 5)), io.tern.protocol.ErrorCode.ARGUMENT);
-    assertThat(node.run(new Command.Ack(BOB_1, group, 4))).isInstanceOf(Outcome.Moved.class);
   }
 
   // ---- summary and unread

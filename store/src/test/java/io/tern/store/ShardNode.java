@@ -4,11 +4,16 @@ import com.google.protobuf.ByteString;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.GroupBirth;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Send;
+import io.tern.protocol.v1.Setting;
 import io.tern.store.memory.MemoryStorage;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -30,6 +35,9 @@ final class ShardNode {
   long now = 1_700_000_000_000L;
   boolean hasRoom = true;
   int hotChatsMax = 1000;
+  int hotMembersMax = ShardConfig.HOT_MEMBERS_MAX;
+  int groupMembersMax = Limits.GROUP_MEMBERS_MAX;
+  private int ops;
   Shard shard;
   private int lastBatchPuts;
 
@@ -50,7 +58,16 @@ final class ShardNode {
           lastBatchPuts = batch.count();
           local.commit(batch, sync);
         };
-    shard = new Shard(storage, log, new ShardConfig(0, 1, hotChatsMax), () -> hasRoom);
+    var config =
+        new ShardConfig(
+            0,
+            1,
+            hotChatsMax,
+            hotMembersMax,
+            groupMembersMax,
+            ShardConfig.EDIT_WINDOW,
+            ShardConfig.REVOKE_WINDOW);
+    shard = new Shard(storage, log, config, () -> hasRoom);
   }
 
   void restart() {
@@ -105,6 +122,85 @@ final class ShardNode {
     return Objects.requireNonNull(Reads.summary(storage, CHAT, viewer));
   }
 
+  Outcome send(DeviceId from, ChatId chat, long csn, Content.Builder content) {
+    return run(new Command.Send(from, chat, body(csn, content.build())));
+  }
+
+  // ---- groups
+
+  /// A group of the device's user and others, with the title "group".
+  Outcome create(DeviceId from, ChatId group, UserId... members) {
+    var birth = GroupBirth.newBuilder().setTitle("group");
+    for (UserId member : members) {
+      birth.addMembers(member.value());
+    }
+    return run(new Command.GroupCreate(from, group, opId(1), birth.build()));
+  }
+
+  /// A change with an op id that was not used before.
+  Outcome edit(DeviceId from, ChatId group, GroupChange change) {
+    return run(new Command.GroupEdit(from, group, opId(1_000 + ops++), change));
+  }
+
+  static byte[] opId(int number) {
+    return ByteBuffer.allocate(Limits.OP_ID_BYTES).putInt(number).array();
+  }
+
+  List<Long> seqs(ChatId chat, UserId viewer) {
+    return Reads.after(storage, chat, viewer, 1, Integer.MAX_VALUE, Integer.MAX_VALUE)
+        .entries()
+        .stream()
+        .map(Entry::seq)
+        .toList();
+  }
+
+  List<Content> contents(ChatId chat, UserId viewer) {
+    return Reads.after(storage, chat, viewer, 1, Integer.MAX_VALUE, Integer.MAX_VALUE)
+        .entries()
+        .stream()
+        .map(ShardNode::contentOf)
+        .toList();
+  }
+
+  Entry entry(ChatId chat, UserId viewer, long seq) {
+    return Reads.after(storage, chat, viewer, seq, 1, Integer.MAX_VALUE).entries().getFirst();
+  }
+
+  Reads.Summary summary(ChatId chat, DeviceId viewer) {
+    return Objects.requireNonNull(Reads.summary(storage, chat, viewer));
+  }
+
+  /// What a tick tells.
+  List<GroupProgress> tick() {
+    if (run(new Command.Tick(0, false)) instanceof Outcome.Ticked(List<GroupProgress> progress)) {
+      return progress;
+    }
+    throw new AssertionError("not ticked");
+  }
+
+  // ---- settings
+
+  Outcome set(DeviceId from, Setting.Builder... settings) {
+    return run(
+        new Command.ChangeSettings(
+            from, Arrays.stream(settings).map(Setting.Builder::build).toList()));
+  }
+
+  /// Lets a user block another, and the direct chat know it.
+  void block(DeviceId from, UserId other, boolean on) {
+    var block = Setting.newBuilder();
+    block.getBlockBuilder().setUser(other.value()).setOn(on);
+    sent(set(from, block)).duties().forEach(this::run);
+  }
+
+  static Content contentOf(Entry entry) {
+    try {
+      return Content.parseFrom(entry.content());
+    } catch (com.google.protobuf.InvalidProtocolBufferException e) {
+      throw new AssertionError(e);
+    }
+  }
+
   static byte[] body(long csn, String text) {
     return body(csn, text(text).build());
   }
@@ -118,11 +214,7 @@ final class ShardNode {
   }
 
   static String textOf(Entry entry) {
-    try {
-      return Content.parseFrom(entry.content()).getBody().toStringUtf8();
-    } catch (com.google.protobuf.InvalidProtocolBufferException e) {
-      throw new AssertionError(e);
-    }
+    return contentOf(entry).getBody().toStringUtf8();
   }
 
   static Outcome.Refused refused(Outcome outcome, ErrorCode code) {

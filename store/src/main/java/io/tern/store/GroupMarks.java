@@ -1,0 +1,203 @@
+package io.tern.store;
+
+import io.tern.protocol.ChatId;
+import io.tern.store.ChatState.Member;
+import io.tern.store.GroupProgress.Author;
+import io.tern.store.v1.Progress;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/// Counts how far groups have got: instead of a receipt for each member and message, what everyone
+/// has reached, and for authors how far their newest message is. Once a tick, a bounded piece.
+///
+/// A group in which something moved is noted, on disk too (`G`), until it has been counted; the
+/// result stays (`P`), for chat lists.
+///
+/// Bounds per tick: [Shard#GROUPS_PER_TICK] groups, [Shard#AUTHORS_PER_GROUP] authors of each,
+/// [#LOADS_PER_TICK] members whose marks are not in memory. What does not fit comes with the next
+/// tick. Confined to its shard.
+final class GroupMarks {
+
+  /// Three seeks each.
+  static final int LOADS_PER_TICK = 1_024;
+
+  private static final byte[] NOTHING = {};
+
+  private final Round round;
+  private final KeyValues storage;
+
+  /// In the order in which they are counted. As many as move between two ticks.
+  private final LinkedHashSet<ChatId> moved = new LinkedHashSet<>();
+
+  GroupMarks(Round round, KeyValues storage) {
+    this.round = round;
+    this.storage = storage;
+    storage.scan(
+        Keys.movedFrom(),
+        Keys.movedEnd(),
+        (key, value) -> {
+          moved.add(Keys.chatOf(key));
+          return true;
+        });
+  }
+
+  /// Something of the group is to be counted.
+  void note(ChatState chat) {
+    if (moved.add(chat.id)) {
+      round.batch.put(Keys.moved(chat.id), NOTHING);
+    }
+  }
+
+  /// Reads a member's watermarks, unless they are in memory.
+  static void load(KeyValues storage, ChatState chat, Member member) {
+    if (member.delivered >= 0) {
+      return;
+    }
+    if (chat.fresh) {
+      member.delivered = 0;
+      member.read = 0;
+      return;
+    }
+    Watermarks.load(storage, chat.id, member);
+  }
+
+  /// Counts what was noted, as much as one tick may.
+  ///
+  /// @param chats where a group is in memory, loaded if need be; null when there is none
+  List<GroupProgress> count(Function<ChatId, @Nullable ChatState> chats) {
+    if (moved.isEmpty()) {
+      return List.of();
+    }
+    var progress = new ArrayList<GroupProgress>();
+    var again = new ArrayList<ChatId>();
+    int loads = LOADS_PER_TICK;
+    int groups = 0;
+    var next = moved.iterator();
+    while (next.hasNext() && groups < Shard.GROUPS_PER_TICK) {
+      ChatId id = next.next();
+      ChatState chat = chats.apply(id);
+      if (chat != null) {
+        loads -= load(chat, loads);
+        if (loads < 0) {
+          break;
+        }
+        groups++;
+        if (count(chat, progress)) {
+          again.add(id);
+        }
+      }
+      next.remove();
+      round.batch.delete(Keys.moved(id));
+    }
+    for (ChatId id : again) {
+      moved.add(id);
+      round.batch.put(Keys.moved(id), NOTHING);
+    }
+    return List.copyOf(progress);
+  }
+
+  /// Loads marks of the group's members, at most `most`; returns how many, and more than `most`
+  /// when there are some left.
+  private int load(ChatState chat, int most) {
+    int loads = 0;
+    for (Member member : chat.members) {
+      if (member.delivered < 0) {
+        if (++loads > most) {
+          return loads;
+        }
+        load(storage, chat, member);
+      }
+    }
+    return loads;
+  }
+
+  /// Adds what is to be told of a group; returns whether there are authors left for another time.
+  private boolean count(ChatState chat, List<GroupProgress> progress) {
+    long delivered = Long.MAX_VALUE;
+    long read = Long.MAX_VALUE;
+    for (Member member : chat.members) {
+      if (member.isIn()) {
+        long before = member.joinedSeq - 1;
+        delivered = Math.min(delivered, Math.max(before, member.shownDelivered));
+        // Who writes has seen what is there.
+        read = Math.min(read, Math.max(before, Math.max(member.shownRead, member.lastOwnSeq)));
+      }
+    }
+    if (delivered == Long.MAX_VALUE) {
+      return false;
+    }
+    delivered = Math.max(chat.toldDelivered, delivered);
+    read = Math.max(chat.toldRead, read);
+    var authors = new ArrayList<Author>();
+    boolean left = authors(chat, authors);
+    boolean news = delivered > chat.toldDelivered || read > chat.toldRead;
+    if (news) {
+      putProgress(chat, delivered, read);
+    }
+    if (news || !authors.isEmpty()) {
+      progress.add(new GroupProgress(chat.id, delivered, read, List.copyOf(authors)));
+    }
+    return left;
+  }
+
+  private void putProgress(ChatState chat, long delivered, long read) {
+    chat.toldDelivered = delivered;
+    chat.toldRead = read;
+    Progress before = Reads.progress(storage, chat.id);
+    if (delivered > before.getAllDelivered() || read > before.getAllRead()) {
+      round.batch.put(
+          Keys.progress(chat.id),
+          Progress.newBuilder()
+              .setAllDelivered(Math.max(delivered, before.getAllDelivered()))
+              .setAllRead(Math.max(read, before.getAllRead()))
+              .build()
+              .toByteArray());
+    }
+  }
+
+  private static boolean authors(ChatState chat, List<Author> authors) {
+    int members = chat.members.size();
+    int from = chat.nextAuthor < members ? chat.nextAuthor : 0;
+    int counted = 0;
+    for (int i = 0; i < members; i++) {
+      int at = (from + i) % members;
+      Member author = chat.members.get(at);
+      if (author.isIn() && author.lastMessageSeq > 0 && !isToldAll(author)) {
+        if (counted == Shard.AUTHORS_PER_GROUP) {
+          chat.nextAuthor = at;
+          return true;
+        }
+        counted++;
+        Author count = count(chat, author);
+        if (!count.equals(author.told) && count.delivered() + count.read() > 0) {
+          authors.add(count);
+          author.told = count;
+        }
+      }
+    }
+    return false;
+  }
+
+  private static boolean isToldAll(Member author) {
+    Author told = author.told;
+    return told != null && told.seq() == author.lastMessageSeq && told.read() == told.total();
+  }
+
+  private static Author count(ChatState chat, Member author) {
+    long seq = author.lastMessageSeq;
+    int total = 0;
+    int delivered = 0;
+    int read = 0;
+    for (Member member : chat.members) {
+      if (member != author && member.sees(seq)) {
+        total++;
+        delivered += member.shownDelivered >= seq ? 1 : 0;
+        read += member.shownRead >= seq ? 1 : 0;
+      }
+    }
+    return new Author(author.user, seq, total, delivered, read);
+  }
+}
