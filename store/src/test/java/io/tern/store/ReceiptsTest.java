@@ -1,0 +1,333 @@
+package io.tern.store;
+
+import static io.tern.store.ShardNode.ALICE;
+import static io.tern.store.ShardNode.ALICE_1;
+import static io.tern.store.ShardNode.ALICE_2;
+import static io.tern.store.ShardNode.BOB;
+import static io.tern.store.ShardNode.BOB_1;
+import static io.tern.store.ShardNode.BOB_2;
+import static io.tern.store.ShardNode.CHAT;
+import static io.tern.store.ShardNode.EVE;
+import static io.tern.store.ShardNode.EVE_1;
+import static io.tern.store.ShardNode.sent;
+import static io.tern.store.ShardNode.text;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.Limits;
+import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Kind;
+import io.tern.store.GroupProgress.Author;
+import io.tern.store.Reads.EntryInfo;
+import io.tern.store.Reads.MemberTimes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+/// What others are told of what one has got and read: hidden reads, groups, pages of an entry.
+class ReceiptsTest {
+
+  private static final ChatId GROUP = ChatId.group(77);
+
+  private final ShardNode node = new ShardNode();
+
+  private Outcome readHidden(DeviceId from, ChatId chat, long seq) {
+    return node.run(new Command.Read(from, chat, seq, true));
+  }
+
+  private Outcome read(DeviceId from, long seq) {
+    return node.run(new Command.Read(from, GROUP, seq, false));
+  }
+
+  private Outcome ack(DeviceId from, long seq) {
+    return node.run(new Command.Ack(from, GROUP, seq));
+  }
+
+  private Reads.GroupSummary group(DeviceId viewer) {
+    return Objects.requireNonNull(node.summary(GROUP, viewer).group());
+  }
+
+  // ---- hidden reads
+
+  @Test
+  void aHiddenReadIsForOnesOwnDevices() {
+    node.send(ALICE_1, 1, "one");
+    node.send(ALICE_1, 2, "two");
+    node.ack(BOB_1, 2);
+
+    assertThat(readHidden(BOB_1, CHAT, 2))
+        .isEqualTo(new Outcome.Moved(BOB, 2, 2, 2, 0, List.of(BOB)));
+
+    assertThat(node.summary(ALICE_1).peerRead()).isZero();
+    assertThat(node.summary(ALICE_1).peerDelivered()).isEqualTo(2);
+    assertThat(Reads.times(node.storage, CHAT, BOB, 1).readMillis()).isZero();
+    assertThat(node.summary(BOB_2).read()).isEqualTo(2);
+    assertThat(node.summary(BOB_2).unread()).isZero();
+    node.restart();
+    assertThat(readHidden(BOB_1, CHAT, 2)).isEqualTo(Outcome.Done.DONE);
+  }
+
+  @Test
+  void aHiddenReadStillTellsOfTheDelivery() {
+    node.send(ALICE_1, 1, "one");
+
+    assertThat(readHidden(BOB_1, CHAT, 1))
+        .isEqualTo(new Outcome.Moved(BOB, 1, 1, 1, 0, List.of(ALICE, BOB)));
+
+    assertThat(node.summary(ALICE_1).peerDelivered()).isEqualTo(1);
+    assertThat(node.summary(ALICE_1).peerRead()).isZero();
+    assertThat(Reads.times(node.storage, CHAT, BOB, 1).deliveredMillis()).isEqualTo(node.now);
+  }
+
+  @Test
+  void aLaterReadThatIsShownShowsNothingOfWhenTheHiddenOneWas() {
+    for (int csn = 1; csn <= 3; csn++) {
+      node.send(ALICE_1, csn, "text");
+    }
+    readHidden(BOB_1, CHAT, 1);
+    node.now += 1000;
+    node.prepare(new Command.Read(BOB_1, CHAT, 2, false));
+    node.prepare(new Command.Read(BOB_1, CHAT, 3, true));
+    node.shard.commit();
+    node.restart();
+
+    assertThat(Reads.times(node.storage, CHAT, BOB, 1).readMillis()).isEqualTo(node.now);
+    assertThat(Reads.times(node.storage, CHAT, BOB, 3).readMillis()).isZero();
+    assertThat(node.summary(ALICE_1).peerRead()).isEqualTo(2);
+    assertThat(node.summary(ALICE_1).peerDelivered()).isEqualTo(3);
+    assertThat(node.summary(BOB_1).read()).isEqualTo(3);
+    assertThat(node.ack(BOB_1, 3)).isEqualTo(Outcome.Done.DONE);
+  }
+
+  // ---- groups
+
+  @Test
+  void inAGroupNobodyElseIsToldOfEachReceipt() {
+    node.create(ALICE_1, GROUP, BOB);
+
+    assertThat(ack(BOB_1, 1)).isEqualTo(new Outcome.Moved(BOB, 1, 0, 1, 0, List.of()));
+    assertThat(read(BOB_1, 1)).isEqualTo(new Outcome.Moved(BOB, 1, 1, 1, 1, List.of(BOB)));
+  }
+
+  @Test
+  void aTickTellsWhatEveryoneHasGotAndRead() {
+    node.create(ALICE_1, GROUP, BOB, EVE);
+    node.send(ALICE_1, GROUP, 1, "one");
+    assertThat(node.tick()).isEmpty();
+    ack(ALICE_1, 2);
+    ack(BOB_1, 2);
+    assertThat(node.tick()).containsExactly(progress(0, 0, new Author(ALICE, 2, 2, 1, 0)));
+    assertThat(node.tick()).isEmpty();
+
+    ack(EVE_1, 1);
+    assertThat(node.tick()).containsExactly(progress(1, 0));
+    ack(EVE_1, 2);
+    read(BOB_1, 2);
+    read(EVE_1, 1);
+    assertThat(node.tick()).containsExactly(progress(2, 1, new Author(ALICE, 2, 2, 2, 1)));
+    assertThat(group(BOB_1).allDelivered()).isEqualTo(2);
+    assertThat(group(BOB_1).allRead()).isEqualTo(1);
+    read(EVE_1, 2);
+    assertThat(node.tick()).containsExactly(progress(2, 2, new Author(ALICE, 2, 2, 2, 2)));
+    read(ALICE_1, 2);
+    assertThat(node.tick()).isEmpty();
+    assertThat(node.storage.unsyncedBatches()).isPositive();
+  }
+
+  private static GroupProgress progress(long delivered, long read, Author... authors) {
+    return new GroupProgress(GROUP, delivered, read, List.of(authors));
+  }
+
+  @Test
+  void whoWritesHasReadAndWhoComesLaterIsNotWaitedFor() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    node.send(BOB_1, GROUP, 1, "two");
+    node.edit(ALICE_1, GROUP, new GroupChange.Add(List.of(EVE)));
+    ack(ALICE_1, 4);
+    ack(BOB_1, 4);
+
+    assertThat(node.tick())
+        .containsExactly(
+            progress(3, 2, new Author(ALICE, 2, 1, 1, 0), new Author(BOB, 3, 1, 1, 0)));
+    node.edit(ALICE_1, GROUP, new GroupChange.Remove(BOB));
+    ack(ALICE_1, 5);
+    read(ALICE_1, 5);
+    assertThat(node.tick()).containsExactly(progress(3, 3));
+    assertThat(group(ALICE_1).memberCount()).isEqualTo(2);
+  }
+
+  @Test
+  void anEventIsNotCountedForItsAuthor() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    node.send(ALICE_1, GROUP, 2, text("+").setKind(Kind.KIND_REACTION).setTarget(2));
+    ack(BOB_1, 3);
+
+    assertThat(node.tick().getFirst().authors()).containsExactly(new Author(ALICE, 2, 1, 1, 0));
+  }
+
+  @Test
+  void hiddenReadsAreNotCounted() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    ack(ALICE_1, 2);
+    readHidden(BOB_1, GROUP, 2);
+
+    assertThat(node.tick()).containsExactly(progress(2, 0, new Author(ALICE, 2, 1, 1, 0)));
+    assertThat(info(2).read()).isZero();
+    assertThat(info(2).delivered()).isEqualTo(1);
+  }
+
+  @Test
+  void whatMovedBeforeACrashIsCountedAfterIt() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    ack(ALICE_1, 2);
+    ack(BOB_1, 2);
+
+    node.restart();
+
+    assertThat(node.tick()).containsExactly(progress(2, 0, new Author(ALICE, 2, 1, 1, 0)));
+    node.restart();
+    assertThat(node.tick()).isEmpty();
+    assertThat(group(ALICE_1).allDelivered()).isEqualTo(2);
+  }
+
+  @Test
+  void aTickTellsOfSoManyGroupsAndTheNextOneOfTheRest() {
+    int groups = Shard.GROUPS_PER_TICK + 10;
+    for (int i = 1; i <= groups; i++) {
+      var group = ChatId.group(i);
+      node.create(ALICE_1, group, BOB);
+      node.send(ALICE_1, group, 1, "one");
+      node.run(new Command.Ack(BOB_1, group, 2));
+    }
+
+    assertThat(node.tick()).hasSize(Shard.GROUPS_PER_TICK);
+    assertThat(node.tick()).hasSize(10);
+    assertThat(node.tick()).isEmpty();
+  }
+
+  @Test
+  void aTickTellsSoManyAuthorsAndTheNextOneTheRest() {
+    List<DeviceId> guests = largeGroup(80);
+    for (DeviceId guest : guests) {
+      sent(node.send(guest, GROUP, 1, "text"));
+    }
+    ack(ALICE_1, 81);
+    var told = new ArrayList<Author>();
+    for (int i = 0; i < 3; i++) {
+      List<GroupProgress> progress = node.tick();
+      assertThat(progress).hasSize(1);
+      assertThat(progress.getFirst().authors()).hasSizeLessThanOrEqualTo(Shard.AUTHORS_PER_GROUP);
+      told.addAll(progress.getFirst().authors());
+    }
+    assertThat(told).extracting(Author::user).doesNotHaveDuplicates().hasSize(80);
+    assertThat(node.tick()).isEmpty();
+  }
+
+  @Test
+  void marksThatAreNotInMemoryAreReadABoundedPieceATick() {
+    List<DeviceId> guests = largeGroup(700);
+    ChatId other = ChatId.group(78);
+    node.create(ALICE_1, other, guests.stream().map(DeviceId::user).toArray(UserId[]::new));
+    for (DeviceId guest : guests) {
+      node.prepare(new Command.Ack(guest, GROUP, 1));
+      node.prepare(new Command.Ack(guest, other, 1));
+    }
+    node.prepare(new Command.Ack(ALICE_1, GROUP, 1));
+    node.prepare(new Command.Ack(ALICE_1, other, 1));
+    node.shard.commit();
+    node.restart();
+
+    assertThat(node.tick()).hasSize(1);
+    assertThat(node.tick()).hasSize(1);
+    assertThat(group(ALICE_1).allDelivered()).isEqualTo(1);
+    assertThat(Reads.progress(node.storage, other).getAllDelivered()).isEqualTo(1);
+  }
+
+  private List<DeviceId> largeGroup(int guests) {
+    var devices = new ArrayList<DeviceId>();
+    for (int i = 1; i <= guests; i++) {
+      devices.add(new DeviceId(new UserId(10_000 + i), 1));
+    }
+    sent(node.create(ALICE_1, GROUP, devices.stream().map(DeviceId::user).toArray(UserId[]::new)));
+    return devices;
+  }
+
+  // ---- one entry
+
+  private EntryInfo info(long seq) {
+    return Objects.requireNonNull(
+        Reads.entryInfo(node.storage, GROUP, seq, ALICE, null, Limits.PAGE_ENTRIES_MAX));
+  }
+
+  @Test
+  void anEntrysAuthorLearnsWhoGotItWhen() {
+    node.create(ALICE_1, GROUP, BOB, EVE);
+    long first = sent(node.send(ALICE_1, GROUP, 1, "one")).entry().tsMillis();
+    ack(BOB_1, 2);
+    node.now += 1000;
+    read(BOB_1, 2);
+    node.edit(ALICE_1, GROUP, new GroupChange.Remove(EVE));
+    node.edit(ALICE_1, GROUP, new GroupChange.Add(List.of(new UserId(4004))));
+
+    assertThat(info(2))
+        .isEqualTo(
+            new EntryInfo(
+                List.of(
+                    new MemberTimes(BOB, new Reads.Times(first, node.now)),
+                    new MemberTimes(EVE, new Reads.Times(0, 0))),
+                false,
+                2,
+                1,
+                1));
+    assertThat(Reads.entryInfo(node.storage, GROUP, 2, BOB, null, 10)).isNull();
+    assertThat(Reads.entryInfo(node.storage, GROUP, 9, ALICE, null, 10)).isNull();
+  }
+
+  @Test
+  void aDirectEntryHasOneReader() {
+    node.send(ALICE_1, 1, "one");
+    node.ack(BOB_1, 1);
+
+    EntryInfo info =
+        Objects.requireNonNull(Reads.entryInfo(node.storage, CHAT, 1, ALICE, null, 10));
+
+    assertThat(info.members()).extracting(MemberTimes::user).containsExactly(BOB);
+    assertThat(info.total()).isEqualTo(1);
+    assertThat(info.delivered()).isEqualTo(1);
+    ChatId notes = ChatId.direct(ALICE, ALICE);
+    node.send(ALICE_2, notes, 1, "note");
+    assertThat(
+            Objects.requireNonNull(Reads.entryInfo(node.storage, notes, 1, ALICE, null, 10))
+                .total())
+        .isZero();
+  }
+
+  @Test
+  void whoGotAnEntryOfALargeGroupIsPaged() {
+    List<DeviceId> guests = largeGroup(250);
+    node.send(ALICE_1, GROUP, 1, "one");
+    for (DeviceId guest : guests.subList(0, 57)) {
+      node.prepare(new Command.Ack(guest, GROUP, 2));
+    }
+    node.shard.commit();
+
+    var paged = new ArrayList<UserId>();
+    UserId after = null;
+    EntryInfo page;
+    do {
+      page = Objects.requireNonNull(Reads.entryInfo(node.storage, GROUP, 2, ALICE, after, 100));
+      assertThat(page.total()).isEqualTo(250);
+      assertThat(page.delivered()).isEqualTo(57);
+      page.members().forEach(member -> paged.add(member.user()));
+      after = paged.getLast();
+    } while (page.more());
+
+    assertThat(paged).isEqualTo(guests.stream().map(DeviceId::user).toList());
+  }
+}
