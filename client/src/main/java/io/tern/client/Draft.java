@@ -87,9 +87,10 @@ public final class Draft {
     return content;
   }
 
-  // ---- events
+  // ---- events, as TernClient sends them
 
-  static Content edit(long target, Draft newer) {
+  /// The message at `target` says what `newer` does from now on.
+  public static Content edit(long target, Draft newer) {
     Content.Builder event =
         of(Kind.KIND_EDIT, newer.content.getBody())
             .setTarget(target)
@@ -100,19 +101,23 @@ public final class Draft {
     return event.build();
   }
 
-  static Content revoke(long target) {
+  /// The message at `target` is taken back.
+  public static Content revoke(long target) {
     return of(Kind.KIND_REVOKE, ByteString.EMPTY).setTarget(target).build();
   }
 
-  static Content react(long target, String reaction) {
+  /// A reaction to the message at `target`; empty takes it back.
+  public static Content react(long target, String reaction) {
     return of(Kind.KIND_REACTION, ByteString.copyFromUtf8(reaction)).setTarget(target).build();
   }
 
-  static Content opened(long target) {
+  /// The view-once message at `target` has been seen.
+  public static Content opened(long target) {
     return of(Kind.KIND_OPENED, ByteString.EMPTY).setTarget(target).build();
   }
 
-  static Content timer(Duration after) {
+  /// Messages of the chat disappear after this time; zero: they stay.
+  public static Content timer(Duration after) {
     return of(Kind.KIND_TIMER, ByteString.EMPTY).setTtlS(seconds(after)).build();
   }
 

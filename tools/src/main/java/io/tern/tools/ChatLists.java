@@ -2,6 +2,7 @@ package io.tern.tools;
 
 import io.tern.protocol.Limits;
 import io.tern.protocol.v1.ChatItem;
+import io.tern.protocol.v1.Role;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -12,7 +13,8 @@ public final class ChatLists {
 
   private ChatLists() {}
 
-  /// Every chat, the one with the newest message first.
+  /// Every chat: those that are pinned, then the others, each the one with the newest message
+  /// first; what is archived comes last.
   ///
   /// @param timeout for each page
   public static List<ChatItem> all(CommandClient client, Duration timeout) {
@@ -24,8 +26,40 @@ public final class ChatLists {
       token = page.getNextPageToken().toByteArray();
     } while (token.length > 0);
     chats.sort(
-        Comparator.comparingLong((ChatItem chat) -> chat.getLast().getEntry().getTsMs())
-            .reversed());
+        Comparator.comparing((ChatItem chat) -> chat.getSettings().getArchive())
+            .thenComparing(chat -> !chat.getSettings().getPin())
+            .thenComparing(chat -> chat.getLast().getEntry().getTsMs(), Comparator.reverseOrder()));
     return chats;
+  }
+
+  /// What a person calls a chat: a group by its title.
+  ///
+  /// @param name the chat's name, by its id
+  public static String name(ChatItem chat, String name) {
+    return chat.getGroup() && !chat.getTitle().isBlank()
+        ? Names.GROUP_MARK + TerminalText.line(chat.getTitle())
+        : name;
+  }
+
+  /// What waits in a chat, and what is settled for it.
+  public static String marks(ChatItem chat) {
+    var marks = new StringBuilder().append(chat.getUnread()).append(" unread");
+    if (chat.getUnreadMentions() > 0) {
+      marks.append(", ").append(chat.getUnreadMentions()).append(" for you");
+    }
+    long mute = chat.getSettings().getMuteUntilMs();
+    if (mute > System.currentTimeMillis()) {
+      marks.append(", ").append(EntryView.mute(mute));
+    }
+    if (chat.getSettings().getPin()) {
+      marks.append(", pinned");
+    }
+    if (chat.getSettings().getArchive()) {
+      marks.append(", archived");
+    }
+    if (chat.getGroup() && chat.getRole() == Role.ROLE_UNSPECIFIED) {
+      marks.append(", you left");
+    }
+    return marks.toString();
   }
 }

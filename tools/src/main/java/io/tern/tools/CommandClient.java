@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// The client of one command: logged in when [#connect] returns, with its state in a folder, and
@@ -76,8 +77,45 @@ public final class CommandClient implements AutoCloseable {
     return client;
   }
 
-  public ChatId chatWith(String name) {
-    return client.direct(Names.id(name));
+  /// The chat called `name`: a user's, or with `+` a group's, by its id or, if it is one of this
+  /// user's, by its title.
+  public ChatId chat(String name, Duration timeout) {
+    return Names.isGroup(name) ? group(name, timeout) : client.direct(Names.id(name));
+  }
+
+  /// The group called `name`, with or without the mark.
+  public ChatId group(String name, Duration timeout) {
+    var title = Names.isGroup(name) ? name.substring(1) : name;
+    var groups =
+        ChatLists.all(this, timeout).stream()
+            .filter(chat -> chat.getGroup() && chat.getTitle().equalsIgnoreCase(title))
+            .map(chat -> ChatId.group(chat.getChat()))
+            .toList();
+    if (groups.size() == 1) {
+      return groups.getFirst();
+    }
+    if (groups.size() > 1) {
+      throw new Failure(
+          ExitCode.FAILED,
+          groups.size()
+              + " groups are called '"
+              + title
+              + "': "
+              + groups.stream()
+                  .map(id -> Names.GROUP_MARK + id.toString())
+                  .collect(Collectors.joining(", ")));
+    }
+    if (title.startsWith("g")) {
+      try {
+        long id = Long.parseLong(title.substring(1), 36);
+        if (UserId.isValid(id)) {
+          return ChatId.group(id);
+        }
+      } catch (NumberFormatException e) {
+        // Not an id either.
+      }
+    }
+    throw new Failure(ExitCode.FAILED, "you have no group called '" + title + "'");
   }
 
   /// Waits for an answer of the server.
@@ -109,7 +147,22 @@ public final class CommandClient implements AutoCloseable {
   private static String explain(TernException refused) {
     var code = refused.code();
     if (code == ErrorCode.NOT_FOUND) {
-      return "the server knows no such user: one exists from their first login on";
+      return "the server knows no such user (one exists from their first login on) or entry";
+    }
+    if (code == ErrorCode.NOT_MEMBER) {
+      return "there is no such group, or you are not in it";
+    }
+    if (code == ErrorCode.NOT_ALLOWED) {
+      return "you may not do that: it takes another role, or it is too late";
+    }
+    if (code == ErrorCode.CONFLICT) {
+      return "nothing would change";
+    }
+    if (code == ErrorCode.BLOCKED) {
+      return "one of you has blocked the other";
+    }
+    if (code == ErrorCode.GROUP_FULL) {
+      return "the group is full";
     }
     if (code == ErrorCode.BODY_TOO_LARGE) {
       return "the message is too large: 16 KiB at most";

@@ -1,6 +1,7 @@
 package io.tern.tools;
 
 import io.tern.client.ClientListener;
+import io.tern.protocol.ChatId;
 import io.tern.protocol.Limits;
 import io.tern.protocol.v1.HistoryPage;
 import io.tern.protocol.v1.PageEntry;
@@ -30,7 +31,7 @@ final class HistoryCommand implements Callable<Integer> {
       names = {"-w", "--with"},
       paramLabel = "NAME",
       required = true,
-      description = "Whose chat with you.")
+      description = "Whose chat with you, or +GROUP.")
   private String with;
 
   @Option(
@@ -59,8 +60,8 @@ final class HistoryCommand implements Callable<Integer> {
     names.learn(with);
     var out = spec.commandLine().getOut();
     try (var client = CommandClient.connect(user, DEVICE, connect, new ClientListener() {})) {
-      var chat = client.chatWith(with);
-      for (var entry : after == null ? newest(client) : oldest(client, after)) {
+      var chat = client.chat(with, connect.patience());
+      for (var entry : after == null ? newest(client, chat) : oldest(client, chat, after)) {
         var view = EntryView.of(entry, chat, user.id(), names);
         out.println(output.json ? view.json().toString() : view.line());
       }
@@ -69,14 +70,13 @@ final class HistoryCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private List<PageEntry> oldest(CommandClient client, long from) {
+  private List<PageEntry> oldest(CommandClient client, ChatId chat, long from) {
     var entries = new ArrayList<PageEntry>();
     long position = from;
     while (left(entries) > 0) {
       var page =
           client.await(
-              client.client().historyAfter(client.chatWith(with), position, left(entries)),
-              connect.patience());
+              client.client().historyAfter(chat, position, left(entries)), connect.patience());
       entries.addAll(page.getEntriesList());
       if (!page.getMore() || page.getEntriesCount() == 0) {
         break;
@@ -86,15 +86,14 @@ final class HistoryCommand implements Callable<Integer> {
     return entries;
   }
 
-  private List<PageEntry> newest(CommandClient client) {
+  private List<PageEntry> newest(CommandClient client, ChatId chat) {
     var pages = new ArrayList<HistoryPage>();
     var entries = new ArrayList<PageEntry>();
     long position = before;
     while (left(entries) > 0) {
       var page =
           client.await(
-              client.client().historyBefore(client.chatWith(with), position, left(entries)),
-              connect.patience());
+              client.client().historyBefore(chat, position, left(entries)), connect.patience());
       pages.add(page);
       entries.addAll(page.getEntriesList());
       if (!page.getMore() || page.getEntriesCount() == 0) {

@@ -82,6 +82,19 @@ public final class Json {
     return this;
   }
 
+  public Json putStrings(String key, List<String> values) {
+    name(key);
+    out.append('[');
+    for (int i = 0; i < values.size(); i++) {
+      if (i > 0) {
+        out.append(',');
+      }
+      string(values.get(i));
+    }
+    out.append(']');
+    return this;
+  }
+
   @Override
   public String toString() {
     return out + "}";

@@ -1,6 +1,7 @@
 package io.tern.tools;
 
 import io.tern.edge.token.DevelopmentIssuer;
+import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,8 +15,14 @@ import java.util.Map;
 /// back; so every name somebody typed is kept in a small file, one a line, and ids of unknown
 /// people are shown as `@u…`, which may be typed as a name too.
 ///
-/// Not thread-safe. Bounded by what a person types.
+/// A chat is named by the other person, a group by `+` and its title or its id (`+friends`,
+/// `+g3k9…`): titles are not unique, so programs are told the id.
+///
+/// Thread-safe. Bounded by what a person types.
 public final class Names {
+
+  /// What the name of a group begins with; no shell minds it.
+  public static final char GROUP_MARK = '+';
 
   private static final char ID_MARK = '@';
   private static final int LENGTH_MAX = 64;
@@ -42,6 +49,9 @@ public final class Names {
       throw new Failure(
           ExitCode.USAGE, "a name has 1 to " + LENGTH_MAX + " visible characters: '" + name + "'");
     }
+    if (name.charAt(0) == GROUP_MARK) {
+      throw new Failure(ExitCode.USAGE, "'" + name + "' is a group; a user is wanted here");
+    }
     if (name.charAt(0) != ID_MARK) {
       return DevelopmentIssuer.userId(name);
     }
@@ -56,9 +66,20 @@ public final class Names {
     throw new Failure(ExitCode.USAGE, "'" + name + "' is not the id of a user");
   }
 
+  public static boolean isGroup(String name) {
+    return !name.isEmpty() && name.charAt(0) == GROUP_MARK;
+  }
+
+  /// How to call this chat: the other one, oneself, or the group by its id.
+  public String of(ChatId chat, UserId self) {
+    return chat.isGroup() ? GROUP_MARK + chat.toString() : of(chat.peerOf(self));
+  }
+
   /// Remembers `name`, also for later commands.
-  public void learn(String name) {
-    if (name.charAt(0) == ID_MARK || byId.put(id(name), name) != null) {
+  public synchronized void learn(String name) {
+    if (name.charAt(0) == ID_MARK
+        || name.charAt(0) == GROUP_MARK
+        || byId.put(id(name), name) != null) {
       return;
     }
     try {
@@ -70,7 +91,7 @@ public final class Names {
   }
 
   /// How to call this user.
-  public String of(UserId user) {
+  public synchronized String of(UserId user) {
     var name = byId.get(user);
     return name == null ? ID_MARK + user.toString() : name;
   }

@@ -1,6 +1,7 @@
 package io.tern.tools;
 
 import io.tern.client.ClientListener;
+import io.tern.client.Draft;
 import io.tern.client.TernClient.Receipted;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,7 +33,7 @@ import picocli.CommandLine.Spec;
     })
 final class SendCommand implements Callable<Integer> {
 
-  private static final int DEVICE = 2;
+  static final int DEVICE = 2;
 
   /// Lines read ahead of their answers.
   private static final int AHEAD_MAX = 256;
@@ -45,7 +47,7 @@ final class SendCommand implements Callable<Integer> {
       names = {"-t", "--to"},
       paramLabel = "NAME",
       required = true,
-      description = "Who shall get it.")
+      description = "Who shall get it, or +GROUP.")
   private String to;
 
   @Option(
@@ -54,6 +56,25 @@ final class SendCommand implements Callable<Integer> {
       defaultValue = "30",
       description = "How long to wait for an answer (default: ${DEFAULT-VALUE}).")
   private int timeoutSeconds;
+
+  @Option(
+      names = "--reply-to",
+      paramLabel = "SEQ",
+      description = "As an answer to this message of the chat.")
+  private @Nullable Long replyTo;
+
+  @Option(
+      names = "--mention",
+      paramLabel = "NAME",
+      split = ",",
+      description = "Mention these members.")
+  private @Nullable List<String> mentions;
+
+  @Option(names = "--view-once", description = "It goes when it has been opened.")
+  private boolean viewOnce;
+
+  @Option(names = "--ttl", paramLabel = "SECONDS", description = "It disappears after this time.")
+  private @Nullable Long ttlSeconds;
 
   @Parameters(
       paramLabel = "TEXT",
@@ -68,15 +89,15 @@ final class SendCommand implements Callable<Integer> {
     user.names().learn(to);
     var out = spec.commandLine().getOut();
     try (var client = CommandClient.connect(user, DEVICE, connect, new ClientListener() {})) {
-      var chat = client.chatWith(to);
+      var chat = client.chat(to, connect.patience());
       if (text.equals(List.of("-"))) {
         var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (var line = lines.readLine(); line != null; line = lines.readLine()) {
-          waiting.add(client.client().sendText(chat, line));
+          waiting.add(client.client().send(chat, draft(line)));
           printUntil(AHEAD_MAX, client, out);
         }
       } else {
-        waiting.add(client.client().sendText(chat, String.join(" ", text)));
+        waiting.add(client.client().send(chat, draft(String.join(" ", text))));
       }
       printUntil(0, client, out);
       return ExitCode.OK;
@@ -85,6 +106,22 @@ final class SendCommand implements Callable<Integer> {
     } finally {
       out.flush();
     }
+  }
+
+  private Draft draft(String said) {
+    var draft = Draft.text(said);
+    if (replyTo != null) {
+      draft = draft.replyTo(replyTo);
+    }
+    if (mentions != null) {
+      for (var name : mentions) {
+        draft = draft.mention(Names.id(name));
+      }
+    }
+    if (viewOnce) {
+      draft = draft.viewOnce();
+    }
+    return ttlSeconds == null ? draft : draft.disappearAfter(Duration.ofSeconds(ttlSeconds));
   }
 
   /// Prints answers in the order of the sends until at most `leftMax` are missing.

@@ -37,7 +37,7 @@ final class TailCommand implements Callable<Integer> {
   @Option(
       names = {"-w", "--with"},
       paramLabel = "NAME",
-      description = "Only the chat with this user.")
+      description = "Only the chat with this user, or +GROUP.")
   private @Nullable String with;
 
   @Option(
@@ -61,7 +61,7 @@ final class TailCommand implements Callable<Integer> {
     if (with != null) {
       names.learn(with);
     }
-    var printer = new Printer(names);
+    var printer = new Printer(names, with == null ? null : chat(with));
     try (var client = CommandClient.connect(user, DEVICE, connect, printer)) {
       printer.onRead = read ? (chat, seq) -> client.client().read(chat, seq) : (chat, seq) -> {};
       try {
@@ -79,6 +79,17 @@ final class TailCommand implements Callable<Integer> {
     }
   }
 
+  /// Found before the tail begins, by another device, for nothing may come before it is known.
+  private ChatId chat(String name) {
+    if (!Names.isGroup(name)) {
+      return ChatId.direct(user.id(), Names.id(name));
+    }
+    try (var lookup =
+        CommandClient.connect(user, HistoryCommand.DEVICE, connect, new ClientListener() {})) {
+      return lookup.group(name, connect.patience());
+    }
+  }
+
   private interface OnRead {
     void read(ChatId chat, long seq);
   }
@@ -90,11 +101,13 @@ final class TailCommand implements Callable<Integer> {
     private final Names names;
     private final PrintWriter out = spec.commandLine().getOut();
     private final CompletableFuture<Void> end = new CompletableFuture<>();
+    private final @Nullable ChatId only;
     private long printed;
     private volatile OnRead onRead = (chat, seq) -> {};
 
-    Printer(Names names) {
+    Printer(Names names, @Nullable ChatId only) {
       this.names = names;
+      this.only = only;
     }
 
     @Override
@@ -103,7 +116,7 @@ final class TailCommand implements Callable<Integer> {
         // Not printed, so it must not count as delivered.
         throw new IllegalStateException("tail has ended");
       }
-      if (with != null && !message.chat().equals(ChatId.direct(self, Names.id(with)))) {
+      if (only != null && !message.chat().equals(only)) {
         return;
       }
       var entry = EntryView.of(message, self, names);

@@ -31,6 +31,14 @@ class JsonTest {
   }
 
   @Test
+  void stringsMakeAnArray() {
+    assertThat(Json.object().putStrings("a", java.util.List.of("x", "y")).toString())
+        .isEqualTo("{\"a\":[\"x\",\"y\"]}");
+    assertThat(Json.object().putStrings("a", java.util.List.of()).toString())
+        .isEqualTo("{\"a\":[]}");
+  }
+
+  @Test
   void halfACharacterIsEscaped() throws Exception {
     var json = Json.object().put("text", "a\ud83dz\ude00").toString();
 

@@ -31,8 +31,8 @@ class LiveCommandsTest {
   @BeforeEach
   void start() throws IOException {
     server = new LiveServer(folder);
-    // A user exists from their first login on.
-    assertThat(server.run("chats --user bob").exitCode()).isZero();
+    // A user exists from their first login on, and a device gets what comes after its own.
+    assertThat(server.run("tail --user bob --timeout 0.1").exitCode()).isZero();
   }
 
   @AfterEach

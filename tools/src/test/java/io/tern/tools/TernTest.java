@@ -38,16 +38,55 @@ class TernTest {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
         .contains("demo", "server", "chat", "send", "tail", "history", "chats", "token")
+        .contains("group", "react", "edit", "revoke", "info", "settings", "devices", "presence")
         .contains("inspect", "load", "Exit codes");
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "demo", "server", "chat", "send", "tail", "history", "chats", "token", "inspect", "load"
+        "demo",
+        "server",
+        "chat",
+        "send",
+        "tail",
+        "history",
+        "chats",
+        "token",
+        "inspect",
+        "load",
+        "group",
+        "group create",
+        "group info",
+        "group add",
+        "group remove",
+        "group leave",
+        "group role",
+        "group title",
+        "group picture",
+        "group describe",
+        "group rules",
+        "group invite",
+        "group join",
+        "react",
+        "edit",
+        "revoke",
+        "info",
+        "settings",
+        "settings list",
+        "settings mute",
+        "settings pin",
+        "settings archive",
+        "settings star",
+        "settings hide",
+        "settings contact",
+        "settings block",
+        "settings privacy",
+        "devices",
+        "presence"
       })
   void everyCommandHasHelp(String command) {
-    assertThat(run(command, "--help")).isZero();
+    assertThat(run((command + " --help").split(" ", -1))).isZero();
     assertThat(out.toString()).contains("Usage: tern " + command);
   }
 
@@ -59,8 +98,8 @@ class TernTest {
 
   @Test
   void aMisspeltCommandGetsASuggestion() {
-    assertThat(run("sned")).isEqualTo(ExitCode.USAGE);
-    assertThat(err.toString()).contains("send");
+    assertThat(run("hsitory")).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString()).contains("history");
   }
 
   @ParameterizedTest
@@ -81,7 +120,20 @@ class TernTest {
         "inspect",
         "inspect --data x --chat alice",
         "token --user alice --device 0",
-        "chat --connect 1.2.3.4"
+        "chat --connect 1.2.3.4",
+        "group",
+        "group create --user alice",
+        "group add --user alice friends",
+        "group role --user alice friends bob king",
+        "group rules --user alice friends",
+        "react --user alice --with bob",
+        "edit --user alice --with bob 3",
+        "revoke --user alice --with bob x",
+        "info --user alice 3",
+        "settings",
+        "settings star --user alice bob",
+        "settings privacy --user alice --online friends",
+        "presence --user alice"
       })
   void aWrongCommandLineIsOneLineAndExitCode2(String line) {
     assertThat(run(line.split(" ", -1))).isEqualTo(ExitCode.USAGE);
@@ -115,6 +167,12 @@ class TernTest {
         "tail --user bob",
         "history --user alice --with bob",
         "chats --user alice",
+        "group info --user alice friends",
+        "group create --user alice friends bob",
+        "react --user alice --with bob 3 +",
+        "settings list --user alice",
+        "devices --user alice",
+        "presence --user alice bob",
         "load --users 2"
       })
   void noServerIsOneLineAndExitCode3(String line) throws IOException {

@@ -1,14 +1,22 @@
 package io.tern.tools.chat;
 
+import io.tern.client.Body;
 import io.tern.client.ClientListener;
+import io.tern.client.GroupChange;
 import io.tern.client.TernClient.Receipted;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatItem;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.HistoryPage;
+import io.tern.protocol.v1.Setting;
 import io.tern.tools.EntryView;
 import io.tern.tools.Names;
+import io.tern.tools.TerminalText;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
@@ -20,12 +28,18 @@ import org.jspecify.annotations.Nullable;
 /// Ticks are watermarks, not marks on each line: `✓ #12` says that the server has everything up to
 /// 12 on disk, `✓✓ #12` that the other one has, `read #12` that they have read it. On the line that
 /// stays where the terminal has one, else printed when they move. (Lines that have scrolled cannot
-/// be changed on every terminal; these can be trusted on all.)
+/// be changed on every terminal; these can be trusted on all.) Edits, reactions and changes of a
+/// group are lines of their own, for the same reason.
 ///
 /// Guarded by `this`: the client's event loop and the thread that reads the keyboard both call.
 /// Entries that arrive while the history is being fetched wait, at most as many as the client's
 /// window.
 final class ChatView implements ClientListener {
+
+  /// Entries kept to be quoted.
+  private static final int QUOTABLE_MAX = 500;
+
+  private static final int QUOTE_CHARACTERS = 24;
 
   private final UserId self;
   private final Names names;
@@ -37,20 +51,32 @@ final class ChatView implements ClientListener {
   /// Runs something when typing that was not repeated is over.
   private final Executor whenTypingIsOver;
 
+  /// Titles of groups and what is muted, as far as the chat list and events told.
+  private final Map<ChatId, String> titles = new HashMap<>();
+
+  private final Map<ChatId, Long> muted = new HashMap<>();
+
   private @Nullable ChatId open;
   private boolean isLoading;
   private final TreeMap<Long, EntryView> waiting = new TreeMap<>();
+  private final TreeMap<Long, String> quotable = new TreeMap<>();
   private long shown;
   private long oldestShown;
 
   private long ownSent;
-  private long peerDelivered;
-  private long peerRead;
-  private boolean isPeerTyping;
+
+  /// What the other one, or in a group everyone, has got and read.
+  private long othersDelivered;
+
+  private long othersRead;
+  private @Nullable ReceiptCount count;
+
+  private final Map<UserId, Typing> typing = new LinkedHashMap<>();
 
   /// Counts what was heard about typing, so that only silence after the last ends it.
   private int typingHeard;
 
+  private String presence = "";
   private String connection = "connecting…";
 
   ChatView(
@@ -66,6 +92,17 @@ final class ChatView implements ClientListener {
     this.onShown = onShown;
   }
 
+  /// What the chat list says: titles, and what is muted.
+  synchronized void learn(List<ChatItem> chats) {
+    for (var item : chats) {
+      var chat = ChatId.fromWire(self, item.getChat(), item.getGroup());
+      if (chat.isGroup() && !item.getTitle().isBlank()) {
+        titles.put(chat, item.getTitle());
+      }
+      muted.put(chat, item.getSettings().getMuteUntilMs());
+    }
+  }
+
   // ---- what the person does
   // ----------------------------------------------------------------------
 
@@ -76,11 +113,20 @@ final class ChatView implements ClientListener {
     waiting.clear();
     shown = 0;
     oldestShown = 0;
+    quotable.clear();
     ownSent = 0;
-    peerDelivered = 0;
-    peerRead = 0;
-    isPeerTyping = false;
-    screen.print("— " + peerName(chat) + " —");
+    othersDelivered = 0;
+    othersRead = 0;
+    count = null;
+    typing.clear();
+    presence = "";
+  }
+
+  /// The chat could not be opened: nothing is open.
+  synchronized void notOpened() {
+    open = null;
+    isLoading = false;
+    waiting.clear();
   }
 
   /// @param item the chat in the list; null when it has no entry yet
@@ -88,6 +134,7 @@ final class ChatView implements ClientListener {
     if (!chat.equals(open)) {
       return;
     }
+    screen.print("— " + name(chat) + " —");
     if (history.getMore()) {
       screen.print("(there is more: /more)");
     }
@@ -95,9 +142,9 @@ final class ChatView implements ClientListener {
       show(EntryView.of(entry, chat, self, names));
     }
     if (item != null) {
-      peerDelivered =
-          Math.max(peerDelivered, Math.max(item.getPeerDelivered(), item.getPeerRead()));
-      peerRead = Math.max(peerRead, item.getPeerRead());
+      reached(
+          chat.isGroup() ? item.getAllDelivered() : item.getPeerDelivered(),
+          chat.isGroup() ? item.getAllRead() : item.getPeerRead());
     }
     isLoading = false;
     waiting.values().forEach(this::showNew);
@@ -121,7 +168,9 @@ final class ChatView implements ClientListener {
     }
     screen.print("— older —");
     for (var entry : page.getEntriesList()) {
-      screen.print(line(EntryView.of(entry, chat, self, names)));
+      var view = EntryView.of(entry, chat, self, names);
+      remember(view);
+      screen.print(line(view));
     }
     screen.print("— newer —");
     oldestShown = page.getEntries(0).getSeq();
@@ -133,7 +182,7 @@ final class ChatView implements ClientListener {
 
   /// The person's own message has its place.
   synchronized void sent(Receipted place, Content content) {
-    var entry = new EntryView("", names.of(self), true, place.seq(), place.tsMillis(), content);
+    var entry = EntryView.sent(place.seq(), place.tsMillis(), content, self, names);
     if (!place.chat().equals(open)) {
       return;
     }
@@ -158,14 +207,13 @@ final class ChatView implements ClientListener {
 
   @Override
   public synchronized void onMessage(Message message) {
+    learn(message);
     var entry = EntryView.of(message, self, names);
     if (!message.chat().equals(open)) {
-      if (!message.own()) {
-        screen.print("(" + entry.from() + ": " + entry.text() + " — /with " + entry.from() + ")");
-      }
+      announce(message, entry);
       return;
     }
-    isPeerTyping = isPeerTyping && message.own();
+    typing.remove(message.sender());
     if (isLoading) {
       waiting.put(entry.seq(), entry);
       return;
@@ -175,29 +223,98 @@ final class ChatView implements ClientListener {
     refresh();
   }
 
-  @Override
-  public synchronized void onReceipt(ChatId chat, UserId member, long delivered, long read) {
-    if (!chat.equals(open) || (member.equals(self) && !chat.isSelf())) {
+  private void learn(Message message) {
+    if (message.body() instanceof Body.Group(GroupChange change, var newOwner)) {
+      switch (change) {
+        case GroupChange.Created created -> titles.put(message.chat(), created.title());
+        case GroupChange.Titled titled -> titles.put(message.chat(), titled.title());
+        default -> {
+          // Says nothing of the title.
+        }
+      }
+    }
+  }
+
+  /// One line about another chat, if it is worth one.
+  private void announce(Message message, EntryView entry) {
+    boolean isMuted = muted.getOrDefault(message.chat(), 0L) > System.currentTimeMillis();
+    boolean isMessage = entry.isMessage() && !(message.body() instanceof Body.Removed);
+    if (message.own() || isMuted || !(isMessage || isAboutMe(message))) {
       return;
     }
+    var chat = name(message.chat());
+    var where = message.chat().isGroup() ? " in " + chat : "";
+    var what = isMessage ? entry.from() + where + ": " + entry.text() : said(entry) + where;
+    screen.print("(" + what + " — /with " + chat + ")");
+  }
+
+  private boolean isAboutMe(Message message) {
+    return message.body() instanceof Body.Group(GroupChange change, var newOwner)
+        && (self.equals(newOwner)
+            || (change instanceof GroupChange.Created(var title, var members, var a, var p)
+                && members.contains(self))
+            || (change instanceof GroupChange.Added(var users) && users.contains(self))
+            || (change instanceof GroupChange.Removed(var user) && user.equals(self)));
+  }
+
+  @Override
+  public synchronized void onSetting(Setting setting) {
+    if (setting.hasChat()) {
+      var chat = setting.getChat();
+      if (UserId.isValid(chat.getChat())) {
+        muted.put(ChatId.fromWire(self, chat.getChat(), chat.getGroup()), chat.getMuteUntilMs());
+      }
+    }
+  }
+
+  @Override
+  public synchronized void onReceipt(ChatId chat, UserId member, long delivered, long read) {
+    if (chat.equals(open) && !chat.isGroup() && (!member.equals(self) || chat.isSelf())) {
+      moveTicks(() -> reached(delivered, read));
+    }
+  }
+
+  @Override
+  public synchronized void onGroupReceipt(ChatId group, long allDelivered, long allRead) {
+    if (group.equals(open)) {
+      moveTicks(() -> reached(allDelivered, allRead));
+    }
+  }
+
+  @Override
+  public synchronized void onReceiptCount(ReceiptCount told) {
+    if (told.group().equals(open)) {
+      moveTicks(() -> count = told);
+    }
+  }
+
+  private void moveTicks(Runnable move) {
     var before = ticks();
-    // Read implies delivered.
-    peerDelivered = Math.max(peerDelivered, Math.max(delivered, read));
-    peerRead = Math.max(peerRead, read);
+    move.run();
     if (!screen.hasStatus() && !isLoading && ownSent > 0 && !ticks().equals(before)) {
       screen.print(ticks());
     }
     refresh();
   }
 
+  private void reached(long delivered, long read) {
+    // Read implies delivered.
+    othersDelivered = Math.max(othersDelivered, Math.max(delivered, read));
+    othersRead = Math.max(othersRead, read);
+  }
+
   @Override
-  public synchronized void onTyping(ChatId chat, UserId member, Typing typing) {
-    boolean on = typing != Typing.STOPPED;
+  public synchronized void onTyping(ChatId chat, UserId member, Typing what) {
     if (chat.equals(open) && !member.equals(self)) {
-      if (!screen.hasStatus() && on && !isPeerTyping) {
-        screen.print("(" + peerName(chat) + " is typing…)");
+      boolean on = what != Typing.STOPPED;
+      if (!screen.hasStatus() && on && !typing.containsKey(member)) {
+        screen.print("(" + doing(member, what) + ")");
       }
-      isPeerTyping = on;
+      if (on) {
+        typing.put(member, what);
+      } else {
+        typing.remove(member);
+      }
       int heard = ++typingHeard;
       if (on) {
         whenTypingIsOver.execute(() -> stopTyping(heard));
@@ -208,7 +325,24 @@ final class ChatView implements ClientListener {
 
   private synchronized void stopTyping(int heard) {
     if (heard == typingHeard) {
-      isPeerTyping = false;
+      typing.clear();
+      refresh();
+    }
+  }
+
+  private String doing(UserId member, Typing what) {
+    return names.of(member) + (what == Typing.VOICE ? " is recording…" : " is typing…");
+  }
+
+  @Override
+  public synchronized void onPresence(Presence told) {
+    if (open != null && !open.isGroup() && told.user().equals(open.peerOf(self))) {
+      presence =
+          told.online()
+              ? "online"
+              : told.lastSeenMillis() > 0
+                  ? "last seen " + EntryView.clock(told.lastSeenMillis())
+                  : "";
       refresh();
     }
   }
@@ -241,7 +375,7 @@ final class ChatView implements ClientListener {
     // An entry may come from the history and, caught up, once more.
     if (entry.seq() > shown) {
       show(entry);
-      if (entry.own() && !screen.hasStatus()) {
+      if (entry.own() && entry.isMessage() && !screen.hasStatus()) {
         screen.print(ticks());
       }
     }
@@ -249,14 +383,62 @@ final class ChatView implements ClientListener {
 
   private void show(EntryView entry) {
     shown = Math.max(shown, entry.seq());
-    if (entry.own()) {
+    if (entry.own() && entry.isMessage()) {
       ownSent = Math.max(ownSent, entry.seq());
     }
     screen.print(line(entry));
+    remember(entry);
   }
 
   private String line(EntryView entry) {
-    return entry.clock() + "  " + entry.from() + ": " + entry.text() + "  #" + entry.seq();
+    return entry.clock()
+        + "  "
+        + (entry.isMessage() ? entry.from() + ": " + answered(entry) + entry.text() : said(entry))
+        + "  #"
+        + entry.seq();
+  }
+
+  /// What an entry answers, in front of it.
+  private String answered(EntryView entry) {
+    long seq = entry.content().getReplyTo();
+    return seq == 0 ? "" : "↩ #" + seq + quoted(seq) + " ";
+  }
+
+  /// An event as a sentence.
+  private String said(EntryView entry) {
+    boolean isReaction = Body.of(entry.content()) instanceof Body.Reacted;
+    return entry.from()
+        + " "
+        + entry.phrase()
+        + (isReaction ? quoted(entry.content().getTarget()) : "");
+  }
+
+  private String quoted(long seq) {
+    var text = quotable.get(seq);
+    return text == null ? "" : " “" + text + "”";
+  }
+
+  private void remember(EntryView entry) {
+    switch (Body.of(entry.content())) {
+      case Body.Text text -> quotable.put(entry.seq(), shorten(text.text()));
+      case Body.Edited edited ->
+          quotable.computeIfPresent(edited.target(), (seq, before) -> shorten(edited.text()));
+      case Body.Revoked revoked -> quotable.remove(revoked.target());
+      default -> {
+        // Nothing to quote.
+      }
+    }
+    if (quotable.size() > QUOTABLE_MAX) {
+      quotable.pollFirstEntry();
+    }
+  }
+
+  private static String shorten(String text) {
+    var line = TerminalText.line(text);
+    int characters = line.codePointCount(0, line.length());
+    return characters <= QUOTE_CHARACTERS
+        ? line
+        : line.substring(0, line.offsetByCodePoints(0, QUOTE_CHARACTERS)) + "…";
   }
 
   private void seen() {
@@ -267,25 +449,42 @@ final class ChatView implements ClientListener {
 
   private void refresh() {
     if (screen.hasStatus() && open != null) {
-      var typing = isPeerTyping ? " · typing…" : "";
-      var own = ownSent > 0 ? " · " + ticks() : "";
-      screen.status(peerName(open) + typing + own + " · " + connection);
+      var status = new StringBuilder(name(open));
+      if (!presence.isEmpty()) {
+        status.append(" · ").append(presence);
+      }
+      typing.forEach((member, what) -> status.append(" · ").append(doing(member, what)));
+      if (ownSent > 0) {
+        status.append(" · ").append(ticks());
+      }
+      screen.status(status.append(" · ").append(connection).toString());
     }
   }
 
-  /// How far the own messages have come.
+  /// How far the own messages have come; in a group, what everyone has, and how many have the
+  /// newest that not everyone has read.
   private String ticks() {
     var text = new StringBuilder("✓ #" + ownSent);
-    if (peerDelivered > 0) {
-      text.append("  ✓✓ #").append(Math.min(peerDelivered, ownSent));
+    if (othersDelivered > 0) {
+      text.append("  ✓✓ #").append(Math.min(othersDelivered, ownSent));
     }
-    if (peerRead > 0) {
-      text.append("  read #").append(Math.min(peerRead, ownSent));
+    if (othersRead > 0) {
+      text.append("  read #").append(Math.min(othersRead, ownSent));
+    }
+    if (count != null && count.seq() > othersRead) {
+      text.append(
+          "  (#%d: ✓✓ %d, read %d of %d)"
+              .formatted(count.seq(), count.delivered(), count.read(), count.total()));
     }
     return text.toString();
   }
 
-  private String peerName(ChatId chat) {
-    return chat.isSelf() ? "notes to yourself" : names.of(chat.peerOf(self));
+  /// What a person calls the chat, and may type behind /with.
+  synchronized String name(ChatId chat) {
+    if (chat.isSelf()) {
+      return "notes to yourself";
+    }
+    var title = titles.get(chat);
+    return title == null ? names.of(chat, self) : Names.GROUP_MARK + TerminalText.line(title);
   }
 }

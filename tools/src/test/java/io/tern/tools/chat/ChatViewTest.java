@@ -5,16 +5,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import io.tern.client.ClientListener.ConnectionState;
 import io.tern.client.ClientListener.Message;
+import io.tern.client.ClientListener.Presence;
+import io.tern.client.ClientListener.ReceiptCount;
 import io.tern.client.ClientListener.Typing;
+import io.tern.client.Draft;
 import io.tern.client.TernClient.Receipted;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatItem;
+import io.tern.protocol.v1.ChatSetting;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
+import io.tern.protocol.v1.GroupBirth;
+import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.HistoryPage;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.PageEntry;
+import io.tern.protocol.v1.Setting;
 import io.tern.tools.Names;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,6 +36,7 @@ class ChatViewTest {
   private static final UserId BOB = Names.id("bob");
   private static final UserId CAROL = Names.id("carol");
   private static final ChatId CHAT = ChatId.direct(ALICE, BOB);
+  private static final ChatId GROUP = ChatId.group(77);
 
   @TempDir Path folder;
 
@@ -156,6 +164,129 @@ class ChatViewTest {
     open(entry(1, false, "\u001b[2Jboo"));
 
     assertThat(screen.texts()).containsExactly("bob: ␛[2Jboo  #1");
+  }
+
+  // ---- groups and events
+
+  @Test
+  void aGroupIsCalledByItsTitle() {
+    screen.hasStatus = true;
+    openGroup();
+    assertThat(screen.lines).containsExactly("— +terns —");
+    assertThat(screen.status).startsWith("+terns");
+
+    view.onMessage(inGroup(1, BOB, event(GroupEvent.newBuilder().setTitle("gulls"))));
+    assertThat(screen.texts()).containsExactly("bob calls the group “gulls”  #1");
+    assertThat(screen.status).startsWith("+gulls");
+  }
+
+  @Test
+  void ticksInAGroupAreWhatEveryoneHas() {
+    screen.hasStatus = true;
+    openGroup();
+    view.sent(new Receipted(GROUP, 5, 1, 0, false), text("hello"));
+    view.onReceiptCount(new ReceiptCount(GROUP, 5, 3, 2, 1));
+    assertThat(screen.status).contains("✓ #5  (#5: ✓✓ 2, read 1 of 3)");
+
+    view.onGroupReceipt(GROUP, 5, 4);
+    assertThat(screen.status).contains("✓ #5  ✓✓ #5  read #4  (#5");
+    view.onGroupReceipt(GROUP, 5, 5);
+    assertThat(screen.status).contains("✓ #5  ✓✓ #5  read #5").doesNotContain("(#5");
+  }
+
+  @Test
+  void whoTypesAndWhoRecordsIsNamed() {
+    screen.hasStatus = true;
+    openGroup();
+    view.onTyping(GROUP, BOB, Typing.TEXT);
+    view.onTyping(GROUP, CAROL, Typing.VOICE);
+    assertThat(screen.status).contains("bob is typing…").contains("carol is recording…");
+    view.onMessage(inGroup(1, CAROL, text("here")));
+    assertThat(screen.status).contains("bob is typing…").doesNotContain("carol");
+  }
+
+  @Test
+  void repliesAndReactionsQuoteWhatTheyAreAbout() {
+    open(entry(1, true, "shall we meet at the harbour at six?"));
+    view.onMessage(
+        new Message(CHAT, 2, BOB, 1, 0, Draft.text("yes").replyTo(1).content(), false, 0, 0));
+    view.onMessage(new Message(CHAT, 3, BOB, 1, 0, Draft.react(2, "👍"), false, 0, 0));
+    view.onMessage(
+        new Message(CHAT, 4, BOB, 1, 0, Draft.edit(2, Draft.text("at seven")), false, 0, 0));
+    view.onMessage(new Message(CHAT, 5, BOB, 1, 0, Draft.react(2, ""), false, 0, 0));
+    view.onMessage(new Message(CHAT, 6, BOB, 1, 0, Draft.revoke(2), false, 0, 0));
+    view.onMessage(
+        new Message(CHAT, 7, BOB, 1, 0, Draft.text("?").replyTo(2).content(), false, 0, 0));
+
+    assertThat(screen.texts())
+        .endsWith(
+            "bob: ↩ #1 “shall we meet at the har…” yes  #2",
+            "bob 👍 to #2 “yes”  #3",
+            "bob edits #2: at seven  #4",
+            "bob takes their reaction to #2 back “at seven”  #5",
+            "bob takes #2 back  #6",
+            "bob: ↩ #2 ?  #7");
+  }
+
+  @Test
+  void aMutedChatIsNotAnnounced() {
+    open();
+    var other = ChatId.direct(ALICE, CAROL);
+    view.onSetting(
+        Setting.newBuilder()
+            .setChat(ChatSetting.newBuilder().setChat(CAROL.value()).setMuteUntilMs(Long.MAX_VALUE))
+            .build());
+    view.onMessage(new Message(other, 7, CAROL, 1, 0, text("psst"), false, 0, 0));
+    assertThat(screen.lines).noneMatch(line -> line.contains("psst"));
+  }
+
+  @Test
+  void beingAddedToAGroupIsAnnouncedAndWhatOthersDoThereIsNot() {
+    open();
+    view.onMessage(
+        inGroup(
+            1,
+            BOB,
+            event(
+                GroupEvent.newBuilder()
+                    .setCreated(
+                        GroupBirth.newBuilder().setTitle("terns").addMembers(ALICE.value())))));
+    assertThat(screen.lines.getLast())
+        .isEqualTo("(bob creates the group “terns” with alice in +terns — /with +terns)");
+    view.onMessage(inGroup(2, BOB, Draft.react(1, "x")));
+    view.onMessage(inGroup(3, CAROL, text("hi")));
+    assertThat(screen.lines.getLast()).isEqualTo("(carol in +terns: hi — /with +terns)");
+    assertThat(screen.lines).hasSize(3);
+  }
+
+  @Test
+  void presenceOfTheOtherOneIsShown() {
+    screen.hasStatus = true;
+    open();
+    view.onPresence(new Presence(BOB, true, 0));
+    assertThat(screen.status).contains("bob · online");
+    view.onPresence(new Presence(CAROL, false, 0));
+    view.onPresence(new Presence(BOB, false, 3_600_000));
+    assertThat(screen.status).containsPattern("bob · last seen \\d\\d:00");
+  }
+
+  private void openGroup() {
+    view.learn(
+        List.of(
+            ChatItem.newBuilder().setChat(GROUP.high()).setGroup(true).setTitle("terns").build()));
+    view.opening(GROUP);
+    view.opened(GROUP, page(), null);
+  }
+
+  private static Message inGroup(long seq, UserId from, Content content) {
+    return new Message(GROUP, seq, from, 1, 0, content, false, 0, 0);
+  }
+
+  private static Content event(GroupEvent.Builder event) {
+    return Content.newBuilder()
+        .setKind(Kind.KIND_GROUP)
+        .setBody(event.build().toByteString())
+        .build();
   }
 
   private void open(PageEntry... entries) {
