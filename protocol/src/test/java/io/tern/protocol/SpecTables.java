@@ -41,6 +41,9 @@ final class SpecTables {
       case "limits" -> limits();
       case "conversation" -> conversation();
       case "cost" -> cost();
+      case "commands-group" -> commands("group");
+      case "commands-direct" -> commands("direct");
+      case "commands-user" -> commands("user");
       default -> throw new AssertionError("no table " + name);
     };
   }
@@ -120,6 +123,52 @@ final class SpecTables {
           text(each, "at_the_limit"));
     }
     return table.toString();
+  }
+
+  private static String commands(String in) {
+    var table = new Table();
+    List<String> titles = null;
+    for (JsonNode each : Registry.ROOT.get("commands")) {
+      if (text(each, "in").equals(in)) {
+        List<String> roles = new ArrayList<>();
+        List<String> cells = new ArrayList<>();
+        cells.add(command(each));
+        each.get("answers")
+            .properties()
+            .forEach(answer -> {
+              if (!in.equals("direct")
+                  || !List.of("former", "admin", "owner").contains(answer.getKey())) {
+                roles.add(answer.getKey());
+                cells.add(number(answer.getValue().asText()));
+              }
+            });
+        if (titles == null) {
+          titles = new ArrayList<>(List.of("command"));
+          titles.addAll(roles);
+          table.head(titles.toArray(String[]::new));
+        }
+        table.row(cells.toArray(String[]::new));
+      }
+    }
+    return table.toString();
+  }
+
+  private static String command(JsonNode row) {
+    String what = text(row, "what").replace("KIND_", "");
+    String command = text(row, "frame") + (what.isEmpty() ? "" : " " + what);
+    String of = text(row, "of");
+    String when = text(row, "when");
+    return command + (of.isEmpty() ? "" : ", " + of) + (when.isEmpty() ? "" : " (" + when + ")");
+  }
+
+  /// Of the error with this name; other words stay.
+  private static String number(String answer) {
+    for (JsonNode each : Registry.ROOT.get("errors")) {
+      if (text(each, "name").equals(answer)) {
+        return text(each, "code");
+      }
+    }
+    return answer;
   }
 
   private static String cost() {
@@ -215,6 +264,12 @@ final class SpecTables {
     private final StringBuilder out = new StringBuilder();
 
     Table(String... titles) {
+      if (titles.length > 0) {
+        head(titles);
+      }
+    }
+
+    void head(String... titles) {
       row(titles);
       out.append("|---".repeat(titles.length)).append("|\n");
     }

@@ -38,7 +38,7 @@ class SpecTest {
       spec = filled;
     }
     assertThat(spec).isEqualTo(filled);
-    assertThat(filled.split("<!-- generated: ", -1)).hasSize(10);
+    assertThat(filled.split("<!-- generated: ", -1)).hasSize(13);
   }
 
   /// A rule is tested where its number stands in a test's source, in any module.
