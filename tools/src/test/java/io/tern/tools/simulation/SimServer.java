@@ -97,7 +97,20 @@ final class SimServer {
   /// With windows for edits and revokes that a short story can outlast.
   static SimServer calm(
       World world, Function<Storage, CommitLog> logs, int editSeconds, int revokeSeconds) {
-    return new SimServer(world, logs, shard -> ShardConfig.of(shard, SHARDS));
+    return new SimServer(
+        world,
+        logs,
+        shard -> {
+          ShardConfig config = ShardConfig.of(shard, SHARDS);
+          return new ShardConfig(
+              shard,
+              SHARDS,
+              config.hotChatsMax(),
+              config.hotMembersMax(),
+              config.groupMembersMax(),
+              Duration.ofSeconds(editSeconds),
+              Duration.ofSeconds(revokeSeconds));
+        });
   }
 
   /// Null while the server is down.
