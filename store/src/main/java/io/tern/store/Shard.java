@@ -328,7 +328,6 @@ public final class Shard {
     if (send.isViewOnce() && (chat.id.isGroup() || chat.id.isSelf())) {
       return VIEW_ONCE;
     }
-    // What a message is taken back with, reacted to with, or a timer has rules of its own.
     if (chat.group != null && !maySend(chat.group, member, kind)) {
       return NOT_ALLOWED;
     }
@@ -349,9 +348,14 @@ public final class Shard {
     return sent;
   }
 
+  /// Messages and edits need the right to send; other events have rules of their own.
   private static boolean maySend(GroupState group, Member member, int kind) {
     return switch (kind) {
-      case Kind.KIND_REVOKE_VALUE, Kind.KIND_REACTION_VALUE, Kind.KIND_TIMER_VALUE -> true;
+      case Kind.KIND_REVOKE_VALUE,
+          Kind.KIND_REACTION_VALUE,
+          Kind.KIND_OPENED_VALUE,
+          Kind.KIND_TIMER_VALUE ->
+          true;
       default -> GroupRules.maySend(group, member);
     };
   }

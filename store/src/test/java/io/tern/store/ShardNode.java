@@ -13,6 +13,7 @@ import io.tern.protocol.v1.Send;
 import io.tern.protocol.v1.Setting;
 import io.tern.store.memory.MemoryStorage;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -37,6 +38,8 @@ final class ShardNode {
   int hotChatsMax = 1000;
   int hotMembersMax = ShardConfig.HOT_MEMBERS_MAX;
   int groupMembersMax = Limits.GROUP_MEMBERS_MAX;
+  long editMillis = ShardConfig.EDIT_WINDOW.toMillis();
+  long revokeMillis = ShardConfig.REVOKE_WINDOW.toMillis();
   private int ops;
   Shard shard;
   private int lastBatchPuts;
@@ -65,8 +68,8 @@ final class ShardNode {
             hotChatsMax,
             hotMembersMax,
             groupMembersMax,
-            ShardConfig.EDIT_WINDOW,
-            ShardConfig.REVOKE_WINDOW);
+            Duration.ofMillis(editMillis),
+            Duration.ofMillis(revokeMillis));
     shard = new Shard(storage, log, config, () -> hasRoom);
   }
 
