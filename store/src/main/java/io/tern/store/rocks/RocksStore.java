@@ -124,7 +124,14 @@ public final class RocksStore implements AutoCloseable {
     return new Shard(
         open.storage,
         open.log,
-        new ShardConfig(shard, shards.size(), Math.max(1, config.hotChatsMax() / shards.size())),
+        new ShardConfig(
+            shard,
+            shards.size(),
+            Math.max(1, config.hotChatsMax() / shards.size()),
+            Math.max(1, config.hotMembersMax() / shards.size()),
+            config.groupMembersMax(),
+            config.editWindow(),
+            config.revokeWindow()),
         this::hasRoom);
   }
 

@@ -27,6 +27,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -555,7 +556,18 @@ class RocksStoreTest {
     assertThat(RocksStoreConfig.of(data()))
         .isEqualTo(
             new RocksStoreConfig(
-                data(), 0, 128L << 20, 128L << 20, 512L << 20, 1024, 65_536, 1L << 30));
+                data(),
+                0,
+                128L << 20,
+                128L << 20,
+                512L << 20,
+                1024,
+                65_536,
+                262_144,
+                100,
+                Duration.ofMinutes(15),
+                Duration.ofDays(2),
+                1L << 30));
   }
 
   @Test
