@@ -227,12 +227,24 @@ class RocksStoreTest {
     open().close();
     Path manifest = data().resolve("tern.json");
     Files.writeString(
-        manifest, Files.readString(manifest).replace("\"schema\": 1", "\"schema\": 2"));
+        manifest, Files.readString(manifest).replace("\"schema\": 2", "\"schema\": 3"));
 
     assertThatThrownBy(this::open)
         .isInstanceOf(CannotOpen.class)
-        .hasMessageContaining("newer Tern (schema 2");
+        .hasMessageContaining("newer Tern (schema 3");
     assertThatThrownBy(() -> Inspection.open(data())).hasMessageContaining("newer Tern");
+  }
+
+  @Test
+  void aFolderFromBeforeTheFirstReleaseIsRefused() throws IOException {
+    open().close();
+    Path manifest = data().resolve("tern.json");
+    Files.writeString(
+        manifest, Files.readString(manifest).replace("\"schema\": 2", "\"schema\": 1"));
+
+    assertThatThrownBy(this::open)
+        .isInstanceOf(CannotOpen.class)
+        .hasMessageContaining("before the first release (schema 1");
   }
 
   @Test
@@ -253,7 +265,7 @@ class RocksStoreTest {
               var _ = new Shard(storage, (b, sync) -> {}, ShardConfig.of(0, 1));
             })
         .isInstanceOf(IllegalStateException.class)
-        .hasMessageContaining("newer version");
+        .hasMessageContaining("another version");
   }
 
   @Test
@@ -264,7 +276,7 @@ class RocksStoreTest {
     assertThatThrownBy(this::open)
         .isInstanceOf(CannotOpen.class)
         .hasMessageContaining("names no schema version");
-    Files.writeString(manifest, "{\"schema\": 1}");
+    Files.writeString(manifest, "{\"schema\": 2}");
     assertThatThrownBy(this::open)
         .isInstanceOf(CannotOpen.class)
         .hasMessageContaining("names no number of shards");
