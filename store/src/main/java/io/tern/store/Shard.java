@@ -868,7 +868,10 @@ public final class Shard {
 
   private Outcome seen(Command.Seen command) {
     Device found = device(command.device());
-    if (found != null && command.atMillis() > found.getLastSeenMs() && !found.getRemoved()) {
+    if (found != null && found.getRemoved()) {
+      return REVOKED;
+    }
+    if (found != null && command.atMillis() > found.getLastSeenMs()) {
       round.put(
           Keys.device(command.device()),
           found.toBuilder().setLastSeenMs(command.atMillis()).build().toByteArray());
