@@ -121,9 +121,10 @@ final class GroupMarks {
     for (Member member : chat.members) {
       if (member.isIn()) {
         long before = member.joinedSeq - 1;
-        delivered = Math.min(delivered, Math.max(before, member.shownDelivered));
-        // Who writes has seen what is there.
-        read = Math.min(read, Math.max(before, Math.max(member.shownRead, member.lastOwnSeq)));
+        // Who writes has seen what is there; their own device does not acknowledge what it sent.
+        long own = Math.max(before, member.lastOwnSeq);
+        delivered = Math.min(delivered, Math.max(own, member.shownDelivered));
+        read = Math.min(read, Math.max(own, member.shownRead));
       }
     }
     if (delivered == Long.MAX_VALUE) {

@@ -181,6 +181,17 @@ class ReceiptsTest {
     assertThat(info(2).delivered()).isEqualTo(1);
   }
 
+  /// A device does not acknowledge what it sent itself.
+  @Test
+  void whoWritesHasWhatIsThere() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    ack(BOB_1, 2);
+    assertThat(node.tick()).containsExactly(progress(2, 0, new Author(ALICE, 2, 1, 1, 0)));
+    read(BOB_1, 2);
+    assertThat(node.tick()).containsExactly(progress(2, 2, new Author(ALICE, 2, 1, 1, 1)));
+  }
+
   @Test
   void whatMovedBeforeACrashIsCountedAfterIt() {
     node.create(ALICE_1, GROUP, BOB);

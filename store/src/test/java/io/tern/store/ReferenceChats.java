@@ -239,7 +239,8 @@ final class ReferenceChats {
       long all = Long.MAX_VALUE;
       for (var member : members.entrySet()) {
         if (member.getValue().isIn()) {
-          long shown = marks(member.getKey()).shownDelivered;
+          UserId user = member.getKey();
+          long shown = Math.max(marks(user).shownDelivered, lastOwn(user));
           all = Math.min(all, Math.max(member.getValue().joined - 1, shown));
         }
       }

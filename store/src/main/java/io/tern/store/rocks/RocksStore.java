@@ -124,14 +124,7 @@ public final class RocksStore implements AutoCloseable {
     return new Shard(
         open.storage,
         open.log,
-        new ShardConfig(
-            shard,
-            shards.size(),
-            Math.max(1, config.hotChatsMax() / shards.size()),
-            Math.max(1, config.hotMembersMax() / shards.size()),
-            config.groupMembersMax(),
-            config.editWindow(),
-            config.revokeWindow()),
+        new ShardConfig(shard, shards.size(), Math.max(1, config.hotChatsMax() / shards.size())),
         this::hasRoom);
   }
 
@@ -244,9 +237,8 @@ public final class RocksStore implements AutoCloseable {
     HighWater highWater = null;
     try {
       int schema = Inspect.shard(storage).schema();
-      // 0 is a new one's.
-      if (schema != 0 && schema != Keys.SCHEMA) {
-        throw Manifest.otherVersion(folder, schema);
+      if (schema > Keys.SCHEMA) {
+        throw Manifest.newer(folder, schema);
       }
       long n = Shard.batchNumber(storage);
       if (isNew && n > 0) {
