@@ -22,7 +22,8 @@ import picocli.CommandLine.Spec;
     name = "demo",
     description = {
       "See it work: two people chat through a real server, one goes away and catches up, the server"
-          + " is killed with kill -9 in the middle of the traffic, and nothing is lost or doubled.",
+          + " is killed with kill -9 in the middle of the traffic, nothing is lost or doubled, and a"
+          + " third one comes for a group.",
       "Exit code 1 when anything is."
     })
 public final class DemoCommand implements Callable<Integer> {

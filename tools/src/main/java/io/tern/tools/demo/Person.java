@@ -37,6 +37,9 @@ final class Person implements ClientListener {
   private final Path folder;
   private final List<Books.Sent> sent = new ArrayList<>();
   private final List<Books.Kept> received = new ArrayList<>();
+  private final List<Long> groupHeard = new ArrayList<>();
+  private long groupDelivered;
+  private long groupRead;
   private long acknowledged;
   private long peerDelivered;
   private long peerRead;
@@ -121,7 +124,7 @@ final class Person implements ClientListener {
     }
   }
 
-  private TernClient there() {
+  TernClient there() {
     var present = client;
     if (present == null) {
       throw new IllegalStateException(name + " is away");
@@ -163,6 +166,25 @@ final class Person implements ClientListener {
     return peerRead;
   }
 
+  /// The entries of the group that came, in their order; own ones do not.
+  synchronized List<Long> groupHeard() {
+    return List.copyOf(groupHeard);
+  }
+
+  /// The last of them; 0 for none.
+  synchronized long groupHead() {
+    return groupHeard.isEmpty() ? 0 : groupHeard.getLast();
+  }
+
+  /// What everyone in the group has, and has read.
+  synchronized long groupDelivered() {
+    return groupDelivered;
+  }
+
+  synchronized long groupRead() {
+    return groupRead;
+  }
+
   /// Waits until `isSo`, which is asked whenever something has happened to this person.
   synchronized void await(BooleanSupplier isSo, String what) {
     long end = System.nanoTime() + PATIENCE.toNanos();
@@ -200,6 +222,11 @@ final class Person implements ClientListener {
 
   @Override
   public synchronized void onMessage(Message message) {
+    if (message.chat().isGroup()) {
+      groupHeard.add(message.seq());
+      notifyAll();
+      return;
+    }
     received.add(
         new Books.Kept(
             message.sender().toString(),
@@ -210,12 +237,19 @@ final class Person implements ClientListener {
 
   @Override
   public synchronized void onReceipt(ChatId chat, UserId member, long delivered, long read) {
-    if (!member.equals(id)) {
+    if (!member.equals(id) && !chat.isGroup()) {
       // Read implies delivered.
       peerDelivered = Math.max(peerDelivered, Math.max(delivered, read));
       peerRead = Math.max(peerRead, read);
       notifyAll();
     }
+  }
+
+  @Override
+  public synchronized void onGroupReceipt(ChatId group, long allDelivered, long allRead) {
+    groupDelivered = Math.max(groupDelivered, Math.max(allDelivered, allRead));
+    groupRead = Math.max(groupRead, allRead);
+    notifyAll();
   }
 
   @Override
@@ -227,7 +261,7 @@ final class Person implements ClientListener {
     notifyAll();
   }
 
-  private static <T> T get(CompletableFuture<T> answer, String otherwise) {
+  <T> T get(CompletableFuture<T> answer, String otherwise) {
     try {
       return answer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     } catch (TimeoutException e) {

@@ -1,10 +1,12 @@
 package io.tern.tools.demo;
 
 import io.tern.tools.HostPort;
+import io.tern.tools.Names;
 import io.tern.tools.ServerProcess;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -24,6 +26,7 @@ final class Story {
   private final int traffic;
   private final Person alice;
   private final Person bob;
+  private final Person carol;
   private final long startNanos = System.nanoTime();
 
   /// @param traffic messages of each person around the kill
@@ -34,11 +37,12 @@ final class Story {
     this.traffic = traffic;
     this.alice = new Person("alice", folder.resolve("alice"));
     this.bob = new Person("bob", folder.resolve("bob"));
+    this.carol = new Person("carol", folder.resolve("carol"));
   }
 
   /// Returns whether all was well.
   boolean tell() {
-    out.println("Tern: two people and a server.");
+    out.println("Tern: three people and a server.");
     out.println("✓ the server has it on disk   ✓✓ the other one's device has it   #n its place");
     var server = DemoCommand.startServer(folder, new HostPort("127.0.0.1", 0));
     try {
@@ -49,10 +53,11 @@ final class Story {
       sendLetter();
       awayAndBack(address);
       server = killInTheMiddle(server, address);
-      return compare();
+      return compare(group(address));
     } finally {
       alice.leave();
       bob.leave();
+      carol.leave();
       server.close();
     }
   }
@@ -150,13 +155,21 @@ final class Story {
     return again;
   }
 
-  private boolean compare() {
+  private List<String> group(HostPort address) {
+    act("Carol comes too, and there is a group");
+    carol.arrive(address);
+    return new GroupScene(this, new Names(folder.resolve("names")), alice, bob, carol).play();
+  }
+
+  /// @param groupProblems what is wrong in the group
+  private boolean compare(List<String> groupProblems) {
     act("The books");
     var sent = new ArrayList<>(alice.sent());
     sent.addAll(bob.sent());
     var history = alice.history(bob);
     var problems =
         Books.problems(sent, Map.of("alice", alice.received(), "bob", bob.received()), history);
+    problems.addAll(groupProblems);
     say(sent.size() + " messages sent, " + acknowledged() + " acknowledged as durable");
     say(bob.received().size() + " of Alice's " + alice.sent().size() + " on Bob's device");
     say(alice.received().size() + " of Bob's " + bob.sent().size() + " on Alice's device");
@@ -171,6 +184,7 @@ final class Story {
       say("./tern server --data data");
       say("./tern chat --user alice --with bob");
       say("./tern chat --user bob --with alice");
+      say("./tern group create --user alice terns bob");
       out.flush();
       return true;
     }
@@ -202,12 +216,12 @@ final class Story {
     out.flush();
   }
 
-  private void say(String text) {
+  void say(String text) {
     out.println("  " + text);
     out.flush();
   }
 
-  private void line(String who, String ticks, long seq, String text) {
+  void line(String who, String ticks, long seq, String text) {
     var shown = hasColours ? "\033[36m" + ticks + "\033[0m" : ticks;
     out.printf(Locale.ROOT, "  %-6s%s #%-3d %s%n", who, shown, seq, text);
     out.flush();

@@ -94,6 +94,42 @@ class ChatCommandTest {
     bob.leave();
   }
 
+  @Test
+  void aGroupIsFoundedAndTalkedIn() throws Exception {
+    server.run("tail --user bob --timeout 0.1");
+    var alice = new Desk("alice", null);
+    alice.type("/create \"arctic terns\" bob");
+    alice.sees("— +arctic terns —");
+    alice.sees("alice creates the group “arctic terns” with bob  #1");
+
+    var bob = new Desk("bob", null);
+    bob.sees("+arctic terns");
+    bob.type("/with +arctic terns");
+    bob.sees("— +arctic terns —");
+    alice.type("hello group");
+    bob.sees("alice: hello group  #2");
+    alice.sees("read #2");
+
+    bob.type("/react 2 👍");
+    alice.sees("bob 👍 to #2 “hello group”  #3");
+    bob.type("/reply 2 hello to you");
+    alice.sees("bob: ↩ #2 “hello group” hello to you  #4");
+    alice.type("/edit 2 hello everyone");
+    bob.sees("alice edits #2: hello everyone  #5");
+    alice.type("/info 2");
+    alice.sees("bob read");
+    alice.type("/members");
+    alice.sees("alice (owner)");
+    bob.type("/add carol");
+    bob.sees("(you may not");
+    bob.leave();
+    alice.type("/remove bob");
+    alice.sees("alice removes bob  #6");
+    alice.type("/mute");
+    alice.sees("(muted)");
+    alice.leave();
+  }
+
   /// A person in front of a terminal that is nothing but two streams.
   private final class Desk {
     private final PipedOutputStream keyboard = new PipedOutputStream();

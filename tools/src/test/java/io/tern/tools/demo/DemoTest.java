@@ -15,6 +15,8 @@ class DemoTest {
     assertThat(result.exitCode()).as(result.out() + result.err()).isZero();
     assertThat(result.out())
         .contains("kill -9", "0 lost, 0 doubled, 0 out of order, 0 changed", "All is well")
-        .contains("👩‍👩‍👧‍👦", "सुबह");
+        .contains("👩‍👩‍👧‍👦", "सुबह")
+        .contains("creates the group “Harbour terns” with bob, carol", "👍 to #2", "removes carol")
+        .contains("Saturday at ten, at the pier?", "NOT_MEMBER", "and all agree");
   }
 }
