@@ -261,7 +261,7 @@ final class ChatState {
     if (members.isEmpty()) {
       members.addAll(directMembers(id));
     }
-    GroupState group = id.isGroup() ? GroupState.of(snapshot.getGroup()) : null;
+    GroupState group = id.isGroup() ? GroupState.of(snapshot) : null;
     var chat = new ChatState(id, members, group);
     for (BlockSnapshot block : snapshot.getBlocksList()) {
       chat.setBlock(new UserId(block.getBy()), block.getOn(), block.getVersion());
@@ -287,7 +287,7 @@ final class ChatState {
             .setOrdinal(head - uncounted)
             .setTtlS((int) ttlSeconds);
     if (group != null) {
-      snapshot.setGroup(group.snapshot());
+      group.writeTo(snapshot, membersIn());
     }
     if (blocks != null) {
       for (Block block : blocks) {

@@ -3,6 +3,7 @@ package io.tern.store;
 import com.google.protobuf.ByteString;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
+import io.tern.store.v1.ChatSnapshot;
 import io.tern.store.v1.GroupOp;
 import io.tern.store.v1.GroupSnapshot;
 import java.util.ArrayDeque;
@@ -37,7 +38,8 @@ final class GroupState {
     this.creator = creator;
   }
 
-  static GroupState of(GroupSnapshot snapshot) {
+  static GroupState of(ChatSnapshot chat) {
+    GroupSnapshot snapshot = chat.getGroup();
     var group = new GroupState(new UserId(snapshot.getCreator()));
     group.title = snapshot.getTitle();
     group.picture = snapshot.getPicture();
@@ -46,14 +48,14 @@ final class GroupState {
     group.adminOnlyEdit = snapshot.getAdminOnlyEdit();
     group.invite = snapshot.getInvite().toByteArray();
     group.version = snapshot.getVersion();
-    for (GroupOp op : snapshot.getOpsList()) {
+    for (GroupOp op : chat.getOpsList()) {
       group.ops.add(new Op(new UserId(op.getUser()), op.getOpId().toByteArray(), op.getSeq()));
     }
     return group;
   }
 
-  GroupSnapshot snapshot() {
-    GroupSnapshot.Builder snapshot =
+  void writeTo(ChatSnapshot.Builder chat, int memberCount) {
+    chat.setGroup(
         GroupSnapshot.newBuilder()
             .setTitle(title)
             .setPicture(picture)
@@ -62,15 +64,14 @@ final class GroupState {
             .setAdminOnlyEdit(adminOnlyEdit)
             .setInvite(ByteString.copyFrom(invite))
             .setVersion(version)
-            .setCreator(creator.value());
+            .setCreator(creator.value())
+            .setMemberCount(memberCount));
     for (Op op : ops) {
-      snapshot
-          .addOpsBuilder()
+      chat.addOpsBuilder()
           .setUser(op.user.value())
           .setOpId(ByteString.copyFrom(op.opId))
           .setSeq(op.seq);
     }
-    return snapshot.build();
   }
 
   /// Where the user's change of this op id is; 0 when it is not among the newest.

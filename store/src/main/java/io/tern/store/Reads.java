@@ -10,7 +10,6 @@ import io.tern.protocol.v1.Privacy;
 import io.tern.protocol.v1.Reaction;
 import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.Setting;
-import io.tern.store.v1.BlockSnapshot;
 import io.tern.store.v1.ChatSnapshot;
 import io.tern.store.v1.Device;
 import io.tern.store.v1.GroupSnapshot;
@@ -184,22 +183,20 @@ public final class Reads {
   /// the viewer never was in it.
   public static @Nullable Summary summary(KeyValues shard, ChatId chat, DeviceId viewer) {
     UserId user = viewer.user();
-    byte[] value = shard.get(Keys.chat(chat));
-    ChatSnapshot snapshot =
-        value == null ? ChatSnapshot.getDefaultInstance() : Protos.chatSnapshot(value);
+    SnapshotView snapshot = SnapshotView.of(shard, chat, user);
     Visible visible = visible(snapshot, chat, user);
     if (visible == null) {
       return null;
     }
     var tail = new Tail(chat, viewer);
     shard.scanDown(
-        Keys.entry(chat, Math.max(1, Math.min(snapshot.getSeq(), visible.last))),
+        Keys.entry(chat, Math.max(1, Math.min(snapshot.seq, visible.last))),
         endOf(chat, visible.last),
         tail);
     if (tail.last == null) {
       return null;
     }
-    MemberSnapshot member = member(snapshot, user);
+    MemberSnapshot member = snapshot.member;
     long head = tail.last.seq();
     long lastOwnSeq = Math.max(tail.lastOwnSeq, member.getLastOwnSeq());
     long lastCsn = Math.max(tail.lastCsn, lastCsn(member, viewer));
@@ -219,24 +216,19 @@ public final class Reads {
         lastCsn,
         peer == null ? 0 : Watermarks.shownDelivered(shard, chat, peer),
         peer == null ? 0 : Watermarks.shownRead(shard, chat, peer),
-        snapshot.getTtlS(),
-        chat.isGroup() ? groupSummary(shard, chat, snapshot, member) : null);
+        snapshot.ttlSeconds,
+        chat.isGroup() ? groupSummary(shard, chat, snapshot) : null);
   }
 
-  private static GroupSummary groupSummary(
-      KeyValues shard, ChatId chat, ChatSnapshot snapshot, MemberSnapshot member) {
+  private static GroupSummary groupSummary(KeyValues shard, ChatId chat, SnapshotView snapshot) {
     Progress progress = progress(shard, chat);
-    int members = 0;
-    for (MemberSnapshot other : snapshot.getMembersList()) {
-      members += other.getLeftSeq() == 0 ? 1 : 0;
-    }
     return new GroupSummary(
-        snapshot.getGroup().getTitle(),
-        snapshot.getGroup().getPicture(),
-        roleOf(member),
+        snapshot.group.getTitle(),
+        snapshot.group.getPicture(),
+        roleOf(snapshot.member),
         progress.getAllDelivered(),
         progress.getAllRead(),
-        members);
+        snapshot.group.getMemberCount());
   }
 
   /// What everyone had got and read at the newest tick that counted.
@@ -281,8 +273,7 @@ public final class Reads {
           ? Role.ROLE_MEMBER
           : Role.ROLE_UNSPECIFIED;
     }
-    byte[] value = shard.get(Keys.chat(chat));
-    return value == null ? Role.ROLE_UNSPECIFIED : roleOf(member(Protos.chatSnapshot(value), user));
+    return roleOf(SnapshotView.of(shard, chat, user).member);
   }
 
   private static Role roleOf(MemberSnapshot member) {
@@ -293,15 +284,7 @@ public final class Reads {
   /// Whether one of the two users of a direct chat has blocked the other, as the chat's shard knows
   /// it.
   public static boolean isBlocked(KeyValues shard, ChatId chat) {
-    byte[] value = chat.isGroup() ? null : shard.get(Keys.chat(chat));
-    if (value != null) {
-      for (BlockSnapshot block : Protos.chatSnapshot(value).getBlocksList()) {
-        if (block.getOn()) {
-          return true;
-        }
-      }
-    }
-    return false;
+    return !chat.isGroup() && SnapshotView.of(shard, chat, new UserId(chat.high())).blocked;
   }
 
   /// How far the viewer's own entry `seq` has got; null when it is not the viewer's.
@@ -583,32 +566,26 @@ public final class Reads {
 
   /// Null when the user never was a member. Both sides of a direct chat see all of it, be it empty.
   private static @Nullable Visible visible(KeyValues shard, ChatId chat, UserId user) {
-    byte[] value = chat.isGroup() ? shard.get(Keys.chat(chat)) : null;
-    return visible(
-        value == null ? ChatSnapshot.getDefaultInstance() : Protos.chatSnapshot(value), chat, user);
+    return chat.isGroup()
+        ? visible(SnapshotView.of(shard, chat, user), chat, user)
+        : visibleOfDirect(chat, user);
   }
 
-  private static @Nullable Visible visible(ChatSnapshot snapshot, ChatId chat, UserId user) {
+  private static @Nullable Visible visible(SnapshotView snapshot, ChatId chat, UserId user) {
     if (!chat.isGroup()) {
-      return user.value() == chat.low() || user.value() == chat.high()
-          ? new Visible(1, Long.MAX_VALUE)
-          : null;
+      return visibleOfDirect(chat, user);
     }
-    MemberSnapshot member = member(snapshot, user);
+    MemberSnapshot member = snapshot.member;
     return member.getUser() == 0
         ? null
         : new Visible(
             member.getJoinedSeq(), member.getLeftSeq() == 0 ? Long.MAX_VALUE : member.getLeftSeq());
   }
 
-  /// The default instance when the user never was a member.
-  private static MemberSnapshot member(ChatSnapshot snapshot, UserId user) {
-    for (MemberSnapshot member : snapshot.getMembersList()) {
-      if (member.getUser() == user.value()) {
-        return member;
-      }
-    }
-    return MemberSnapshot.getDefaultInstance();
+  private static @Nullable Visible visibleOfDirect(ChatId chat, UserId user) {
+    return user.value() == chat.low() || user.value() == chat.high()
+        ? new Visible(1, Long.MAX_VALUE)
+        : null;
   }
 
   private static long lastCsn(MemberSnapshot member, DeviceId device) {
