@@ -108,6 +108,12 @@ public final class Dispatcher implements Deliveries {
   private long dutyNumber;
   private final ConcurrentLinkedQueue<Delivery.Answer> answers = new ConcurrentLinkedQueue<>();
 
+  /// Answers that wait for duties.
+  private int heldAnswers;
+
+  /// A slot of this shard while an answer waits for duties, else -1. Written by the owner.
+  private volatile int wakeSlot = -1;
+
   /// Deliveries for one edge, gathered.
   private static final class EdgeBatch {
     final EdgeId edge;
@@ -199,12 +205,18 @@ public final class Dispatcher implements Deliveries {
   }
 
   /// Answers from other shards. Any thread: they are kept until the next [#endOfBatch] or [#tick].
+  /// If a client waits for them, the shard is given something to do, so that this is soon.
   @Override
   public void deliver(List<Delivery> deliveries) {
     for (var delivery : deliveries) {
       if (delivery instanceof Delivery.Answer answer) {
         answers.add(answer);
       }
+    }
+    int slot = wakeSlot;
+    if (slot >= 0) {
+      // A full ring has a batch under way anyway.
+      var _ = commands.submit(new Command.Tick(slot, false), Origin.NOBODY);
     }
   }
 
@@ -360,6 +372,8 @@ public final class Dispatcher implements Deliveries {
     }
     var answer = new Delivery.Answer(origin, command, outcome);
     if (outcome instanceof Outcome.Sent sent && !sent.repeat() && blocks(sent.duties())) {
+      heldAnswers++;
+      wakeSlot = command.slot();
       return new HeldAnswer(answer);
     }
     edge(edge).deliveries.add(answer);
@@ -767,6 +781,9 @@ public final class Dispatcher implements Deliveries {
 
   private void release(@Nullable HeldAnswer held) {
     if (held != null && --held.open == 0) {
+      if (--heldAnswers == 0) {
+        wakeSlot = -1;
+      }
       var edge = held.answer.to().edge();
       if (edge != null) {
         edge(edge).deliveries.add(held.answer);

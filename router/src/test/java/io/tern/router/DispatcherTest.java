@@ -13,6 +13,8 @@ import io.tern.protocol.v1.Kind;
 import io.tern.router.directory.MemoryDirectory;
 import io.tern.store.Command;
 import io.tern.store.Entry;
+import io.tern.store.GroupChange;
+import io.tern.store.GroupProgress;
 import io.tern.store.OutboxRecord;
 import io.tern.store.Outcome;
 import java.time.Duration;
@@ -609,6 +611,174 @@ class DispatcherTest {
   }
 
   // ---- plumbing
+
+  // ---- groups, settings, devices
+
+  @Test
+  void whatTheServerMadeOfAChangeGoesToTheActingDeviceToo() {
+    var acting = attach(ALICE, EDGE, 1);
+    var member = attach(BOB, EDGE, 2);
+    var entry = new Entry(GROUP, 9, ALICE, 0, now, 9, CONTENT);
+    on(
+        new Command.GroupEdit(ALICE, GROUP, NO_BODY, new GroupChange.Title("new")),
+        new Origin(EDGE, 1, 3),
+        new Outcome.Sent(entry, false, List.of(ALICE.user(), BOB.user()), List.of()));
+    endOfBatch();
+
+    var entries = only(EDGE, Delivery.Entries.class);
+    assertThat(entries.to()).containsExactlyInAnyOrder(acting, member);
+    assertThat(entries.ownBody()).isSameAs(entries.body());
+    assertThat(parse(entries.body()).getSender()).isEqualTo(ALICE.user().value());
+    assertThat(all().getFirst()).isInstanceOf(Delivery.Answer.class);
+  }
+
+  @Test
+  void aThousandMembersCostOneLookupOneEncodingAndOneMessageAnEdge() {
+    var counting = new CountingDirectory(directory);
+    dispatcher = dispatcher(counting);
+    var members = new UserId[1_000];
+    for (int i = 0; i < members.length; i++) {
+      members[i] = new UserId(10_000 + i);
+      attach(new DeviceId(members[i], 1), i % 2 == 0 ? EDGE : OTHER_EDGE, i + 1);
+    }
+    on(new DeviceId(members[0], 1), GROUP, members);
+    endOfBatch();
+
+    assertThat(counting.lookups).isEqualTo(1);
+    assertThat(calls).hasSize(2);
+    var here = only(EDGE, Delivery.Entries.class);
+    var there = only(OTHER_EDGE, Delivery.Entries.class);
+    assertThat(here.body()).isSameAs(there.body());
+    assertThat(here.to()).hasSize(499);
+    assertThat(there.to()).hasSize(500);
+  }
+
+  @Test
+  void absentMembersGetNewsAndThoseBeyondTheWatchAPushIntentAtOnce() {
+    var members = new UserId[20];
+    for (int i = 0; i < members.length; i++) {
+      members[i] = new UserId(10_000 + i);
+      var session = attach(new DeviceId(members[i], 1), EDGE, i + 1);
+      if (i >= 15) {
+        directory.detach(session, Set.of());
+      }
+    }
+    on(new DeviceId(members[0], 1), GROUP, members);
+    endOfBatch();
+
+    // Fourteen are there, eight of them fit the watch; five are not there.
+    assertThat(dispatcher.watched()).isEqualTo(CONFIG.watchedMax());
+    assertThat(pushes).hasSize(14 - CONFIG.watchedMax() + 5);
+    var news = directory.attach(new DeviceId(members[19], 1), EDGE, 99).join().news();
+    assertThat(news).containsExactly(GROUP);
+  }
+
+  @Test
+  void aChangeThatBlocksIsAnsweredWhenTheChatsShardHasCommittedIt() {
+    attach(ALICE, EDGE, 1);
+    var self = ChatId.direct(ALICE.user(), ALICE.user());
+    var change = new Command.ChangeSettings(ALICE, List.of());
+    var block = new Command.SetBlock(CHAT, ALICE.user(), true, 5);
+    var other = new Command.SetBlock(OTHER_CHAT, ALICE.user(), true, 5);
+    var entry = new Entry(self, 5, ALICE, 0, now, 5, CONTENT);
+    var origin = new Origin(EDGE, 1, 3);
+    var outcome = new Outcome.Sent(entry, false, List.of(ALICE.user()), List.of(block, other));
+    on(change, origin, outcome);
+    endOfBatch();
+
+    assertThat(deliveries(EDGE, Delivery.Entries.class)).hasSize(1);
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).isEmpty();
+    assertThat(settled).isEmpty();
+    var duties = List.copyOf(submitted);
+    assertThat(duties).extracting(Submitted::command).containsExactly(block, other);
+    done(duties.get(0));
+    endOfBatch();
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).as("one of two").isEmpty();
+
+    submitted.clear();
+    done(duties.get(1));
+    assertThat(submitted)
+        .as("so that the answer does not wait for the next tick")
+        .extracting(Submitted::command)
+        .containsExactly(new Command.Tick(change.slot(), false));
+    endOfBatch();
+    assertThat(only(EDGE, Delivery.Answer.class))
+        .isEqualTo(new Delivery.Answer(origin, change, outcome));
+    assertThat(settled).containsExactly(1L);
+
+    done(duties.get(1));
+    endOfBatch();
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).as("told once").hasSize(1);
+  }
+
+  @Test
+  void aBlockThatACrashInterruptedIsRepeatedUntilItIsDone() {
+    var block = new Command.SetBlock(CHAT, ALICE.user(), true, 5);
+    ringsAccept = false;
+    dispatcher.recover(List.of(new OutboxRecord(7, List.of(), List.of(block))), now);
+    assertThat(submitted).isEmpty();
+    ringsAccept = true;
+    pass(1);
+    assertThat(submitted).extracting(Submitted::command).containsExactly(block);
+    pass(3);
+    assertThat(submitted).as("not answered").hasSizeGreaterThan(1);
+    assertThat(settled).isEmpty();
+    done(submitted.getFirst());
+    pass(1);
+    assertThat(settled).containsExactly(7L);
+    assertThat(calls).isEmpty();
+  }
+
+  @Test
+  void aRepeatIsAnsweredAtOnceAndHasNoDuties() {
+    var block = new Command.SetBlock(CHAT, ALICE.user(), true, 5);
+    var entry = new Entry(GROUP, 5, ALICE, 0, now, 5, CONTENT);
+    on(
+        new Command.GroupEdit(ALICE, GROUP, NO_BODY, new GroupChange.Leave()),
+        new Origin(EDGE, 1, 3),
+        new Outcome.Sent(entry, true, List.of(ALICE.user(), BOB.user()), List.of(block)));
+    endOfBatch();
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
+    assertThat(submitted).isEmpty();
+  }
+
+  @Test
+  void howFarAGroupHasGotIsToldToItsAuthorsOnly() {
+    var phone = attach(ALICE, EDGE, 1);
+    var laptop = attach(ALICES_LAPTOP, OTHER_EDGE, 2);
+    attach(BOB, EDGE, 3);
+    var author = new GroupProgress.Author(ALICE.user(), 40, 99, 57, 12);
+    on(
+        new Command.Tick(0, false),
+        Origin.NOBODY,
+        new Outcome.Ticked(List.of(new GroupProgress(GROUP, 30, 20, List.of(author)))));
+    endOfBatch();
+
+    assertThat(only(EDGE, Delivery.Progress.class))
+        .isEqualTo(new Delivery.Progress(GROUP, 30, 20, 40, 99, 57, 12, List.of(phone)));
+    assertThat(only(OTHER_EDGE, Delivery.Progress.class).to()).containsExactly(laptop);
+    assertThat(all()).hasSize(2);
+  }
+
+  @Test
+  void theSessionOfARemovedDeviceIsEndedAndNoOther() {
+    attach(ALICE, EDGE, 1);
+    var laptop = attach(ALICES_LAPTOP, OTHER_EDGE, 2);
+    on(
+        new Command.RemoveDevice(ALICE, 2),
+        new Origin(EDGE, 1, 3),
+        new Outcome.DeviceRemoved(ALICES_LAPTOP));
+    endOfBatch();
+
+    assertThat(only(OTHER_EDGE, Delivery.Revoked.class).session()).isEqualTo(laptop);
+    assertThat(deliveries(EDGE, Delivery.Revoked.class)).isEmpty();
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
+  }
+
+  private void done(Submitted duty) {
+    dispatcher.deliver(
+        List.of(new Delivery.Answer(duty.origin(), duty.command(), Outcome.Done.DONE)));
+  }
 
   private Dispatcher dispatcher(Directory over) {
     return new Dispatcher(

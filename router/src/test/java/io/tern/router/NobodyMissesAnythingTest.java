@@ -5,15 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.GroupBirth;
 import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.Send;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.catchup.CatchUp;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
 import io.tern.store.Command;
+import io.tern.store.Entry;
+import io.tern.store.GroupChange;
 import io.tern.store.KeyValues;
 import io.tern.store.LocalLog;
 import io.tern.store.Outcome;
@@ -38,9 +44,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /// Shards, dispatchers, directory, bus and catch-up together, on one thread, with everything
-/// between them late by chance: devices come, go and take over, pages come late, rings are full,
-/// the process dies. In the end every device has every entry of its user's chats, and nothing is
-/// owed.
+/// between them late by chance: devices come, go and take over, groups are made and change, pages
+/// come late, rings are full, the process dies. In the end every device has every entry that its
+/// user may see, and nothing is owed.
 class NobodyMissesAnythingTest {
 
   @Test
@@ -68,6 +74,7 @@ class NobodyMissesAnythingTest {
     final DeviceId id;
     final Map<ChatId, Long> stored = new HashMap<>();
     final Map<ChatId, Long> csns = new HashMap<>();
+    final Map<ChatId, Long> accepted = new HashMap<>();
     final LinkedHashMap<ChatId, ArrayDeque<Command.Send>> unanswered = new LinkedHashMap<>();
 
     /// Where its own messages are, as SENT told: they need no DELIVER.
@@ -111,6 +118,7 @@ class NobodyMissesAnythingTest {
     private final CatchUpConfig catchUpConfig;
     private final List<MemoryStorage> storages = new ArrayList<>();
     private final List<Device> devices = new ArrayList<>();
+    private final List<ChatId> groups = new ArrayList<>();
     private final Readers.Shards readers;
 
     // One life of the process.
@@ -150,7 +158,7 @@ class NobodyMissesAnythingTest {
     void run() {
       for (int step = 0; step < 600; step++) {
         now += random.nextInt(60);
-        switch (random.nextInt(12)) {
+        switch (random.nextInt(13)) {
           case 0, 1 -> send(any());
           case 2, 3 -> commit(random.nextInt(SHARDS));
           case 4, 5 -> dispatch(random.nextInt(SHARDS));
@@ -159,6 +167,7 @@ class NobodyMissesAnythingTest {
           case 8 -> acknowledge(any());
           case 9 -> dispatchers.get(random.nextInt(SHARDS)).tick(now);
           case 10 -> comeOrGo(any());
+          case 11 -> change(any());
           default -> {
             if (random.nextInt(60) == 0) {
               die();
@@ -344,15 +353,31 @@ class NobodyMissesAnythingTest {
         var session = device.session;
         if (session != null
             && session.attachment.session() == answer.to().session()
-            && answer.command() instanceof Command.Send send
-            && answer.outcome() instanceof Outcome.Sent sent) {
+            && answer.command() instanceof Command.Send send) {
           var waiting = device.unanswered.get(send.chat());
-          if (waiting != null) {
-            waiting.remove(send);
+          if (answer.outcome() instanceof Outcome.Refused refused) {
+            refused(device, send, refused);
+          }
+          if (!(answer.outcome() instanceof Outcome.Sent sent)) {
+            continue;
+          }
+          if (waiting != null && waiting.remove(send)) {
+            device.accepted.merge(send.chat(), 1L, Long::sum);
           }
           device.ownSeqs.computeIfAbsent(send.chat(), c -> new HashSet<>()).add(sent.entry().seq());
           device.store(send.chat(), 0);
         }
+      }
+    }
+
+    /// Not a member any more, or not yet: what was to be said in the group is dropped.
+    private void refused(Device device, Command.Send send, Outcome.Refused refused) {
+      if (send.chat().isGroup() && refused.code().errorClass() == ErrorCode.ErrorClass.REQUEST) {
+        device.unanswered.remove(send.chat());
+        long last =
+            refused.csn() > 0 ? refused.csn() - 1 : device.accepted.getOrDefault(send.chat(), 0L);
+        device.csns.put(send.chat(), last);
+        device.accepted.put(send.chat(), last);
       }
     }
 
@@ -426,8 +451,10 @@ class NobodyMissesAnythingTest {
       if (device.session == null) {
         return;
       }
-      var peer = any().id.user();
-      var chat = ChatId.direct(device.id.user(), peer);
+      var chat =
+          !groups.isEmpty() && random.nextInt(3) == 0
+              ? groups.get(random.nextInt(groups.size()))
+              : ChatId.direct(device.id.user(), any().id.user());
       long csn = device.csns.merge(chat, 1L, Long::sum);
       var body =
           Send.newBuilder()
@@ -441,6 +468,39 @@ class NobodyMissesAnythingTest {
       var send = new Command.Send(device.id, chat, body);
       device.unanswered.computeIfAbsent(chat, c -> new ArrayDeque<>()).add(send);
       submitSend(device, send);
+    }
+
+    /// A group is made, or changes. What finds no place, or is not allowed, does not happen.
+    private void change(Device device) {
+      if (device.session == null) {
+        return;
+      }
+      var opId = new byte[Limits.OP_ID_BYTES];
+      random.nextBytes(opId);
+      var origin = new Origin(edge, device.session.attachment.session(), 1);
+      var other = any().id.user();
+      if (groups.size() < 2) {
+        var group = ChatId.group(groups.size() + 1);
+        var birth = GroupBirth.newBuilder().setTitle("group");
+        devices.stream()
+            .map(one -> one.id.user().value())
+            .distinct()
+            .filter(user -> random.nextBoolean())
+            .forEach(birth::addMembers);
+        if (submit(new Command.GroupCreate(device.id, group, opId, birth.build()), origin)) {
+          groups.add(group);
+        }
+        return;
+      }
+      GroupChange change =
+          switch (random.nextInt(5)) {
+            case 0, 1 -> new GroupChange.Add(List.of(other));
+            case 2 -> new GroupChange.Remove(other);
+            case 3 -> new GroupChange.SetRole(other, Role.ROLE_ADMIN);
+            default -> new GroupChange.Leave();
+          };
+      var group = groups.get(random.nextInt(groups.size()));
+      submit(new Command.GroupEdit(device.id, group, opId, change), origin);
     }
 
     private void submitSend(Device device, Command.Send send) {
@@ -508,8 +568,32 @@ class NobodyMissesAnythingTest {
             seen.add(chat);
           }
         }
+        for (var group : groups) {
+          if (Reads.sees(kv(group), group, user)) {
+            seen.add(group);
+            assertThat(device.stored.getOrDefault(group, 0L))
+                .as("%s has all of %s that %s may see", device.id, group, user)
+                .isGreaterThanOrEqualTo(headOfOthers(group, device.id));
+          } else {
+            assertThat(device.stored)
+                .as("%s was never in %s", device.id, group)
+                .doesNotContainKey(group);
+          }
+        }
         assertThat(listed(user)).as("list of %s", user).isEqualTo(seen);
       }
+    }
+
+    /// The newest entry of the group that the device may see and has not sent: that one it knows,
+    /// or was told that it is no member, for a repeat of what had been accepted before.
+    private long headOfOthers(ChatId group, DeviceId device) {
+      return Reads.before(kv(group), group, device.user(), Long.MAX_VALUE, 1_000, 1_000_000)
+          .entries()
+          .stream()
+          .filter(entry -> entry.csn() == 0 || !entry.sender().equals(device))
+          .mapToLong(Entry::seq)
+          .max()
+          .orElse(0);
     }
 
     private Set<ChatId> listed(UserId user) {

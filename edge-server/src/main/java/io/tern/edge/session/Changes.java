@@ -153,7 +153,7 @@ final class Changes {
       return true;
     }
     int rid = header.rid();
-    if (!header.has(FrameHeader.GROUP) || !UserId.isValid(header.chat())) {
+    if (!UserId.isValid(header.chat())) {
       return argument(rid, "chat");
     }
     if (request.getOpId().size() != Limits.OP_ID_BYTES) {
