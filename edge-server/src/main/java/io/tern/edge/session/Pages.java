@@ -182,10 +182,7 @@ final class Pages {
     boolean seesReads = !Visibility.hidesReads(shards, user);
     boolean unchanged = knownVersion == DIRECT_MEMBERS_VERSION;
     var body =
-        ChatInfoPage.newBuilder()
-            .setUnchanged(unchanged)
-            .setMembersVersion(DIRECT_MEMBERS_VERSION)
-            .setRole(Role.ROLE_MEMBER);
+        ChatInfoPage.newBuilder().setUnchanged(unchanged).setMembersVersion(DIRECT_MEMBERS_VERSION);
     if (summary != null) {
       addSummary(body, summary);
     }

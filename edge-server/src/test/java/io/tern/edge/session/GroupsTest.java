@@ -8,6 +8,7 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Audience;
 import io.tern.protocol.v1.ChatInfo;
@@ -378,6 +379,44 @@ class GroupsTest {
         .isEqualTo(ErrorCode.NOT_ALLOWED);
     assertThat(alice.ask(FrameType.ENTRY_INFO, group, 999, EntryInfo.getDefaultInstance()).error())
         .isEqualTo(ErrorCode.NOT_FOUND);
+  }
+
+  @Test
+  void aGroupOfTheLargestSizeIsAnsweredInFramesThatEveryClientTakes() {
+    List<UserId> crowd =
+        IntStream.range(1, Limits.GROUP_MEMBERS_MAX)
+            .mapToObj(i -> new UserId(UserId.VALUE_MAX - i))
+            .toList();
+    for (UserId user : crowd) {
+      // Enrolled and gone: a thousand connections would prove no more.
+      node.login(user, 1).disconnect();
+    }
+    ChatId group = group(alice.create("t".repeat(256), crowd.toArray(UserId[]::new)));
+    long seq = alice.text(group, "to all").seq();
+
+    ChatInfoPage info = info(alice, group);
+    assertThat(info.getMembersCount()).isEqualTo(Limits.GROUP_MEMBERS_MAX);
+    assertThat(info.getSerializedSize()).isLessThan(Limits.FRAME_BYTES_NEGOTIABLE_MIN);
+    int members = 0;
+    ByteString token = ByteString.EMPTY;
+    do {
+      Node.Out page =
+          alice.ask(
+              FrameType.ENTRY_INFO,
+              group,
+              seq,
+              EntryInfo.newBuilder().setLimit(100).setPageToken(token).build());
+      assertThat(page.body().length).isLessThan(4_096);
+      EntryInfoPage found = page.as(EntryInfoPage.getDefaultInstance());
+      assertThat(found.getTotal()).isEqualTo(Limits.GROUP_MEMBERS_MAX - 1);
+      members += found.getMembersCount();
+      token = found.getNextPageToken();
+    } while (!token.isEmpty());
+    assertThat(members).isEqualTo(Limits.GROUP_MEMBERS_MAX - 1);
+
+    UserId one = new UserId(5_005);
+    node.login(one, 1);
+    assertThat(alice.edit(group, add(one)).error()).isEqualTo(ErrorCode.GROUP_FULL);
   }
 
   // ---- events ----------------------------------------------------------------------------------

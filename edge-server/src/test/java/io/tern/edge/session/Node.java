@@ -13,6 +13,7 @@ import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.FrameWriter;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.Content;
@@ -80,7 +81,16 @@ final class Node {
 
     Partition(int index) {
       this.index = index;
-      shard = new Shard(disk, new LocalLog(disk), ShardConfig.of(index, SHARDS));
+      var config =
+          new ShardConfig(
+              index,
+              SHARDS,
+              ShardConfig.HOT_CHATS_MAX,
+              ShardConfig.HOT_MEMBERS_MAX,
+              Limits.GROUP_MEMBERS_MAX,
+              ShardConfig.EDIT_WINDOW,
+              ShardConfig.REVOKE_WINDOW);
+      shard = new Shard(disk, new LocalLog(disk), config);
       var address = new EdgeId("dispatch-" + index, 1);
       dispatcher =
           new Dispatcher(

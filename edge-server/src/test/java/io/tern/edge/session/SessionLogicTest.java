@@ -10,6 +10,7 @@ import static io.tern.edge.session.SessionWorld.preface;
 import static io.tern.edge.session.SessionWorld.send;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.ChatId;
@@ -17,7 +18,10 @@ import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
+import io.tern.protocol.v1.DeviceRemove;
 import io.tern.protocol.v1.Error;
+import io.tern.protocol.v1.GroupEdit;
+import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.Receipt;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
@@ -25,6 +29,7 @@ import io.tern.store.Command;
 import io.tern.store.Entry;
 import io.tern.store.Outcome;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -400,6 +405,172 @@ class SessionLogicTest {
     world.deliver(late);
     var attached = world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 999).join();
     assertThat(attached.news()).containsExactly(CHAT);
+  }
+
+  /// A world whose session has come up with nothing to catch up: no reader has been asked anything.
+  private static SessionWorld liveWithoutAQuestion() {
+    var world = new SessionWorld();
+    Attachment before =
+        world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 99).join().now();
+    world.directory.detach(before, Set.of());
+    world.input(preface(), hello());
+    world.enrolled();
+    assertThat(world.session.isLive()).isTrue();
+    assertThat(world.counters.get(Count.QUESTIONS)).isZero();
+    world.out.clear();
+    world.submitted.clear();
+    return world;
+  }
+
+  @Test
+  void aReadWaitsUntilItIsKnownWhetherTheUserHidesIt() {
+    SessionWorld world = liveWithoutAQuestion();
+    world.readersAreFull = true;
+    world.input(frame(FrameType.READ, FrameType.READ.requiredFlags(), 0, PEER.value(), 1, NOTHING));
+    assertThat(world.session.isHeld()).isTrue();
+    assertThat(world.submitted).isEmpty();
+
+    world.readersAreFull = false;
+    world.session.onWake(world.now);
+    // Offered again, asked, and offered once more.
+    world.settle();
+    world.settle();
+    assertThat(world.submitted)
+        .extracting(SessionWorld.Submitted::command)
+        .containsExactly(new Command.Read(new DeviceId(ME, 1), CHAT, 1, false));
+  }
+
+  @Test
+  void whatOthersReadWaitsUntilItIsKnownWhetherTheUserMaySeeIt() {
+    SessionWorld world = liveWithoutAQuestion();
+    world.readersAreFull = true;
+    for (int i = 2; i <= 9; i++) {
+      world.deliver(new Delivery.Receipts(CHAT, PEER, i, i - 1, List.of(route(world))));
+    }
+    world.deliver(new Delivery.Receipts(CHAT, ME, 5, 5, List.of(route(world))));
+    assertThat(world.types()).as("one's own").containsExactly(FrameType.RECEIPT);
+    world.out.clear();
+
+    world.readersAreFull = false;
+    world.session.onWake(world.now);
+    world.settle();
+    assertThat(world.types()).containsExactly(FrameType.RECEIPT);
+    assertThat(receipt(world.out.getFirst()).getRead()).isEqualTo(8);
+    assertThat(receipt(world.out.getFirst()).getDelivered()).isEqualTo(9);
+  }
+
+  @Test
+  void whileTheSocketIsFullTheNewestCountOfAGroupIsKept() {
+    SessionWorld world = live();
+    world.writable(false);
+    for (int i = 1; i <= 5; i++) {
+      world.deliver(
+          new Delivery.Progress(ChatId.group(7), i, i - 1, 10, 9, i, i - 1, List.of(route(world))));
+    }
+    assertThat(world.out).isEmpty();
+    world.writable(true);
+    assertThat(world.types()).containsExactly(FrameType.RECEIPT);
+    Receipt receipt = receipt(world.out.getFirst());
+    assertThat(receipt.getMember()).isZero();
+    assertThat(receipt.getDelivered()).isEqualTo(5);
+    assertThat(receipt.getCount().getDelivered()).isEqualTo(5);
+    assertThat(receipt.getCount().getSeq()).isEqualTo(10);
+    assertThat(world.counters.get(Count.GROUP_RECEIPTS)).isEqualTo(1);
+  }
+
+  @Test
+  void theChangeBeyondTheLimitWaitsForAnAnswer() {
+    SessionWorld world = live();
+    for (int rid = 1; rid <= Changes.CHANGES_MAX + 1; rid++) {
+      world.input(
+          frame(
+              FrameType.GROUP_EDIT,
+              FrameType.GROUP_EDIT.requiredFlags(),
+              rid,
+              7,
+              0,
+              GroupEdit.newBuilder()
+                  .setOpId(ByteString.copyFrom(new byte[16]))
+                  .setTitle("title " + rid)
+                  .build()
+                  .toByteArray()));
+    }
+    assertThat(world.submitted).hasSize(Changes.CHANGES_MAX);
+    assertThat(world.session.isHeld()).isTrue();
+    SessionWorld.Submitted first = world.submitted.getFirst();
+    world.deliver(
+        new Delivery.Answer(
+            first.origin(), first.command(), new Outcome.Refused(ErrorCode.NOT_MEMBER, 0, "")));
+    assertThat(error(world.out.getFirst()).getCode()).isEqualTo(ErrorCode.NOT_MEMBER.number());
+    assertThat(world.submitted).hasSize(Changes.CHANGES_MAX + 1);
+  }
+
+  @Test
+  void aChangeThatFindsTheRingFullIsBusy() {
+    SessionWorld world = live();
+    world.ringIsFull = true;
+    world.input(
+        frame(
+            FrameType.DEVICE_REMOVE,
+            FrameHeader.RID,
+            3,
+            0,
+            0,
+            DeviceRemove.newBuilder().setDevice(2).build().toByteArray()));
+    assertThat(error(world.out.getLast()).getCode()).isEqualTo(ErrorCode.BUSY.number());
+    assertThat(error(world.out.getLast()).getRetryMs()).isPositive();
+  }
+
+  @Test
+  void thatTheDeviceIsHereIsSaidAgainWhenTheRingWasFull() {
+    SessionWorld world = new SessionWorld();
+    world.input(preface(), hello());
+    world.settle();
+    SessionWorld.Submitted enrol = world.submitted.removeLast();
+    world.ringIsFull = true;
+    world.deliver(
+        new Delivery.Answer(enrol.origin(), enrol.command(), new Outcome.Enrolled(true, false)));
+    assertThat(world.session.isLive()).isTrue();
+    assertThat(world.seen).isEmpty();
+    world.ringIsFull = false;
+    world.pass(500);
+    assertThat(world.seen).hasSize(1);
+    world.deliver(
+        new Delivery.Answer(
+            world.seen.getFirst().origin(),
+            world.seen.getFirst().command(),
+            new Outcome.Refused(ErrorCode.REVOKED, 0, "")));
+    assertThat(world.disconnector.ended(CloseReason.REVOKED)).isEqualTo(1);
+  }
+
+  @Test
+  void aTicketPassesEnrolToo() {
+    SessionWorld world = new SessionWorld();
+    world.takesTickets = true;
+    world.input(
+        preface(),
+        frame(
+            FrameType.HELLO,
+            0,
+            0,
+            0,
+            0,
+            Hello.newBuilder()
+                .setVerMin(1)
+                .setVerMax(1)
+                .setDevice(1)
+                .setResume(ByteString.copyFromUtf8("ticket"))
+                .build()
+                .toByteArray()));
+    world.settle();
+    assertThat(world.submitted)
+        .extracting(SessionWorld.Submitted::command)
+        .containsExactly(new Command.Enrol(new DeviceId(ME, 1)));
+    SessionWorld.Submitted enrol = world.submitted.getFirst();
+    world.deliver(
+        new Delivery.Answer(
+            enrol.origin(), enrol.command(), new Outcome.Refused(ErrorCode.REVOKED, 0, "")));
+    assertThat(error(world.out.getLast()).getCode()).isEqualTo(ErrorCode.REVOKED.number());
   }
 
   // ---- time ------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   final SessionLogic session;
   final ByteBuf kept = Unpooled.buffer();
 
+  boolean takesTickets;
   boolean ringIsFull;
   boolean readersAreFull;
   boolean writable = true;
@@ -295,7 +296,10 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
 
   @Override
   public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
-    then.accept(new Refused(ErrorCode.RESUME_REJECTED, ""));
+    then.accept(
+        takesTickets
+            ? new Accepted(new DeviceId(ME, 1), identityUntil, 1)
+            : new Refused(ErrorCode.RESUME_REJECTED, ""));
   }
 
   @Override
