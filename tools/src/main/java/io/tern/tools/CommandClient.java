@@ -171,6 +171,9 @@ public final class CommandClient implements AutoCloseable {
       return "the server does not accept tokens of the development issuer"
           + " (it does by default only on loopback)";
     }
+    if (code == ErrorCode.REVOKED) {
+      return "this device was removed (--device N makes this one another)";
+    }
     if (code == ErrorCode.SESSION_REPLACED) {
       return "the same device logged in elsewhere (--device N makes this one another)";
     }
