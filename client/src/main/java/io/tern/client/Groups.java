@@ -41,7 +41,9 @@ public final class Groups {
   /// @param refused those who do not want to be added by this user: they are not in the group
   public record Changed(ChatId group, long seq, long membersVersion, List<UserId> refused) {}
 
-  /// This user becomes the owner.
+  /// This user becomes the owner. Who does not want to be added is left out and named in
+  /// [Changed#refused]; when that is everybody named, the answer is NOT_ALLOWED and there is no
+  /// group.
   public CompletableFuture<Changed> create(String title, Collection<UserId> members) {
     return create(title, members, "", "");
   }
@@ -57,7 +59,8 @@ public final class Groups {
     return client.ask((core, done, refused) -> core.changes().createGroup(group, done, refused));
   }
 
-  /// Admins. Who does not want to be added is left out and named in [Changed#refused].
+  /// Admins, at most 100 at a time. Who does not want to be added is left out and named in
+  /// [Changed#refused].
   public CompletableFuture<Changed> add(ChatId group, Collection<UserId> users) {
     Users.Builder added = Users.newBuilder();
     users.forEach(user -> added.addUsers(user.value()));
