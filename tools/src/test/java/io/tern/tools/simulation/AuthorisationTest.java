@@ -165,7 +165,9 @@ class AuthorisationTest {
       if (!type.isFromClient() || ofTheSession.contains(type)) {
         continue;
       }
-      boolean mayHaveChat = type.acceptsFlags(type.requiredFlags() | FrameHeader.CHAT);
+      boolean mayHaveChat =
+          type.acceptsFlags(type.requiredFlags() | FrameHeader.CHAT)
+              && (type.requiredFlags() & FrameHeader.GROUP) == 0;
       boolean mayHaveGroup =
           type.acceptsFlags(type.requiredFlags() | FrameHeader.CHAT | FrameHeader.GROUP);
       if (mayHaveGroup) {
@@ -413,11 +415,7 @@ class AuthorisationTest {
     }
 
     private GroupCreate create() {
-      UserId first = of.isEmpty() && what.isEmpty() ? OTHER : CANDIDATE;
-      // Who has blocked whom is another row.
-      if (what.isEmpty() && who == Who.BLOCKED) {
-        first = SECOND;
-      }
+      UserId first = of.equals("with one who blocked") ? CANDIDATE : SECOND;
       return GroupCreate.newBuilder()
           .setTitle("another")
           .setOpId(op())
