@@ -162,6 +162,10 @@ final class ChatState {
 
   long toldRead;
   int nextAuthor;
+  int authorsToLookAt;
+
+  /// It is noted that its progress is to be counted.
+  boolean noted;
 
   /// Members whose watermarks moved in the open batch.
   final List<Member> moved = new ArrayList<>(1);
@@ -176,7 +180,7 @@ final class ChatState {
   long openFromSeq;
 
   private @Nullable List<UserId> everyone;
-  private @Nullable Map<Long, Member> byUser;
+  private @Nullable Map<UserId, Member> byUser;
 
   /// What one side of a direct chat has said about the other, as of a version of theirs.
   private record Block(UserId by, boolean on, long version) {}
@@ -350,12 +354,12 @@ final class ChatState {
   }
 
   @Nullable Member member(UserId user) {
-    return member(user.value());
+    return members.size() > INDEXED_MEMBERS ? index().get(user) : member(user.value());
   }
 
   private @Nullable Member member(long user) {
     if (members.size() > INDEXED_MEMBERS) {
-      return index().get(user);
+      return member(new UserId(user));
     }
     for (int i = 0; i < members.size(); i++) {
       Member member = members.get(i);
@@ -366,11 +370,11 @@ final class ChatState {
     return null;
   }
 
-  private Map<Long, Member> index() {
+  private Map<UserId, Member> index() {
     if (byUser == null) {
       byUser = new HashMap<>(members.size() * 2);
       for (Member member : members) {
-        byUser.put(member.user.value(), member);
+        byUser.put(member.user, member);
       }
     }
     return byUser;

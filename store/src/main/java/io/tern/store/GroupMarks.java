@@ -3,6 +3,7 @@ package io.tern.store;
 import io.tern.protocol.ChatId;
 import io.tern.store.ChatState.Member;
 import io.tern.store.GroupProgress.Author;
+import io.tern.store.Watermarks.Marks;
 import io.tern.store.v1.Progress;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -46,8 +47,12 @@ final class GroupMarks {
 
   /// Something of the group is to be counted.
   void note(ChatState chat) {
-    if (moved.add(chat.id)) {
-      round.batch.put(Keys.moved(chat.id), NOTHING);
+    chat.authorsToLookAt = chat.members.size();
+    if (!chat.noted) {
+      chat.noted = true;
+      if (moved.add(chat.id)) {
+        round.batch.put(Keys.moved(chat.id), NOTHING);
+      }
     }
   }
 
@@ -56,12 +61,11 @@ final class GroupMarks {
     if (member.delivered >= 0) {
       return;
     }
-    if (chat.fresh) {
-      member.delivered = 0;
-      member.read = 0;
-      return;
-    }
-    Watermarks.load(storage, chat.id, member);
+    Marks marks = chat.fresh ? Marks.NONE : Watermarks.of(storage, chat.id, member.user);
+    member.delivered = marks.delivered();
+    member.read = marks.read();
+    member.shownDelivered = marks.shownDelivered();
+    member.shownRead = marks.shownRead();
   }
 
   /// Counts what was noted, as much as one tick may.
@@ -85,6 +89,7 @@ final class GroupMarks {
           break;
         }
         groups++;
+        chat.noted = false;
         if (count(chat, progress)) {
           again.add(id);
         }
@@ -159,18 +164,20 @@ final class GroupMarks {
     }
   }
 
+  /// Goes on where the last tick stopped. Once all have been looked at since something moved, there
+  /// is nothing to do until something moves again: most groups have messages that somebody never
+  /// reads.
   private static boolean authors(ChatState chat, List<Author> authors) {
     int members = chat.members.size();
-    int from = chat.nextAuthor < members ? chat.nextAuthor : 0;
+    if (chat.authorsToLookAt == 0) {
+      chat.authorsToLookAt = members;
+    }
     int counted = 0;
-    for (int i = 0; i < members; i++) {
-      int at = (from + i) % members;
-      Member author = chat.members.get(at);
+    while (chat.authorsToLookAt > 0 && counted < Shard.AUTHORS_PER_GROUP) {
+      chat.authorsToLookAt--;
+      Member author = chat.members.get(chat.nextAuthor % members);
+      chat.nextAuthor = (chat.nextAuthor + 1) % members;
       if (author.isIn() && author.lastMessageSeq > 0 && !isToldAll(author)) {
-        if (counted == Shard.AUTHORS_PER_GROUP) {
-          chat.nextAuthor = at;
-          return true;
-        }
         counted++;
         Author count = count(chat, author);
         if (!count.equals(author.told) && count.delivered() + count.read() > 0) {
@@ -179,7 +186,7 @@ final class GroupMarks {
         }
       }
     }
-    return false;
+    return chat.authorsToLookAt > 0;
   }
 
   private static boolean isToldAll(Member author) {

@@ -114,14 +114,15 @@ public final class Inspect {
                 device.lastSeq,
                 Watermarks.position(shard, id, deviceId)));
       }
+      Watermarks.Marks marks = Watermarks.of(shard, id, member.user);
       members.add(
           new MemberView(
               member.user,
               member.joinedSeq,
               member.leftSeq,
               member.lastOwnSeq,
-              Watermarks.delivered(shard, id, member.user),
-              Watermarks.read(shard, id, member.user),
+              marks.delivered(),
+              marks.read(),
               List.copyOf(devices)));
     }
     return new ChatView(

@@ -195,7 +195,7 @@ final class OutboxRecords {
 
     private long delivered(int i) {
       if (delivered[i] < 0) {
-        delivered[i] = Watermarks.delivered(storage, chat, members.get(i).user);
+        delivered[i] = Watermarks.of(storage, chat, members.get(i).user).delivered();
       }
       return delivered[i];
     }

@@ -10,6 +10,7 @@ import io.tern.protocol.v1.Privacy;
 import io.tern.protocol.v1.Reaction;
 import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.Setting;
+import io.tern.store.Watermarks.Marks;
 import io.tern.store.v1.ChatSnapshot;
 import io.tern.store.v1.Device;
 import io.tern.store.v1.GroupSnapshot;
@@ -200,22 +201,25 @@ public final class Reads {
     long head = tail.last.seq();
     long lastOwnSeq = Math.max(tail.lastOwnSeq, member.getLastOwnSeq());
     long lastCsn = Math.max(tail.lastCsn, lastCsn(member, viewer));
-    long read = Watermarks.read(shard, chat, user);
-    long seen = Math.max(Math.max(read, lastOwnSeq), visible.first - 1);
-    UserId peer = chat.isGroup() || chat.isSelf() ? null : chat.peerOf(user);
+    Marks marks = Watermarks.of(shard, chat, user);
+    long seen = Math.max(Math.max(marks.read(), lastOwnSeq), visible.first - 1);
+    Marks peer =
+        chat.isGroup() || chat.isSelf()
+            ? Marks.NONE
+            : Watermarks.of(shard, chat, chat.peerOf(user));
     return new Summary(
         chat,
         head,
         visible.first,
         Watermarks.position(shard, chat, viewer),
-        Watermarks.delivered(shard, chat, user),
-        read,
+        marks.delivered(),
+        marks.read(),
         unread(shard, chat, head, tail.last.ordinal(), seen),
         unreadMentions(shard, chat, user, seen, head),
         tail.last,
         lastCsn,
-        peer == null ? 0 : Watermarks.shownDelivered(shard, chat, peer),
-        peer == null ? 0 : Watermarks.shownRead(shard, chat, peer),
+        peer.shownDelivered(),
+        peer.shownRead(),
         snapshot.ttlSeconds,
         chat.isGroup() ? groupSummary(shard, chat, snapshot) : null);
   }

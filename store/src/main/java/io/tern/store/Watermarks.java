@@ -28,41 +28,21 @@ final class Watermarks {
     return Arrays.copyOf(value, Varints.put(value, 0, seq));
   }
 
-  static long read(KeyValues storage, ChatId chat, UserId user) {
-    return Math.max(
-        last(storage, chat, user, Keys.READ), last(storage, chat, user, Keys.READ_HIDDEN));
+  /// A member's marks, and what of them others see; at most as much.
+  record Marks(long delivered, long read, long shownDelivered, long shownRead) {
+    static final Marks NONE = new Marks(0, 0, 0, 0);
   }
 
-  static long delivered(KeyValues storage, ChatId chat, UserId user) {
-    return Math.max(
-        Math.max(
-            last(storage, chat, user, Keys.DELIVERED),
-            last(storage, chat, user, Keys.DELIVERED_HIDDEN)),
-        read(storage, chat, user));
-  }
-
-  /// What others see of [#read].
-  static long shownRead(KeyValues storage, ChatId chat, UserId user) {
-    return last(storage, chat, user, Keys.READ);
-  }
-
-  /// What others see of [#delivered].
-  static long shownDelivered(KeyValues storage, ChatId chat, UserId user) {
-    return Math.max(last(storage, chat, user, Keys.DELIVERED), shownRead(storage, chat, user));
-  }
-
-  /// Fills a member's marks in.
-  static void load(KeyValues storage, ChatId chat, ChatState.Member member) {
-    UserId user = member.user;
-    member.shownRead = last(storage, chat, user, Keys.READ);
-    member.shownDelivered = Math.max(member.shownRead, last(storage, chat, user, Keys.DELIVERED));
-    member.read = member.shownRead;
-    member.delivered = member.shownDelivered;
-    if (hasHidden(storage, chat, user)) {
-      member.read = Math.max(member.read, last(storage, chat, user, Keys.READ_HIDDEN));
-      long delivered = last(storage, chat, user, Keys.DELIVERED_HIDDEN);
-      member.delivered = Math.max(Math.max(member.delivered, delivered), member.read);
+  /// Three seeks, while nothing is hidden.
+  static Marks of(KeyValues storage, ChatId chat, UserId user) {
+    long shownRead = last(storage, chat, user, Keys.READ);
+    long shownDelivered = Math.max(shownRead, last(storage, chat, user, Keys.DELIVERED));
+    if (!hasHidden(storage, chat, user)) {
+      return new Marks(shownDelivered, shownRead, shownDelivered, shownRead);
     }
+    long read = Math.max(shownRead, last(storage, chat, user, Keys.READ_HIDDEN));
+    long delivered = Math.max(read, last(storage, chat, user, Keys.DELIVERED_HIDDEN));
+    return new Marks(Math.max(delivered, shownDelivered), read, shownDelivered, shownRead);
   }
 
   /// Whether there is any step that only the member sees: seldom, and one look for both kinds.

@@ -241,6 +241,21 @@ class ReceiptsTest {
   }
 
   @Test
+  void aGroupInWhichNothingMovesCostsNothing() {
+    List<DeviceId> guests = largeGroup(80);
+    for (DeviceId guest : guests) {
+      sent(node.send(guest, GROUP, 1, "text"));
+    }
+    ack(ALICE_1, 81);
+    for (int i = 0; i < 4; i++) {
+      node.tick();
+    }
+    node.prepare(new Command.Tick(0, false));
+
+    assertThat(node.shard.commit()).isZero();
+  }
+
+  @Test
   void marksThatAreNotInMemoryAreReadABoundedPieceATick() {
     List<DeviceId> guests = largeGroup(700);
     ChatId other = ChatId.group(78);
