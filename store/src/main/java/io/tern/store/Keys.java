@@ -51,8 +51,9 @@ import java.util.Arrays;
 /// Reserved for what comes later: `N` phone hash.
 public final class Keys {
 
-  /// Version of everything on disk: this table, the values, the hash of [Slots].
-  public static final int SCHEMA = 1;
+  /// Version of everything on disk: this table, the values, the hash of [Slots]. Version 1, from
+  /// before the first release, had self chats elsewhere and is not read any more.
+  public static final int SCHEMA = 2;
 
   /// The slot of what belongs to the whole shard.
   public static final int SHARD = 0xFFFF;

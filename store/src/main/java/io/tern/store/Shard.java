@@ -138,7 +138,7 @@ public final class Shard {
 
   /// @param hasRoom whether the disk has room for new messages; asked at every send, so it must be
   ///   as cheap as a volatile read
-  /// @throws IllegalStateException when storage was written by a newer version
+  /// @throws IllegalStateException when storage was written by another version
   public Shard(Storage storage, CommitLog log, ShardConfig config, BooleanSupplier hasRoom) {
     this.storage = storage;
     this.log = log;
@@ -148,9 +148,9 @@ public final class Shard {
     batch = round.batch;
     messages = new Messages(round, config);
     Position position = position(storage);
-    if (position.getSchema() > Keys.SCHEMA) {
+    if (position.getSchema() != 0 && position.getSchema() != Keys.SCHEMA) {
       throw new IllegalStateException(
-          "written by a newer version: schema "
+          "written by another version: schema "
               + position.getSchema()
               + ", this one knows "
               + Keys.SCHEMA);
@@ -868,7 +868,10 @@ public final class Shard {
 
   private Outcome seen(Command.Seen command) {
     Device found = device(command.device());
-    if (found != null && command.atMillis() > found.getLastSeenMs() && !found.getRemoved()) {
+    if (found != null && found.getRemoved()) {
+      return REVOKED;
+    }
+    if (found != null && command.atMillis() > found.getLastSeenMs()) {
       round.put(
           Keys.device(command.device()),
           found.toBuilder().setLastSeenMs(command.atMillis()).build().toByteArray());

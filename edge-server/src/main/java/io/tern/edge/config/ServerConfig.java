@@ -1,5 +1,6 @@
 package io.tern.edge.config;
 
+import io.tern.protocol.Limits;
 import io.tern.router.DispatchConfig;
 import io.tern.router.RouterConfig;
 import io.tern.router.catchup.CatchUpConfig;
@@ -155,6 +156,10 @@ public record ServerConfig(
         from.bytes("store.wal-max", MIB, TIB),
         from.number("store.open-files-max", 64, 10_000_000),
         from.number("store.hot-chats-max", 1, 100_000_000),
+        from.number("store.hot-members-max", 1, 1_000_000_000),
+        from.number("limits.group-members-max", 1, Limits.GROUP_MEMBERS_MAX),
+        from.duration("limits.edit-window", Duration.ZERO, Duration.ofDays(3650)),
+        from.duration("limits.revoke-window", Duration.ZERO, Duration.ofDays(3650)),
         from.bytes("store.disk-reserve", 0, TIB));
   }
 

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// `tern.json` of a data folder: what was fixed when it was created. Written once, atomically.
 ///
 /// ```
-/// {"schema": 1, "shards": 2, "created": "2025-01-01T00:00:00Z"}
+/// {"schema": 2, "shards": 2, "created": "2025-01-01T00:00:00Z"}
 /// ```
 record Manifest(int schema, int shards) {
 
@@ -42,8 +42,8 @@ record Manifest(int schema, int shards) {
       throw new CannotOpen(data, NAME + " names no schema version: it is damaged, or not Tern's");
     }
     int version = Integer.parseInt(schema.group(1));
-    if (version > Keys.SCHEMA) {
-      throw newer(data, version);
+    if (version != Keys.SCHEMA) {
+      throw otherVersion(data, version);
     }
     Matcher shards = SHARDS.matcher(json);
     if (!shards.find() || Integer.parseInt(shards.group(1)) < 1) {
@@ -52,7 +52,14 @@ record Manifest(int schema, int shards) {
     return new Manifest(version, Integer.parseInt(shards.group(1)));
   }
 
-  static CannotOpen newer(Path folder, int schema) {
+  static CannotOpen otherVersion(Path folder, int schema) {
+    if (schema < Keys.SCHEMA) {
+      return new CannotOpen(
+          folder,
+          "written by a Tern from before the first release (schema %d; this one knows %d):"
+                  .formatted(schema, Keys.SCHEMA)
+              + " begin with a new folder");
+    }
     return new CannotOpen(
         folder,
         "written by a newer Tern (schema %d; this one knows up to %d): start the newer one"

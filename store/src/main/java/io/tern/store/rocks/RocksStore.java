@@ -124,7 +124,14 @@ public final class RocksStore implements AutoCloseable {
     return new Shard(
         open.storage,
         open.log,
-        new ShardConfig(shard, shards.size(), Math.max(1, config.hotChatsMax() / shards.size())),
+        new ShardConfig(
+            shard,
+            shards.size(),
+            Math.max(1, config.hotChatsMax() / shards.size()),
+            Math.max(1, config.hotMembersMax() / shards.size()),
+            config.groupMembersMax(),
+            config.editWindow(),
+            config.revokeWindow()),
         this::hasRoom);
   }
 
@@ -237,8 +244,9 @@ public final class RocksStore implements AutoCloseable {
     HighWater highWater = null;
     try {
       int schema = Inspect.shard(storage).schema();
-      if (schema > Keys.SCHEMA) {
-        throw Manifest.newer(folder, schema);
+      // 0 is a new one's.
+      if (schema != 0 && schema != Keys.SCHEMA) {
+        throw Manifest.otherVersion(folder, schema);
       }
       long n = Shard.batchNumber(storage);
       if (isNew && n > 0) {

@@ -1,6 +1,9 @@
 package io.tern.store.rocks;
 
+import io.tern.protocol.Limits;
+import io.tern.store.ShardConfig;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /// Where the shards of this process live and how much they may use, all of them together.
 ///
@@ -14,6 +17,10 @@ import java.nio.file.Path;
 ///   what a restart reads at most
 /// @param openFilesMax files kept open; beyond, the one used longest ago is closed
 /// @param hotChatsMax chats kept in memory; beyond, the one used longest ago is written down
+/// @param hotMembersMax and members of groups among them
+/// @param groupMembersMax members of a group
+/// @param editWindow how long after it was sent a message may be edited
+/// @param revokeWindow how long after it was sent a message may be taken back
 /// @param diskReserveBytes new messages are refused while the disk has less room than this
 public record RocksStoreConfig(
     Path data,
@@ -23,6 +30,10 @@ public record RocksStoreConfig(
     long walBytesMax,
     int openFilesMax,
     int hotChatsMax,
+    int hotMembersMax,
+    int groupMembersMax,
+    Duration editWindow,
+    Duration revokeWindow,
     long diskReserveBytes) {
 
   public static final int SHARDS_MAX = 256;
@@ -36,11 +47,29 @@ public record RocksStoreConfig(
     require(walBytesMax >= MIB, "walBytesMax", walBytesMax, "at least 1 MiB");
     require(openFilesMax >= 64, "openFilesMax", openFilesMax, "at least 64");
     require(hotChatsMax >= 1, "hotChatsMax", hotChatsMax, "at least 1");
+    require(hotMembersMax >= 1, "hotMembersMax", hotMembersMax, "at least 1");
+    require(
+        groupMembersMax >= 1 && groupMembersMax <= Limits.GROUP_MEMBERS_MAX,
+        "groupMembersMax",
+        groupMembersMax,
+        "1 to " + Limits.GROUP_MEMBERS_MAX);
     require(diskReserveBytes >= 0, "diskReserveBytes", diskReserveBytes, "0 (none) or more");
   }
 
   public static RocksStoreConfig of(Path data) {
-    return new RocksStoreConfig(data, 0, 128 * MIB, 128 * MIB, 512 * MIB, 1024, 65_536, 1024 * MIB);
+    return new RocksStoreConfig(
+        data,
+        0,
+        128 * MIB,
+        128 * MIB,
+        512 * MIB,
+        1024,
+        ShardConfig.HOT_CHATS_MAX,
+        ShardConfig.HOT_MEMBERS_MAX,
+        ShardConfig.GROUP_MEMBERS_MAX,
+        ShardConfig.EDIT_WINDOW,
+        ShardConfig.REVOKE_WINDOW,
+        1024 * MIB);
   }
 
   public RocksStoreConfig withShards(int shards) {
@@ -52,6 +81,10 @@ public record RocksStoreConfig(
         walBytesMax,
         openFilesMax,
         hotChatsMax,
+        hotMembersMax,
+        groupMembersMax,
+        editWindow,
+        revokeWindow,
         diskReserveBytes);
   }
 
@@ -64,6 +97,10 @@ public record RocksStoreConfig(
         walBytesMax,
         openFilesMax,
         hotChatsMax,
+        hotMembersMax,
+        groupMembersMax,
+        editWindow,
+        revokeWindow,
         diskReserveBytes);
   }
 
@@ -76,6 +113,10 @@ public record RocksStoreConfig(
         walBytesMax,
         openFilesMax,
         hotChatsMax,
+        hotMembersMax,
+        groupMembersMax,
+        editWindow,
+        revokeWindow,
         diskReserveBytes);
   }
 

@@ -27,6 +27,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -226,12 +227,24 @@ class RocksStoreTest {
     open().close();
     Path manifest = data().resolve("tern.json");
     Files.writeString(
-        manifest, Files.readString(manifest).replace("\"schema\": 1", "\"schema\": 2"));
+        manifest, Files.readString(manifest).replace("\"schema\": 2", "\"schema\": 3"));
 
     assertThatThrownBy(this::open)
         .isInstanceOf(CannotOpen.class)
-        .hasMessageContaining("newer Tern (schema 2");
+        .hasMessageContaining("newer Tern (schema 3");
     assertThatThrownBy(() -> Inspection.open(data())).hasMessageContaining("newer Tern");
+  }
+
+  @Test
+  void aFolderFromBeforeTheFirstReleaseIsRefused() throws IOException {
+    open().close();
+    Path manifest = data().resolve("tern.json");
+    Files.writeString(
+        manifest, Files.readString(manifest).replace("\"schema\": 2", "\"schema\": 1"));
+
+    assertThatThrownBy(this::open)
+        .isInstanceOf(CannotOpen.class)
+        .hasMessageContaining("before the first release (schema 1");
   }
 
   @Test
@@ -252,7 +265,7 @@ class RocksStoreTest {
               var _ = new Shard(storage, (b, sync) -> {}, ShardConfig.of(0, 1));
             })
         .isInstanceOf(IllegalStateException.class)
-        .hasMessageContaining("newer version");
+        .hasMessageContaining("another version");
   }
 
   @Test
@@ -263,7 +276,7 @@ class RocksStoreTest {
     assertThatThrownBy(this::open)
         .isInstanceOf(CannotOpen.class)
         .hasMessageContaining("names no schema version");
-    Files.writeString(manifest, "{\"schema\": 1}");
+    Files.writeString(manifest, "{\"schema\": 2}");
     assertThatThrownBy(this::open)
         .isInstanceOf(CannotOpen.class)
         .hasMessageContaining("names no number of shards");
@@ -555,7 +568,18 @@ class RocksStoreTest {
     assertThat(RocksStoreConfig.of(data()))
         .isEqualTo(
             new RocksStoreConfig(
-                data(), 0, 128L << 20, 128L << 20, 512L << 20, 1024, 65_536, 1L << 30));
+                data(),
+                0,
+                128L << 20,
+                128L << 20,
+                512L << 20,
+                1024,
+                65_536,
+                262_144,
+                100,
+                Duration.ofMinutes(15),
+                Duration.ofDays(2),
+                1L << 30));
   }
 
   @Test
