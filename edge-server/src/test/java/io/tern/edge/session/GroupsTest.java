@@ -452,6 +452,56 @@ class GroupsTest {
   }
 
   @Test
+  void reactionsNeverMakeAPageLargerThanAFrame() {
+    List<Node.Client> crowd =
+        IntStream.range(0, 16).mapToObj(i -> node.login(new UserId(60_000 + i), 1)).toList();
+    ChatId group =
+        group(alice.create("loud", crowd.stream().map(c -> c.id.user()).toArray(UserId[]::new)));
+    List<Long> seqs = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      seqs.add(alice.text(group, "text " + i).seq());
+    }
+    for (long seq : seqs) {
+      for (int j = 0; j < crowd.size(); j++) {
+        crowd
+            .get(j)
+            .send(
+                group,
+                Content.newBuilder()
+                    .setKind(Kind.KIND_REACTION)
+                    .setTarget(seq)
+                    .setBody(ByteString.copyFromUtf8((char) ('a' + j) + "x".repeat(63))));
+      }
+    }
+    for (boolean down : List.of(true, false)) {
+      List<Long> found = new ArrayList<>();
+      long from = down ? 102 : 1;
+      boolean more = true;
+      boolean cut = false;
+      while (more) {
+        var request = History.newBuilder().setLimit(100);
+        Node.Out out =
+            alice.ask(
+                FrameType.HISTORY,
+                group,
+                (down ? request.setBefore(from) : request.setAfter(from)).build());
+        assertThat(out.body().length).isLessThan(Limits.FRAME_BYTES_MAX - Limits.HEADER_BYTES_MAX);
+        HistoryPage page = out.as(HistoryPage.getDefaultInstance());
+        List<Long> piece = page.getEntriesList().stream().map(PageEntry::getSeq).toList();
+        for (int i = 1; i < piece.size(); i++) {
+          assertThat(piece.get(i)).isEqualTo(piece.get(i - 1) + 1);
+        }
+        more = page.getMore();
+        cut |= more && piece.size() < 100;
+        from = down ? piece.getFirst() : piece.getLast();
+        found.addAll(piece);
+      }
+      assertThat(cut).as("by bytes").isTrue();
+      assertThat(found).doesNotHaveDuplicates().containsAll(seqs);
+    }
+  }
+
+  @Test
   void aMentionIsCountedInTheListUntilItIsRead() {
     ChatId group = group(alice.create("hey", BOB, CAROL));
     Node.Out sent =
