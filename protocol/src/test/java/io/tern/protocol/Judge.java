@@ -124,11 +124,14 @@ final class Judge {
     if (!type.acceptsFlags(header.flags())) {
       return new Answer.Close(ErrorCode.MALFORMED);
     }
-    boolean sound = Prescan.check(type, body, 0, body.length) == Verdict.OK;
+    Verdict verdict = Prescan.check(type, body, 0, body.length);
     boolean hasGoodPlace =
         (!header.has(FrameHeader.CHAT) || UserId.isValid(header.chat()))
             && (!header.has(FrameHeader.SEQ) || header.seq() > 0);
-    if (!sound) {
+    if (verdict.isOverABound() && header.has(FrameHeader.RID) && type != FrameType.SEND) {
+      return refuse(header, ErrorCode.ARGUMENT, null);
+    }
+    if (verdict != Verdict.OK) {
       return type == FrameType.SEND
           // The recipient may be looked for first.
           ? refuse(header, ErrorCode.ARGUMENT, ErrorCode.NOT_FOUND)

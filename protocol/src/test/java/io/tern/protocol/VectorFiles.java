@@ -395,6 +395,16 @@ final class VectorFiles {
     session("ping", hex("04 04 00 abcd"));
     session("pong", hex("04 05 00 abcd"));
     session("ping-of-65-bytes", new Frame(FrameType.PING, 0, 0, 0, 0, new byte[65]).encoded());
+    session(
+        "title-of-257-bytes",
+        sample(
+                FrameType.GROUP_EDIT,
+                FrameType.GROUP_EDIT.requiredFlags(),
+                wire().bytes(6, new byte[257]).bytes())
+            .encoded());
+    session(
+        "watch-of-101-users",
+        sample(FrameType.PRESENCE_SUB, 1, wire().bytes(1, new byte[101]).bytes()).encoded());
     session("send-without-rid", new Frame(FrameType.SEND, 2, 0, Samples.BOB, 0, NOTHING).encoded());
     session("send-without-chat", new Frame(FrameType.SEND, 1, 5, 0, 0, NOTHING).encoded());
     session("send-with-seq", new Frame(FrameType.SEND, 7, 5, Samples.BOB, 1, NOTHING).encoded());

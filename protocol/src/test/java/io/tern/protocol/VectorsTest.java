@@ -169,7 +169,7 @@ class VectorsTest {
     }
   }
 
-  // TERN-2-1 TERN-3-8 TERN-3-9 TERN-3-10 TERN-4-1 TERN-4-2 TERN-4-5 TERN-4-8
+  // TERN-2-1 TERN-3-8 TERN-3-9 TERN-3-10 TERN-4-1 TERN-4-2 TERN-4-5 TERN-4-8 TERN-12-6
   @ParameterizedTest
   @MethodSource
   void sessions(ObjectNode vector) {
