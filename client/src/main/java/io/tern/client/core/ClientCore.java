@@ -10,7 +10,6 @@ import io.tern.client.ClientListener;
 import io.tern.client.ClientListener.ConnectionState;
 import io.tern.client.ClientStore;
 import io.tern.client.ClientStore.PendingSend;
-import io.tern.client.ClientStore.ResumeTicket;
 import io.tern.client.SendCallback;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
@@ -31,7 +30,6 @@ import io.tern.protocol.v1.GoAway;
 import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.Reauth;
-import java.util.Arrays;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -53,10 +51,11 @@ import org.slf4j.LoggerFactory;
 /// written again, with the same number, until the server gives its place or refuses it for good. A
 /// chat's sends are written in order, at most [Limits#SENDS_IN_FLIGHT_MAX] of all chats at a time.
 ///
-/// Here is the connection: when to open it, what ends it, what it says of itself. [Sends] and
-/// [Entries] are the two directions of messages, [Marks] are receipts and READ, [Questions] all
-/// other requests ([Queries] and [Changes] make them), [Watching] is presence and typing, [Output]
-/// is what a pass writes.
+/// Here is the connection: when to open it, what ends it, what it says of itself; [Edges] are where
+/// to, [Proof] is who it says it is, [Heartbeat] whether it is alive. [Sends] and [Entries] are the
+/// two directions of messages, [Marks] are receipts and READ, [Questions] all other requests
+/// ([Queries] and [Changes] make them), [Watching] is presence and typing, [Output] is what a pass
+/// writes.
 ///
 /// Bounds: `pendingSendsMax` sends, [#REQUESTS_MAX] questions, [#BEHIND_MAX] entries behind a hole;
 /// per chat one object. What is over a bound is refused with QUOTA, or, for entries, read again.
@@ -118,10 +117,7 @@ public final class ClientCore {
   private long upSince;
   private ConnectReason reason = ConnectReason.CONNECT_REASON_START;
   private int protocolFailures;
-  private boolean helloHadTicket;
-  private byte @Nullable [] lastToken;
-  private long resumeCount;
-  private long ticketUntil = NEVER;
+  private final Proof proof;
   private ClientActivity activity = ClientActivity.CLIENT_ACTIVITY_ACTIVE;
   private final Edges edges;
 
@@ -158,6 +154,7 @@ public final class ClientCore {
     this.me = config.user();
     this.out = new Output(io, store);
     this.edges = new Edges(config.edges());
+    this.proof = new Proof(store, config.token());
     this.heartbeat = new Heartbeat(config.ping().toMillis());
   }
 
@@ -167,8 +164,7 @@ public final class ClientCore {
   public void start(long now) {
     assert state == State.NEW;
     guarded(() -> {
-      ResumeTicket ticket = store.resumeTicket();
-      resumeCount = ticket == null ? 0 : ticket.count();
+      proof.start();
       for (PendingSend pending : store.pendingSends()) {
         sends.restore(chat(pending.chat()), pending);
       }
@@ -288,9 +284,10 @@ public final class ClientCore {
 
   /// A token that is newer than the session's, for a session that outlives its token.
   public void reauth(long now, byte[] token) {
-    lastToken = token;
+    proof.use(token);
     if (state == State.UP) {
-      out.write(FrameType.REAUTH, Reauth.newBuilder().setToken(wrap(token)).build().toByteArray());
+      out.write(
+          FrameType.REAUTH, Reauth.newBuilder().setToken(Proof.wrap(token)).build().toByteArray());
     }
   }
 
@@ -418,20 +415,7 @@ public final class ClientCore {
             .setAttempt(backoff.failures())
             .setApp(config.app())
             .setPingS(heartbeat.pingSeconds());
-    ResumeTicket ticket = store.resumeTicket();
-    if (ticket != null && ticket.sealed().length > 0 && now < ticketUntil) {
-      // Written down before it is used: a count must never be used twice.
-      resumeCount = Math.max(resumeCount, ticket.count()) + 1;
-      store.setResumeTicket(new ResumeTicket(ticket.sealed(), resumeCount));
-      hello.setResume(wrap(ticket.sealed()));
-      helloHadTicket = true;
-    } else {
-      byte[] token = config.token().get();
-      lastToken = token;
-      hello.setToken(wrap(token));
-      helloHadTicket = false;
-    }
-    hello.setCount(resumeCount);
+    proof.putInto(hello, now);
     ByteBuf buf = out.buffer();
     buf.writeInt(Limits.PREFACE);
     out.write(FrameType.HELLO, hello.build().toByteArray());
@@ -461,10 +445,7 @@ public final class ClientCore {
     marks.onHelloAck();
     watching.onHelloAck(now);
     edges.learn(ack.getEdgesList(), false);
-    if (!ack.getResume().isEmpty()) {
-      store.setResumeTicket(new ResumeTicket(ack.getResume().toByteArray(), resumeCount));
-      ticketUntil = ack.getResumeTtlS() > 0 ? now + ack.getResumeTtlS() * 1000L : NEVER;
-    }
+    proof.onHelloAck(ack, now);
     tell(
         new ConnectionState.Up(
             new TernClient.Session(
@@ -611,31 +592,20 @@ public final class ClientCore {
 
   private void onIdentity(long now, int code, String detail) {
     ErrorCode known = ErrorCode.of(code);
-    if (state == State.HELLO && helloHadTicket && isCuredByToken(known)) {
-      // The ticket is no good; the token may be.
-      store.setResumeTicket(new ResumeTicket(NO_BODY, resumeCount));
+    if (state == State.HELLO && proof.isCuredByToken(known)) {
       dropConnection();
       connect(now);
-    } else if (known == ErrorCode.TOKEN_EXPIRED) {
-      byte[] token = config.token().get();
-      if (Arrays.equals(token, lastToken)) {
-        refuseFor(code, detail);
-      } else if (state == State.UP) {
-        reauth(now, token);
-      } else {
-        dropConnection();
-        connect(now);
-      }
-    } else {
-      refuseFor(code, detail);
+      return;
     }
-  }
-
-  private static boolean isCuredByToken(@Nullable ErrorCode code) {
-    return code == ErrorCode.RESUME_REJECTED
-        || code == ErrorCode.IDENTITY_REQUIRED
-        || code == ErrorCode.TOKEN_EXPIRED
-        || code == ErrorCode.TOKEN_INVALID;
+    byte[] newer = known == ErrorCode.TOKEN_EXPIRED ? proof.newerToken() : null;
+    if (newer == null) {
+      refuseFor(code, detail);
+    } else if (state == State.UP) {
+      reauth(now, newer);
+    } else {
+      dropConnection();
+      connect(now);
+    }
   }
 
   // ==== timers
@@ -880,10 +850,6 @@ public final class ClientCore {
   @Override
   public String toString() {
     return me + "." + config.device();
-  }
-
-  private static ByteString wrap(byte[] bytes) {
-    return UnsafeByteOperations.unsafeWrap(bytes);
   }
 
   private static String describe(Error error) {

@@ -106,14 +106,22 @@ class ChatCommandTest {
     bob.sees("+arctic terns");
     bob.type("/with +arctic terns");
     bob.sees("— +arctic terns —");
-    alice.type("hello group");
-    bob.sees("alice: hello group  #2");
+    // Until the watch of bob's terminal is in force nobody tells it.
+    await()
+        .atMost(Duration.ofSeconds(30))
+        .untilAsserted(() -> {
+          alice.press("x");
+          assertThat(bob.screen()).contains("(alice is typing…)");
+        });
+    alice.type(" hello group");
+    bob.sees("hello group  #2");
     alice.sees("read #2");
 
     bob.type("/react 2 👍");
-    alice.sees("bob 👍 to #2 “hello group”  #3");
+    alice.sees("bob 👍 to #2 “x");
     bob.type("/reply 2 hello to you");
-    alice.sees("bob: ↩ #2 “hello group” hello to you  #4");
+    alice.sees("bob: ↩ #2 “x");
+    alice.sees("hello to you  #4");
     alice.type("/edit 2 hello everyone");
     bob.sees("alice edits #2: hello everyone  #5");
     alice.type("/info 2");
@@ -160,6 +168,11 @@ class ChatCommandTest {
 
     void type(String line) throws IOException {
       keyboard.write((line + "\n").getBytes(StandardCharsets.UTF_8));
+      keyboard.flush();
+    }
+
+    void press(String keys) throws IOException {
+      keyboard.write(keys.getBytes(StandardCharsets.UTF_8));
       keyboard.flush();
     }
 
