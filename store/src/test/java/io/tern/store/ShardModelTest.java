@@ -102,8 +102,12 @@ class ShardModelTest {
 
     int ops;
 
+    /// About; ticks end batches too.
+    final int commandsPerBatch;
+
     Run(long seed) {
       random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
+      commandsPerBatch = any(List.of(1, 4, 40));
       sinceSync.add(new ReferenceChats());
       node.groupMembersMax = ReferenceChats.GROUP_MEMBERS_MAX;
       node.editMillis = ReferenceChats.EDIT_MILLIS;
@@ -122,7 +126,7 @@ class ShardModelTest {
           case 2, 3, 4, 5 -> tick();
           case 6, 7 -> duty();
           default -> {
-            if (random.nextInt(4) == 0) {
+            if (random.nextInt(commandsPerBatch) == 0) {
               commit();
             }
             command();
@@ -212,7 +216,11 @@ class ShardModelTest {
 
     Content content(Chat chat, String text) {
       var content = Content.newBuilder().setBody(ByteString.copyFromUtf8(text));
-      long target = random.nextInt(0, (int) chat.head() + 2);
+      // Mostly something new, so that it happens to a message more than once.
+      long target =
+          random.nextInt(4) == 0
+              ? random.nextInt(0, (int) chat.head() + 2)
+              : Math.max(0, chat.head() - random.nextInt(4));
       switch (random.nextInt(16)) {
         case 0, 1 -> mention(content.setKind(Kind.KIND_EDIT).setTarget(target));
         case 2 -> content.setKind(Kind.KIND_REVOKE).setTarget(target).clearBody();
