@@ -15,9 +15,29 @@ public sealed interface Command {
   /// The slot whose shard executes this.
   int slot();
 
+  /// Whether it adds to what is owed to others: an entry, for which there are members to be served.
+  default boolean isOwedToOthers() {
+    return false;
+  }
+
+  /// About how much memory it holds, where a client decides that.
+  default int bodyBytes() {
+    return 0;
+  }
+
   /// Append a message. `body` is the SEND frame's body as it came, unparsed: the shard scans and
   /// checks it. The array is owned by the command and must not be changed.
   record Send(DeviceId from, ChatId chat, byte[] body) implements Command {
+    @Override
+    public boolean isOwedToOthers() {
+      return true;
+    }
+
+    @Override
+    public int bodyBytes() {
+      return body.length;
+    }
+
     @Override
     public int slot() {
       return Slots.of(chat);
@@ -69,6 +89,16 @@ public sealed interface Command {
   record GroupCreate(DeviceId from, ChatId group, byte[] opId, GroupBirth birth)
       implements Command {
     @Override
+    public boolean isOwedToOthers() {
+      return true;
+    }
+
+    @Override
+    public int bodyBytes() {
+      return birth.getSerializedSize();
+    }
+
+    @Override
     public int slot() {
       return Slots.of(group);
     }
@@ -81,6 +111,16 @@ public sealed interface Command {
   record GroupEdit(DeviceId from, ChatId group, byte[] opId, GroupChange change)
       implements Command {
     @Override
+    public boolean isOwedToOthers() {
+      return true;
+    }
+
+    @Override
+    public int bodyBytes() {
+      return change.bodyBytes();
+    }
+
+    @Override
     public int slot() {
       return Slots.of(group);
     }
@@ -91,6 +131,16 @@ public sealed interface Command {
   ///
   /// @param set at least one; not to be changed
   record ChangeSettings(DeviceId from, List<Setting> set) implements Command {
+    @Override
+    public boolean isOwedToOthers() {
+      return true;
+    }
+
+    @Override
+    public int bodyBytes() {
+      return set.stream().mapToInt(Setting::getSerializedSize).sum();
+    }
+
     @Override
     public int slot() {
       return Slots.of(from.user());

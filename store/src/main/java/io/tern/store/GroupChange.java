@@ -8,6 +8,26 @@ import java.util.List;
 /// that would change nothing is refused with CONFLICT. Immutable.
 public sealed interface GroupChange {
 
+  /// A user in a list, about.
+  int USER_BYTES = 24;
+
+  /// About how much memory it holds, where a client decides that.
+  default int bodyBytes() {
+    return switch (this) {
+      case Add(List<UserId> users) -> USER_BYTES * users.size();
+      case Title(String title) -> title.length();
+      case Picture(String picture) -> picture.length();
+      case Description(String description) -> description.length();
+      case Invite(byte[] token) -> token.length;
+      case Join(byte[] token) -> token.length;
+      case Remove r -> 0;
+      case Leave l -> 0;
+      case SetRole r -> 0;
+      case AdminOnlySend a -> 0;
+      case AdminOnlyEdit a -> 0;
+    };
+  }
+
   /// Those who are members already are passed over; if all are, nothing changes.
   ///
   /// @param users whom the asking user may add: whoever sends the command has seen to that

@@ -22,12 +22,14 @@ class KeysTest {
   private static final String USER_SLOT = "%04x".formatted(Slots.of(USER));
   private static final String CHAT_HEX = "010203040506" + "f10203040506";
   private static final String USER_HEX = "010203040506";
+  private static final String OTHER_HEX = HexFormat.of().toHexDigits(OTHER.value(), 12);
 
   @Test
   void theHashOfSlotsIsFixed() {
     assertThat(Slots.of(CHAT)).isEqualTo(13362);
     assertThat(Slots.of(USER)).isEqualTo(5174);
     assertThat(Slots.of(ChatId.group(1))).isEqualTo(2860);
+    assertThat(Slots.of(ChatId.direct(USER, USER))).isEqualTo(Slots.of(USER));
   }
 
   @Test
@@ -48,6 +50,23 @@ class KeysTest {
     assertKey(Keys.user(USER), USER_SLOT + "55" + USER_HEX);
     assertKey(Keys.device(DEVICE), USER_SLOT + "44" + USER_HEX + "0a0b0c");
     assertKey(Keys.listed(USER, CHAT), USER_SLOT + "4c" + USER_HEX + CHAT_HEX);
+    String seq = "0000000000000005";
+    assertKey(
+        Keys.watermark(CHAT, Slots.of(CHAT), USER, Keys.READ_HIDDEN, 5),
+        CHAT_SLOT + "57" + CHAT_HEX + USER_HEX + "52" + seq);
+    assertKey(
+        Keys.watermark(CHAT, Slots.of(CHAT), USER, Keys.DELIVERED_HIDDEN, 5),
+        CHAT_SLOT + "57" + CHAT_HEX + USER_HEX + "44" + seq);
+    assertKey(Keys.reaction(CHAT, 5, USER), CHAT_SLOT + "52" + CHAT_HEX + seq + USER_HEX);
+    assertKey(Keys.mention(CHAT, USER, 5), CHAT_SLOT + "40" + CHAT_HEX + USER_HEX + seq);
+    assertKey(Keys.progress(CHAT), CHAT_SLOT + "50" + CHAT_HEX);
+    assertKey(Keys.privacy(USER), USER_SLOT + "53" + USER_HEX + "70");
+    assertKey(Keys.block(USER, OTHER), USER_SLOT + "53" + USER_HEX + "62" + OTHER_HEX);
+    assertKey(Keys.contact(USER, OTHER), USER_SLOT + "53" + USER_HEX + "6e" + OTHER_HEX);
+    assertKey(Keys.chatSetting(USER, CHAT), USER_SLOT + "53" + USER_HEX + "63" + CHAT_HEX);
+    assertKey(Keys.hide(USER, CHAT, 5), USER_SLOT + "53" + USER_HEX + "68" + CHAT_HEX + seq);
+    assertKey(Keys.star(USER, CHAT, 5), USER_SLOT + "53" + USER_HEX + "73" + CHAT_HEX + seq);
+    assertKey(Keys.moved(CHAT), "ffff" + "47" + CHAT_HEX);
     assertKey(Keys.outbox(9), "ffff" + "4f" + "0000000000000009");
     assertKey(Keys.shardPosition(), "ffff" + "5a");
   }
@@ -68,6 +87,13 @@ class KeysTest {
     assertThat(Keys.userOf(Keys.user(OTHER))).isEqualTo(OTHER);
     assertThat(Keys.deviceOf(Keys.device(DEVICE))).isEqualTo(DEVICE);
     assertThat(Keys.listedChat(Keys.listed(USER, CHAT))).isEqualTo(CHAT);
+    assertThat(Keys.reactionSeq(Keys.reaction(CHAT, 5, OTHER))).isEqualTo(5);
+    assertThat(Keys.reactionUser(Keys.reaction(CHAT, 5, OTHER))).isEqualTo(OTHER.value());
+    assertThat(Keys.hiddenSeq(Keys.hide(USER, CHAT, 6))).isEqualTo(6);
+    assertThat(Keys.chatOf(Keys.moved(CHAT))).isEqualTo(CHAT);
+    byte[] setting = Keys.hide(USER, CHAT, 6);
+    assertThat(Keys.settingToken(setting)).hasSize(Reads.SETTINGS_TOKEN_BYTES_MAX);
+    assertThat(Keys.settingAfter(USER, Keys.settingToken(setting))).isEqualTo(setting);
     assertThat(Keys.outboxN(Keys.outbox(12))).isEqualTo(12);
     assertThat(Keys.slotOf(Keys.outbox(12))).isEqualTo(Keys.SHARD);
     assertThat(Keys.slotOf(Keys.chat(CHAT))).isEqualTo(Slots.of(CHAT));

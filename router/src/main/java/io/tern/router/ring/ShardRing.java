@@ -37,8 +37,9 @@ import org.slf4j.LoggerFactory;
 /// event only after the commit of its batch, and is told where each batch ends.
 ///
 /// Bounds: `events` commands and `bytes` of their bodies; beyond, [#submit] refuses, as it does
-/// sends while dispatch says that too much waits for others ([Rounds#isFull]). The queue of settled
-/// numbers holds one number per batch that was in the outbox.
+/// what is owed to others (sends, changes of groups and settings) while dispatch says that too much
+/// waits for others ([Rounds#isFull]). The queue of settled numbers holds one number per batch that
+/// was in the outbox.
 ///
 /// A handler that throws ends the ring for good: nothing of the open batch reaches dispatch, every
 /// later submit is refused, and [Router.Fatal] is called to end the process.
@@ -132,7 +133,7 @@ public final class ShardRing implements Commands, AutoCloseable {
     if (closed || failed.get()) {
       return false;
     }
-    if ((full && command instanceof Command.Send) || !publish(command, origin)) {
+    if ((full && command.isOwedToOthers()) || !publish(command, origin)) {
       metrics.onRefused(config.shard());
       return false;
     }
@@ -191,7 +192,7 @@ public final class ShardRing implements Commands, AutoCloseable {
   }
 
   private boolean publish(Command command, Origin origin) {
-    int bytes = bodyBytes(command);
+    int bytes = command.bodyBytes();
     if (bytes > 0 && bytesInRing.addAndGet(bytes) > config.bytes()) {
       bytesInRing.addAndGet(-bytes);
       return false;
@@ -227,10 +228,6 @@ public final class ShardRing implements Commands, AutoCloseable {
     while (done.get() < target && !failed.get()) {
       LockSupport.parkNanos(this, CLOSE_LOOK_NANOS);
     }
-  }
-
-  private static int bodyBytes(Command command) {
-    return command instanceof Command.Send send ? send.body().length : 0;
   }
 
   private static void join(Thread thread) {
@@ -336,7 +333,10 @@ public final class ShardRing implements Commands, AutoCloseable {
       Command command = Objects.requireNonNull(event.command);
       Outcome outcome = Objects.requireNonNull(event.outcome);
       rounds.on(command, event.origin, outcome, nowMillis);
-      active |= !(command instanceof Command.Tick);
+      // Where groups had something to tell there may be more of them than one tick counts.
+      active |=
+          !(command instanceof Command.Tick)
+              || (outcome instanceof Outcome.Ticked ticked && !ticked.progress().isEmpty());
       events++;
       bytes += event.bytes;
       boolean last = event.last;
