@@ -39,6 +39,10 @@ import org.jspecify.annotations.Nullable;
 /// receipts, one page of catch-up under way. What is empty is let go.
 final class Outbound {
 
+  /// RESETs that a session remembers until they are acknowledged; when there are more, it does not
+  /// know what is due, and the device's next session looks at every chat.
+  private static final int RESETS_MAX = 1_024;
+
   private static final byte[] NO_BODY = {};
 
   private final SessionLogic session;
@@ -61,8 +65,12 @@ final class Outbound {
 
   private boolean learning;
 
-  /// RESETs told and not acknowledged: so many acknowledgements of nothing pushed are free.
-  private int freeAcks;
+  /// Chats whose RESET has been told and not acknowledged: that acknowledgement is free, as one of
+  /// an entry is.
+  private @Nullable Set<ChatId> resets;
+
+  /// There were more of them than [#RESETS_MAX].
+  private boolean moreResets;
 
   /// Chats of entries that came between the route and its answer, with the first one's seq; 0 for a
   /// nudge.
@@ -181,10 +189,9 @@ final class Outbound {
   /// that was pushed.
   boolean onAcknowledged(ChatId chat, long seq, long now) {
     if (window == null || window.acknowledge(chat, seq) == 0) {
-      boolean free = freeAcks > 0;
-      freeAcks -= free ? 1 : 0;
-      return free;
+      return acknowledgeReset(chat);
     }
+    acknowledgeReset(chat);
     session.sampler().onAck(session.id(), chat, seq, now);
     if (catchUp != null) {
       advance();
@@ -526,7 +533,7 @@ final class Outbound {
     ChatId chat = due.chat();
     if (due.resetTo() != 0) {
       edge.counters().add(Count.RESETS);
-      freeAcks++;
+      noteReset(chat);
       if (chat.isSelf()) {
         // What is left out may have changed it.
         hidesReads = null;
@@ -542,6 +549,30 @@ final class Outbound {
     if (!chat.isGroup() && due.peerDelivered() + due.peerRead() > 0) {
       tell(chat, chat.peerOf(user), due.peerDelivered(), due.peerRead(), null, now);
     }
+  }
+
+  private void noteReset(ChatId chat) {
+    Set<ChatId> all = resets;
+    if (all == null) {
+      all = new HashSet<>();
+      resets = all;
+    }
+    if (all.size() < RESETS_MAX) {
+      all.add(chat);
+    } else {
+      moreResets = true;
+    }
+  }
+
+  private boolean acknowledgeReset(ChatId chat) {
+    Set<ChatId> all = resets;
+    if (all == null || !all.remove(chat)) {
+      return false;
+    }
+    if (all.isEmpty()) {
+      resets = null;
+    }
+    return true;
   }
 
   private void onNoPage() {
@@ -598,16 +629,25 @@ final class Outbound {
     window = null;
     heldReceipts = null;
     earlyChats = null;
+    resets = null;
   }
 
   /// The chats that hold something this device has not acknowledged; null when not all are known.
   @Nullable Set<ChatId> due() {
     Set<ChatId> behind = catchUp == null ? Set.of() : catchUp.behind();
-    if (behind == null || window == null || window.entries() == 0) {
+    if (behind == null || moreResets) {
+      return null;
+    }
+    if (resets == null && (window == null || window.entries() == 0)) {
       return behind;
     }
     var due = new HashSet<ChatId>(behind);
-    window.addChatsTo(due);
+    if (window != null) {
+      window.addChatsTo(due);
+    }
+    if (resets != null) {
+      due.addAll(resets);
+    }
     return due;
   }
 }

@@ -121,6 +121,32 @@ class DevicesTest {
   }
 
   @Test
+  void aNewDeviceWhoseFirstSessionEndsEarlyStartsFromThePresentAllTheSame() {
+    UserId carol = new UserId(3_003);
+    Node.Client bob = node.login(BOB, 1);
+    Node.Client other = node.login(carol, 1);
+    node.login(ALICE, 1);
+    bob.text(CHAT, "one");
+    other.text(ChatId.direct(ALICE, carol), "one");
+    node.pass(Duration.ofSeconds(1));
+    var laptop = node.new Client(new DeviceId(ALICE, 2));
+    laptop.acknowledges = false;
+    laptop.hello();
+    node.settle();
+    assertThat(laptop.take(FrameType.RESET)).hasSize(2);
+    laptop.disconnect();
+    node.pass(Duration.ofSeconds(1));
+    other.text(ChatId.direct(ALICE, carol), "two");
+
+    Node.Client again = node.login(ALICE, 2);
+    assertThat(again.take(FrameType.RESET)).extracting(Node.Out::chat).containsExactly(BOB.value());
+    assertThat(again.take(FrameType.DELIVER))
+        .as("something has come since")
+        .extracting(Node.Out::chat)
+        .containsOnly(carol.value());
+  }
+
+  @Test
   void theFirstDeviceOfAUserGetsEverything() {
     Node.Client bob = node.login(BOB, 1);
     Node.Client alice = node.login(ALICE, 1);

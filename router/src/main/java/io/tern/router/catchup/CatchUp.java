@@ -214,6 +214,9 @@ public final class CatchUp {
 
   /// The device is new and its user is not: it starts from the present. Each chat of the user's
   /// list is answered with its head ([Due#resetTo]); what comes behind is pushed.
+  ///
+  /// Should the session end before the device has acknowledged that, chats with nothing new since
+  /// are answered so again.
   public void startFromPresent() {
     startAll(null);
     fromPresent = true;
@@ -520,6 +523,9 @@ public final class CatchUp {
     private final ArrayList<Item> items = new ArrayList<>();
     private final ArrayList<Progress> progress = new ArrayList<>();
 
+    /// See [#bornMillis]; negative until asked for.
+    private long born = -1;
+
     Question(Plan plan, DeviceId device, CatchUpConfig config, Readers.Shards shards) {
       this.plan = plan;
       this.device = device;
@@ -600,6 +606,9 @@ public final class CatchUp {
       long resetTo = 0;
       if (fromPresent && summary.position() == 0) {
         resetTo = from == 0 ? summary.head() : Math.min(from - 1, summary.head());
+      } else if (from == 0 && summary.position() == 0 && lastMillis(summary) < bornMillis()) {
+        // It was to start from the present, and its first session ended before it said that it had.
+        resetTo = summary.head();
       } else if (summary.head() - Math.max(next, summary.first()) >= config.backlogMax()) {
         resetTo = summary.head() - config.backlogMax();
       } else if (next < summary.first()) {
@@ -621,6 +630,25 @@ public final class CatchUp {
         progress.add(new Progress(chat, next, true, false, newestMillis, start));
       }
       return next;
+    }
+
+    private static long lastMillis(Reads.Summary summary) {
+      return summary.last() == null ? 0 : summary.last().tsMillis();
+    }
+
+    /// When the device was new; 0 for its user's first.
+    private long bornMillis() {
+      if (born < 0) {
+        var user = device.user();
+        long own = 0;
+        long first = Long.MAX_VALUE;
+        for (var one : Reads.devices(shards.of(Slots.of(user)), user)) {
+          first = Math.min(first, one.createdMillis());
+          own = one.index() == device.index() ? one.createdMillis() : own;
+        }
+        born = own > first ? own : 0;
+      }
+      return born;
     }
 
     /// One chat of the plan.
