@@ -3,6 +3,8 @@ package io.tern.tools;
 import io.tern.client.Draft;
 import io.tern.client.TernClient.Receipted;
 import io.tern.protocol.ChatId;
+import io.tern.protocol.v1.Content;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -10,8 +12,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/// `tern react`, `edit` and `revoke`: events about a message.
-final class EventCommands {
+/// `tern react`, `edit`, `revoke` and `forward`: what is done with a message.
+public final class EventCommands {
 
   private EventCommands() {}
 
@@ -78,6 +80,43 @@ final class EventCommands {
     CompletableFuture<Receipted> send(Session session, ChatId chat) {
       return session.tern().edit(chat, seq, Draft.text(String.join(" ", text)));
     }
+  }
+
+  @Command(
+      name = "forward",
+      description = "Send a message on; it counts how often it was. Not what may be seen once.")
+  static final class Forward extends About {
+
+    @Option(
+        names = {"-t", "--to"},
+        paramLabel = "NAME",
+        required = true,
+        description = "Who shall get it, or +GROUP.")
+    private String to;
+
+    @Override
+    CompletableFuture<Receipted> send(Session session, ChatId chat) {
+      var target = session.chat(to);
+      return session.tern().send(target, forward(session.client(), chat, seq, connect.patience()));
+    }
+  }
+
+  /// What is sent when the message at `seq` is sent on.
+  public static Draft forward(CommandClient client, ChatId chat, long seq, Duration patience) {
+    try {
+      return Draft.forward(contentAt(client, chat, seq, patience));
+    } catch (IllegalArgumentException e) {
+      throw new Failure(ExitCode.FAILED, "#" + seq + " cannot be sent on", e);
+    }
+  }
+
+  /// What the entry at `seq` says.
+  public static Content contentAt(CommandClient client, ChatId chat, long seq, Duration patience) {
+    var page = client.await(client.client().historyAfter(chat, seq - 1, 1), patience);
+    if (page.getEntriesCount() == 0 || page.getEntries(0).getSeq() != seq) {
+      throw new Failure(ExitCode.FAILED, "there is no #" + seq);
+    }
+    return page.getEntries(0).getEntry().getContent();
   }
 
   @Command(

@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
       EventCommands.React.class,
       EventCommands.Edit.class,
       EventCommands.Revoke.class,
+      EventCommands.Forward.class,
       InfoCommand.class,
       SettingsCommand.class,
       DevicesCommand.class,

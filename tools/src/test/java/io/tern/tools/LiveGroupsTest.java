@@ -135,6 +135,22 @@ class LiveGroupsTest {
   }
 
   @Test
+  void aMessageIsSentOn() {
+    ok("group create --user alice terns");
+    ok("send --user bob --to alice news");
+    ok("forward --user alice --with bob 1 --to +terns");
+    var sentOn = json(ok("history --user alice --with +terns --json").lines().getLast());
+    assertThat(sentOn.get("text").asText()).isEqualTo("news");
+    assertThat(sentOn.get("forwarded").asInt()).isEqualTo(1);
+
+    ok("send --user bob --to alice --view-once secret");
+    assertThat(server.run("forward --user alice --with bob 2 --to +terns").exitCode())
+        .isEqualTo(ExitCode.FAILED);
+    assertThat(server.run("forward --user alice --with bob 9 --to +terns").exitCode())
+        .isEqualTo(ExitCode.FAILED);
+  }
+
+  @Test
   void whoGotAndReadAMessageIsTold() {
     ok("group create --user alice terns bob carol");
     ok("send --user alice --to +terns news");

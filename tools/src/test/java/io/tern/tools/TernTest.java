@@ -38,7 +38,8 @@ class TernTest {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
         .contains("demo", "server", "chat", "send", "tail", "history", "chats", "token")
-        .contains("group", "react", "edit", "revoke", "info", "settings", "devices", "presence")
+        .contains("group", "react", "edit", "revoke", "forward", "info", "settings", "devices")
+        .contains("presence")
         .contains("inspect", "load", "Exit codes");
   }
 
@@ -71,6 +72,7 @@ class TernTest {
         "react",
         "edit",
         "revoke",
+        "forward",
         "info",
         "settings",
         "settings list",

@@ -40,6 +40,7 @@ final class ChatView implements ClientListener {
   private static final int QUOTABLE_MAX = 500;
 
   private static final int QUOTE_CHARACTERS = 24;
+  private static final String SEALED = "(can be seen once: /open)";
 
   private final UserId self;
   private final Names names;
@@ -244,7 +245,8 @@ final class ChatView implements ClientListener {
     }
     var chat = name(message.chat());
     var where = message.chat().isGroup() ? " in " + chat : "";
-    var what = isMessage ? entry.from() + where + ": " + entry.text() : said(entry) + where;
+    var text = isSealed(entry) ? SEALED : entry.text();
+    var what = isMessage ? entry.from() + where + ": " + text : said(entry) + where;
     screen.print("(" + what + " — /with " + chat + ")");
   }
 
@@ -393,9 +395,18 @@ final class ChatView implements ClientListener {
   private String line(EntryView entry) {
     return entry.clock()
         + "  "
-        + (entry.isMessage() ? entry.from() + ": " + answered(entry) + entry.text() : said(entry))
+        + (entry.isMessage()
+            ? entry.from() + ": " + answered(entry) + (isSealed(entry) ? SEALED : entry.text())
+            : said(entry))
         + "  #"
         + entry.seq();
+  }
+
+  /// A message of another that is to be opened first.
+  private static boolean isSealed(EntryView entry) {
+    return entry.content().getViewOnce()
+        && !entry.own()
+        && !(Body.of(entry.content()) instanceof Body.Removed);
   }
 
   /// What an entry answers, in front of it.
@@ -420,7 +431,7 @@ final class ChatView implements ClientListener {
 
   private void remember(EntryView entry) {
     switch (Body.of(entry.content())) {
-      case Body.Text text -> quotable.put(entry.seq(), shorten(text.text()));
+      case Body.Text text when !isSealed(entry) -> quotable.put(entry.seq(), shorten(text.text()));
       case Body.Edited edited ->
           quotable.computeIfPresent(edited.target(), (seq, before) -> shorten(edited.text()));
       case Body.Revoked revoked -> quotable.remove(revoked.target());

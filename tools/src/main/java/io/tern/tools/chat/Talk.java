@@ -1,5 +1,6 @@
 package io.tern.tools.chat;
 
+import io.tern.client.Body;
 import io.tern.client.Draft;
 import io.tern.client.Groups;
 import io.tern.client.SendCallback;
@@ -12,15 +13,18 @@ import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatItem;
 import io.tern.protocol.v1.ChatSetting;
 import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Role;
 import io.tern.tools.ChatLists;
 import io.tern.tools.CommandClient;
 import io.tern.tools.EntryView;
+import io.tern.tools.EventCommands;
 import io.tern.tools.ExitCode;
 import io.tern.tools.Failure;
 import io.tern.tools.GroupCommand;
 import io.tern.tools.InfoCommand;
 import io.tern.tools.Names;
 import io.tern.tools.SettingsCommand;
+import io.tern.tools.TerminalText;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -63,12 +67,18 @@ final class Talk {
     add("react", "SEQ [TEXT]", "react to a message; without TEXT no longer", this::react);
     add("edit", "SEQ TEXT", "change what a message of yours says", this::edit);
     add("revoke", "SEQ", "take a message back", rest -> send(Draft.revoke(seq(rest))));
+    add("forward", "SEQ NAME", "send a message on to somebody, or +GROUP", this::forward);
+    add("once", "TEXT", "a message that can be seen once", this::once);
+    add("open", "SEQ", "see such a message; it is gone then", this::see);
+    add("star", "SEQ", "mark a message", this::star);
+    add("hide", "SEQ", "delete a message for yourself", this::hide);
     add("info", "SEQ", "who got and read a message of yours", this::info);
     add("timer", "SECONDS", "let messages disappear; 0: stay", this::timer);
     add("create", "TITLE NAME…", "create a group (\"a title of words\")", this::create);
     add("members", "", "who is in the group", rest -> members());
     add("add", "NAME…", "add to the group", this::addMembers);
     add("remove", "NAME", "remove from the group", this::remove);
+    add("role", "NAME ROLE", "make a member an admin, a member or the owner", this::role);
     add("title", "TEXT", "call the group something else", this::title);
     add("invite", "", "a new link to the group", rest -> invite());
     add("join", "LINK", "join a group by its link", this::join);
@@ -222,6 +232,45 @@ final class Talk {
     send(Draft.edit(seq(rest), Draft.text(behind(rest, "edit"))));
   }
 
+  private void forward(String rest) {
+    var words = words(rest);
+    if (words.size() != 2) {
+      throw usage("forward");
+    }
+    var draft = EventCommands.forward(client, openChat(), seq(rest), patience);
+    names.learn(words.get(1));
+    var to = client.chat(words.get(1), patience);
+    client.await(tern.send(to, draft), patience);
+    view.say("(sent on to " + view.name(to) + ")");
+  }
+
+  private void once(String rest) {
+    if (rest.isEmpty()) {
+      throw usage("once");
+    }
+    send(Draft.text(rest).viewOnce().content());
+  }
+
+  private void see(String rest) {
+    long seq = seq(rest);
+    var content = EventCommands.contentAt(client, openChat(), seq, patience);
+    if (!content.getViewOnce() || !(Body.of(content) instanceof Body.Text text)) {
+      throw new Failure(ExitCode.FAILED, "#" + seq + " is not to be opened");
+    }
+    view.say("  " + TerminalText.line(text.text()));
+    send(Draft.opened(seq));
+  }
+
+  private void star(String rest) {
+    client.await(tern.settings().setStar(openChat(), seq(rest), true), patience);
+    view.say("(#" + seq(rest) + " has a star)");
+  }
+
+  private void hide(String rest) {
+    client.await(tern.settings().hide(openChat(), seq(rest)), patience);
+    view.say("(#" + seq(rest) + " is deleted for you)");
+  }
+
   private void info(String rest) {
     var open = openChat();
     var pages = InfoCommand.pages(tern, answer -> client.await(answer, patience), open, seq(rest));
@@ -282,6 +331,23 @@ final class Talk {
       throw usage("remove");
     }
     change(tern.groups().remove(openGroup(), users.getFirst()));
+  }
+
+  private void role(String rest) {
+    var words = words(rest);
+    var role =
+        words.size() != 2
+            ? Role.ROLE_UNSPECIFIED
+            : switch (words.get(1)) {
+              case "member" -> Role.ROLE_MEMBER;
+              case "admin" -> Role.ROLE_ADMIN;
+              case "owner" -> Role.ROLE_OWNER;
+              default -> Role.ROLE_UNSPECIFIED;
+            };
+    if (role == Role.ROLE_UNSPECIFIED) {
+      throw usage("role");
+    }
+    change(tern.groups().setRole(openGroup(), users(words.subList(0, 1)).getFirst(), role));
   }
 
   private void title(String rest) {

@@ -62,6 +62,25 @@ class ChatCommandTest {
   }
 
   @Test
+  void whatCanBeSeenOnceIsOpenedOnce() throws Exception {
+    server.run("tail --user bob --timeout 0.1");
+    var alice = new Desk("alice", "bob");
+    alice.type("/once the code is 4711");
+    alice.sees("alice: (view once) the code is 4711  #1");
+    var bob = new Desk("bob", "alice");
+    bob.sees("alice: (can be seen once: /open)  #1");
+    assertThat(bob.screen()).doesNotContain("4711");
+
+    bob.type("/open 1");
+    bob.sees("the code is 4711");
+    alice.sees("bob has opened #1  #2");
+    bob.type("/open 1");
+    bob.sees("(#1 is not to be opened)");
+    alice.leave();
+    bob.leave();
+  }
+
+  @Test
   void withoutAPartnerTheChatsAreListed() throws Exception {
     server.run("chats --user bob");
     server.run("send --user alice --to bob news!");
