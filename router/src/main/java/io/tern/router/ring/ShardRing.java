@@ -217,9 +217,12 @@ public final class ShardRing implements Commands, AutoCloseable {
     return true;
   }
 
-  /// Whether somebody waits for the outcome. Watermarks are told to others, who do not.
+  /// Whether somebody waits for the outcome. Watermarks are told to others, who do not; that a
+  /// device is there is told to nobody.
   private static boolean isWaitedFor(Command command) {
-    return !(command instanceof Command.Ack || command instanceof Command.Read);
+    return !(command instanceof Command.Ack
+        || command instanceof Command.Read
+        || command instanceof Command.Seen);
   }
 
   private void drain() {
