@@ -3,6 +3,7 @@ package io.tern.store;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Role;
 import io.tern.store.v1.Outbox;
 import io.tern.store.v1.Position;
 import io.tern.store.v1.User;
@@ -23,19 +24,27 @@ public final class Inspect {
   /// A chat and who is or was in it.
   ///
   /// @param snapshotSeq what the chat's snapshot covers; entries after it are replayed at a load
+  /// @param title of a group, else empty
+  /// @param ttlSeconds messages disappear after so many seconds; 0 = never
+  /// @param blocked one side of a direct chat has blocked the other
   public record ChatView(
       ChatId chat,
       int slot,
       long head,
       long lastMillis,
       long snapshotSeq,
+      String title,
+      long ttlSeconds,
+      boolean blocked,
       List<MemberView> members) {}
 
   /// A member's place in a chat.
   ///
+  /// @param role UNSPECIFIED in direct chats and for former members
   /// @param leftSeq 0 = is in the chat
   public record MemberView(
       UserId user,
+      Role role,
       long joinedSeq,
       long leftSeq,
       long lastOwnSeq,
@@ -52,6 +61,9 @@ public final class Inspect {
   /// One step of a member's watermarks.
   public record StepView(UserId user, boolean read, long seq, long timeMillis) {}
 
+  /// A user, their devices and their chat list.
+  ///
+  /// @param devices without those that were removed
   public record UserView(
       UserId user, long createdMillis, List<DeviceId> devices, List<ChatId> chats) {}
 
@@ -118,6 +130,7 @@ public final class Inspect {
       members.add(
           new MemberView(
               member.user,
+              member.role,
               member.joinedSeq,
               member.leftSeq,
               member.lastOwnSeq,
@@ -126,7 +139,15 @@ public final class Inspect {
               List.copyOf(devices)));
     }
     return new ChatView(
-        id, chat.slot, chat.head, chat.tsMillis, chat.snapshotSeq, List.copyOf(members));
+        id,
+        chat.slot,
+        chat.head,
+        chat.tsMillis,
+        chat.snapshotSeq,
+        chat.group == null ? "" : chat.group.title,
+        chat.ttlSeconds,
+        chat.blocked,
+        List.copyOf(members));
   }
 
   private static List<DeviceId> positions(KeyValues shard, ChatId chat) {
@@ -188,14 +209,12 @@ public final class Inspect {
     if (value == null) {
       return null;
     }
-    var devices = new ArrayList<DeviceId>();
-    shard.scan(
-        Keys.device(user, 0),
-        Keys.device(user, 0xFFFFFF),
-        (key, ignored) -> devices.add(Keys.deviceOf(key)));
+    List<DeviceId> devices =
+        Reads.devices(shard, user).stream()
+            .map(device -> new DeviceId(user, device.index()))
+            .toList();
     List<ChatId> chats = Reads.chatsOf(shard, user, null, Integer.MAX_VALUE);
-    return new UserView(
-        user, Protos.parse(User.parser(), value).getCreatedMs(), List.copyOf(devices), chats);
+    return new UserView(user, Protos.parse(User.parser(), value).getCreatedMs(), devices, chats);
   }
 
   /// The outbox, oldest first.

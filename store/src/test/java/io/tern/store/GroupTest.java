@@ -501,6 +501,22 @@ class GroupTest {
   }
 
   @Test
+  void inspectionShowsWhatAGroupIs() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.edit(ALICE_1, GROUP, new GroupChange.Remove(BOB));
+
+    Inspect.ChatView chat = Objects.requireNonNull(Inspect.chat(node.storage, GROUP));
+
+    assertThat(chat.title()).isEqualTo("group");
+    assertThat(chat.blocked()).isFalse();
+    assertThat(chat.members())
+        .extracting(Inspect.MemberView::user, Inspect.MemberView::role, m -> m.leftSeq())
+        .containsExactly(
+            org.assertj.core.groups.Tuple.tuple(ALICE, Role.ROLE_OWNER, 0L),
+            org.assertj.core.groups.Tuple.tuple(BOB, Role.ROLE_UNSPECIFIED, 2L));
+  }
+
+  @Test
   void aLargeGroupWorks() {
     var others = new ArrayList<UserId>();
     for (int i = 1; i < Limits.GROUP_MEMBERS_MAX; i++) {

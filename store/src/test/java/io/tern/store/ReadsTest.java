@@ -13,6 +13,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Role;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
@@ -190,7 +191,14 @@ class ReadsTest {
     assertThat(chat.members().getLast())
         .isEqualTo(
             new Inspect.MemberView(
-                BOB, 1, 0, 0, 3, 3, java.util.List.of(new Inspect.DeviceView(BOB_1, 0, 0, 2))));
+                BOB,
+                Role.ROLE_UNSPECIFIED,
+                1,
+                0,
+                0,
+                3,
+                3,
+                java.util.List.of(new Inspect.DeviceView(BOB_1, 0, 0, 2))));
 
     var steps = new java.util.ArrayList<Inspect.StepView>();
     Inspect.steps(node.storage, CHAT, steps::add);

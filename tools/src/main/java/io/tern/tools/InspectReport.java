@@ -81,10 +81,14 @@ final class InspectReport {
             .put("head", chat.head())
             .put("last", time(chat.lastMillis()))
             .put("snapshot_seq", chat.snapshotSeq())
+            .put("title", chat.title())
+            .put("ttl_s", chat.ttlSeconds())
+            .put("blocked", chat.blocked())
             .put("members", members),
-        "chat %s (%s): %d entries, last %s, slot %d, snapshot at #%d"
+        "chat %s%s (%s): %d entries, last %s, slot %d, snapshot at #%d"
             .formatted(
                 chat.chat(),
+                chat.title().isEmpty() ? "" : " \"" + chat.title() + "\"",
                 chat.members().stream()
                     .map(member -> names.of(member.user()))
                     .collect(Collectors.joining(", ")),
@@ -102,15 +106,30 @@ final class InspectReport {
 
   private void print(MemberView member) {
     out.println(
-        "  %s: delivered #%d, read #%d, last own #%d"
+        "  %s%s: delivered #%d, read #%d, last own #%d"
             .formatted(
-                names.of(member.user()), member.delivered(), member.read(), member.lastOwnSeq()));
+                names.of(member.user()),
+                standing(member),
+                member.delivered(),
+                member.read(),
+                member.lastOwnSeq()));
     for (var device : member.devices()) {
       out.println(
           "    device %d: sent %d (last at #%d), acknowledged #%d"
               .formatted(
                   device.device().index(), device.lastCsn(), device.lastSeq(), device.position()));
     }
+  }
+
+  private static String standing(MemberView member) {
+    if (member.leftSeq() != 0) {
+      return " (#%d to #%d)".formatted(member.joinedSeq(), member.leftSeq());
+    }
+    return switch (member.role()) {
+      case ROLE_OWNER -> " (owner)";
+      case ROLE_ADMIN -> " (admin)";
+      default -> "";
+    };
   }
 
   private Json json(MemberView member) {
@@ -125,6 +144,7 @@ final class InspectReport {
     }
     return Json.object()
         .put("user", names.of(member.user()))
+        .put("role", member.role().getNumber())
         .put("joined_seq", member.joinedSeq())
         .put("left_seq", member.leftSeq())
         .put("delivered", member.delivered())
