@@ -63,7 +63,7 @@ final class TailCommand implements Callable<Integer> {
     }
     var printer = new Printer(names, with == null ? null : chat(with));
     try (var client = CommandClient.connect(user, DEVICE, connect, printer)) {
-      printer.onRead = read ? (chat, seq) -> client.client().read(chat, seq) : (chat, seq) -> {};
+      printer.ready.complete(client);
       try {
         if (timeoutSeconds == null) {
           printer.end.get();
@@ -90,10 +90,6 @@ final class TailCommand implements Callable<Integer> {
     }
   }
 
-  private interface OnRead {
-    void read(ChatId chat, long seq);
-  }
-
   /// Lives on the client's event loop. A reader of our output that is slow makes this loop slow,
   /// which is meant: the server then holds back.
   private final class Printer implements ClientListener {
@@ -103,7 +99,9 @@ final class TailCommand implements Callable<Integer> {
     private final CompletableFuture<Void> end = new CompletableFuture<>();
     private final @Nullable ChatId only;
     private long printed;
-    private volatile OnRead onRead = (chat, seq) -> {};
+
+    /// Entries may come before the client is here; their marks follow then.
+    private final CompletableFuture<CommandClient> ready = new CompletableFuture<>();
 
     Printer(Names names, @Nullable ChatId only) {
       this.names = names;
@@ -125,7 +123,9 @@ final class TailCommand implements Callable<Integer> {
         end.complete(null);
         throw new IllegalStateException("nobody reads the output any more");
       }
-      onRead.read(message.chat(), message.seq());
+      if (read) {
+        ready.thenAccept(client -> client.client().read(message.chat(), message.seq()));
+      }
       printed++;
       if (count != null && printed >= count) {
         end.complete(null);
