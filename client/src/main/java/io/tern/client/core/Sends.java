@@ -432,6 +432,8 @@ final class Sends {
   private void refuseForGood(Outgoing send, Error error, long retryMillis) {
     Chat chat = send.chat;
     forget(send);
+    // One less: those behind it, which were out of order because of it, need not wait.
+    chat.refusals = 0;
     if (!send.mayHaveBeenAccepted()) {
       // The server never counted it: the next one gets its number. In doubt the numbers stay, and
       // OUT_OF_ORDER will tell.
