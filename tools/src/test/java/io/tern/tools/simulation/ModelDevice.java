@@ -83,6 +83,7 @@ final class ModelDevice implements SimConnection.End {
   private final MemoryClientStore store = new MemoryClientStore();
   private App app;
   private boolean online = true;
+
   boolean removed;
 
   ModelDevice(World world, SimServer server, DeviceId id) {
@@ -137,6 +138,13 @@ final class ModelDevice implements SimConnection.End {
     online = true;
     app.core.networkChanged(world.millis());
     app.endPass();
+  }
+
+  /// The connection breaks; the app tries again.
+  void cut() {
+    if (app.connection != null) {
+      app.connection.cut();
+    }
   }
 
   /// The app is killed and starts again with what its store kept; its screen is what it was.
@@ -306,6 +314,10 @@ final class ModelDevice implements SimConnection.End {
           10,
           () -> {
             SimServer.Life life = server.life();
+            if (!dead && attempt == mine && online && life == null) {
+              core.onDisconnected(world.millis(), "refused");
+              endPass();
+            }
             if (!dead && attempt == mine && online && life != null) {
               in.clear();
               connection = new SimConnection(world, ModelDevice.this, life);
@@ -363,12 +375,14 @@ final class ModelDevice implements SimConnection.End {
 
     @Override
     public void onSent(TernClient.Receipted sent) {
-      throw new AssertionError("a send of an earlier life: " + sent);
+      // What it said is not told, and its csn may be another one by now.
+      Content unknown = Content.newBuilder().setKind(Kind.KIND_TOMBSTONE).build();
+      enter(sent.chat(), sent.seq(), new Row(id.user(), id.index(), sent.tsMillis(), unknown, 0));
     }
 
     @Override
     public void onSendRefused(ChatId chat, long csn, Content content, TernException refusal) {
-      throw new AssertionError("a send of an earlier life", refusal);
+      // It is nowhere.
     }
 
     @Override

@@ -35,6 +35,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -767,8 +768,12 @@ final class ModelRun {
     if (device == null) {
       return false;
     }
+    Set<Long> blocked = model.person(device.id.user()).blocks;
     UserId other = anyUser();
-    boolean is = model.person(device.id.user()).blocks.contains(other.value());
+    if (!on && !blocked.isEmpty()) {
+      other = new UserId(blocked.iterator().next());
+    }
+    boolean is = blocked.contains(other.value());
     return !other.equals(device.id.user())
         && is != on
         && set(

@@ -54,6 +54,7 @@ final class ReferenceModel {
     final Set<Integer> devices = new TreeSet<>();
     final NavigableMap<String, Setting> settings = new TreeMap<>();
     final Set<Long> blocks = new TreeSet<>();
+    final Set<Long> everBlocked = new TreeSet<>();
     final Set<Long> contacts = new TreeSet<>();
     Privacy privacy = Privacy.getDefaultInstance();
 
@@ -204,6 +205,11 @@ final class ReferenceModel {
   /// Neither has blocked the other.
   boolean mayTalk(long one, long other) {
     return !person(one).blocks.contains(other) && !person(other).blocks.contains(one);
+  }
+
+  /// Neither ever has.
+  boolean mayEverTalk(long one, long other) {
+    return !person(one).everBlocked.contains(other) && !person(other).everBlocked.contains(one);
   }
 
   boolean mayAdd(long by, long user) {
@@ -699,6 +705,7 @@ final class ReferenceModel {
         long user = setting.getBlock().getUser();
         if (setting.getBlock().getOn()) {
           person.blocks.add(user);
+          person.everBlocked.add(user);
           person.settings.put("block " + user, setting);
         } else {
           person.blocks.remove(user);
