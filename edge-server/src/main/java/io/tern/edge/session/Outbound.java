@@ -65,6 +65,9 @@ final class Outbound {
 
   private boolean learning;
 
+  /// Whether an entry has said so since the page under way was asked for: it may know better.
+  private boolean settingsPassed;
+
   /// Chats whose RESET has been told and not acknowledged: that acknowledgement is free, as one of
   /// an entry is.
   private @Nullable Set<ChatId> resets;
@@ -76,8 +79,8 @@ final class Outbound {
   /// nudge.
   private @Nullable Map<ChatId, Long> earlyChats;
 
-  /// A page of catch-up, and with the first one the user's privacy.
-  private record Found(CatchUp.Page page, @Nullable Boolean hidesReads) {}
+  /// A page of catch-up, and the user's privacy.
+  private record Found(CatchUp.Page page, boolean hidesReads) {}
 
   Outbound(SessionLogic session) {
     this.session = session;
@@ -344,6 +347,7 @@ final class Outbound {
     for (Setting setting : settings) {
       if (setting.hasPrivacy()) {
         hidesReads = setting.getPrivacy().getHideReadReceipts();
+        settingsPassed = true;
         tellHeld();
       }
     }
@@ -467,15 +471,12 @@ final class Outbound {
       return;
     }
     pageAsked = true;
-    boolean asksPrivacy = hidesReads == null;
+    settingsPassed = false;
     UserId user = session.user();
     boolean taken =
         edge.readers()
             .<Found>ask(
-                shards ->
-                    new Found(
-                        question.apply(shards),
-                        asksPrivacy ? Visibility.hidesReads(shards, user) : null),
+                shards -> new Found(question.apply(shards), Visibility.hidesReads(shards, user)),
                 found -> host.execute(() -> onPage(found)),
                 failure -> host.execute(this::onNoPage));
     if (taken) {
@@ -497,7 +498,9 @@ final class Outbound {
       return;
     }
     long now = edge.nanoTime().getAsLong();
-    if (found.hidesReads != null) {
+    if (!settingsPassed) {
+      // As new as what the page tells, and newer than what a RESET of the self chat leaves out.
+      hidesReads = null;
       learned(found.hidesReads);
     }
     CatchUp.Page page = behind.onPage(found.page);
@@ -534,10 +537,6 @@ final class Outbound {
     if (due.resetTo() != 0) {
       edge.counters().add(Count.RESETS);
       noteReset(chat);
-      if (chat.isSelf()) {
-        // What is left out may have changed it.
-        hidesReads = null;
-      }
       host.write(
           FrameType.RESET,
           FrameHeader.CHAT | FrameHeader.SEQ | SessionLogic.groupFlag(chat),

@@ -363,6 +363,12 @@ final class Node {
     }
 
     void tell(FrameType type, ChatId chat, long seq) {
+      tellUnsettled(type, chat, seq);
+      settle();
+    }
+
+    /// Writes a frame, and nothing is done yet but what the session does at once.
+    void tellUnsettled(FrameType type, ChatId chat, long seq) {
       write(
           type,
           flags(chat) | FrameHeader.SEQ,
@@ -370,7 +376,6 @@ final class Node {
           chat.wireId(id.user()),
           seq,
           Devices.getDefaultInstance());
-      settle();
     }
 
     Out send(ChatId chat, Content.Builder content) {

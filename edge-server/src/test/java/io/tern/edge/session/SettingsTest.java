@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
 import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
@@ -256,6 +257,20 @@ class SettingsTest {
     Node.Client again = node.login(BOB, 1);
     alice.tell(FrameType.READ, CHAT, seq);
     assertThat(receipts(again)).allMatch(receipt -> receipt.getRead() == 0);
+  }
+
+  @Test
+  void aReadRightBehindTheCatchUpIsNotHeldAlsoWhereTheSelfChatIsReset() {
+    bob.set(hidesReads(false), mute(ALICE, 5));
+    alice.text(CHAT, "one");
+    var laptop = node.new Client(new DeviceId(BOB, 2));
+    laptop.hello();
+    node.settle();
+    assertThat(laptop.take(FrameType.RESET)).hasSize(2);
+    laptop.tellUnsettled(FrameType.READ, CHAT, 1);
+    assertThat(laptop.session.isHeld()).isFalse();
+    laptop.disconnect();
+    assertThat(item(bob, CHAT).getRead()).isEqualTo(1);
   }
 
   // ---- blocks ----------------------------------------------------------------------------------
