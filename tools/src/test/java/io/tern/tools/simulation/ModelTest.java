@@ -42,9 +42,10 @@ class ModelTest {
     }
   }
 
-  /// 5: what its author has was not counted as what everyone has got.
+  /// Seeds that failed once. What 5 found, that an author's own device kept back what everyone has
+  /// got, `ReceiptsTest` holds by itself; 17685 was the model's: a mark behind a block.
   @ParameterizedTest
-  @ValueSource(longs = {5})
+  @ValueSource(longs = {5, 17_685})
   void sequencesThatFailedOnce(long seed) {
     run(seed);
   }
