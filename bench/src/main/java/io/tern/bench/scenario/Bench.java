@@ -4,6 +4,7 @@ import io.tern.bench.measure.Machine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -39,6 +40,13 @@ record Bench(
           "-Xms1g",
           "-Xmx1g",
           "-Xmn800m");
+
+  /// The same, with one more `key=value` for its servers.
+  Bench with(String setting) {
+    var all = new ArrayList<>(settings);
+    all.add(setting);
+    return new Bench(root, out, scratch, rounds, seconds, warmup, serverOptions, all);
+  }
 
   int serverCore() {
     return SERVER_CORE;

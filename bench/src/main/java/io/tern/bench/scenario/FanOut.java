@@ -19,7 +19,7 @@ final class FanOut {
   private final Bench bench;
 
   FanOut(Bench bench) {
-    this.bench = bench;
+    this.bench = bench.with("limits.group-members-max=" + MEMBERS);
   }
 
   /// @param deliveriesPerCpuSecond by the server's CPU time: what one core could do
