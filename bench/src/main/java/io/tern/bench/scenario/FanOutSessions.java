@@ -201,7 +201,8 @@ public final class FanOutSessions implements Callable<Integer> {
   }
 
   private long missing() {
-    return sessions.stream().mapToLong(session -> head - session.last).sum();
+    // A send without an answer is an entry that nobody has heard of yet.
+    return sessions.stream().mapToLong(session -> head - session.last + session.since.size()).sum();
   }
 
   /// Until everybody has everything.
