@@ -116,7 +116,7 @@ final class Changes {
     }
     ask(
         rid,
-        shards -> admit(shards, who.user(), members, Set.of()),
+        shards -> admitToNew(shards, group, who.user(), members),
         admitted ->
             submit(rid, new Command.GroupCreate(who, group, opId, birth(request, admitted.users))));
     return true;
@@ -229,6 +229,18 @@ final class Changes {
     var token = new byte[INVITE_BYTES];
     edge.secrets().nextBytes(token);
     return token;
+  }
+
+  /// On a reader. A group that is there has been made by this very operation: its repeat is
+  /// answered whatever they who were added say by now.
+  private static Admitted admitToNew(Shards shards, ChatId group, UserId by, Set<Long> users) {
+    Reads.GroupInfo made = Reads.groupInfo(shards.of(Slots.of(group)), group);
+    if (made == null) {
+      return admit(shards, by, users, Set.of());
+    }
+    var refused = new LinkedHashSet<>(users);
+    made.members().forEach(member -> refused.remove(member.user().value()));
+    return new Admitted(List.copyOf(users), List.copyOf(refused), null);
   }
 
   /// On a reader. Whoever may not add anybody learns from the ring why, and nothing of other users.

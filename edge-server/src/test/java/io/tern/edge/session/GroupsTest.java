@@ -145,6 +145,25 @@ class GroupsTest {
   }
 
   @Test
+  void aRepeatedCreationIsAnsweredWhateverItsMembersSayByNow() {
+    var request =
+        GroupCreate.newBuilder()
+            .setTitle("once")
+            .setOpId(node.opId())
+            .addMembers(BOB.value())
+            .addMembers(NOBODY.value())
+            .build();
+    Node.Out first = alice.ask(FrameType.GROUP_CREATE, request);
+    bob.set(
+        Setting.newBuilder().setPrivacy(Privacy.newBuilder().setGroups(Audience.AUDIENCE_NOBODY)));
+
+    Node.Out again = alice.ask(FrameType.GROUP_CREATE, request);
+    assertThat(group(again)).isEqualTo(group(first));
+    assertThat(again.as(GroupCreated.getDefaultInstance()).getRefusedList())
+        .containsExactly(NOBODY.value());
+  }
+
+  @Test
   void whoDoesNotExistOrDoesNotWantToIsLeftOutAndNamed() {
     carol.set(
         Setting.newBuilder().setPrivacy(Privacy.newBuilder().setGroups(Audience.AUDIENCE_NOBODY)));
