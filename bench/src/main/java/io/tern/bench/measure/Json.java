@@ -23,6 +23,15 @@ public final class Json {
     Files.writeString(file, write(value) + "\n");
   }
 
+  /// The number at `path`; NaN when there is none.
+  public static double number(JsonNode node, String... path) {
+    JsonNode at = node;
+    for (String name : path) {
+      at = at.path(name);
+    }
+    return at.asDouble(Double.NaN);
+  }
+
   public static JsonNode read(Path file) throws IOException {
     return MAPPER.readTree(file.toFile());
   }

@@ -78,13 +78,13 @@ final class CatchUps {
     return new Result(
         CHATS * ENTRIES,
         CHATS,
-        median(one, "summary_ms", "p50"),
-        median(one, "caught_up_ms", "p50"),
-        median(one, "entries_per_s"),
-        median(one, "entries_per_cpu_s"),
+        Medians.of(one, "summary_ms", "p50"),
+        Medians.of(one, "caught_up_ms", "p50"),
+        Medians.of(one, "entries_per_s"),
+        Medians.of(one, "entries_per_cpu_s"),
         CROWD,
-        median(crowd, "seconds"),
-        median(crowd, "server_cpu_us_per_entry"),
+        Medians.of(crowd, "seconds"),
+        Medians.of(crowd, "server_cpu_us_per_entry"),
         Medians.of(alone),
         Medians.of(beside),
         faults(one) + faults(crowd));
@@ -150,18 +150,7 @@ final class CatchUps {
     return p99;
   }
 
-  private static double median(List<JsonNode> results, String... path) {
-    return Medians.of(results.stream().map(r -> number(r, path)).toList());
-  }
-
-  private static double number(JsonNode node, String... path) {
-    for (String name : path) {
-      node = node.path(name);
-    }
-    return node.asDouble(Double.NaN);
-  }
-
   private static double faults(List<JsonNode> results) {
-    return results.stream().mapToDouble(r -> number(r, "faults")).sum();
+    return results.stream().mapToDouble(r -> Json.number(r, "faults")).sum();
   }
 }

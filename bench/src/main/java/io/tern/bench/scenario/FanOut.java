@@ -52,13 +52,13 @@ final class FanOut {
     }
     return new Result(
         MEMBERS,
-        median(peaks, "deliveries_per_s"),
-        median(peaks, "deliveries_per_cpu_s"),
-        median(peaks, "server_cpu_us_per_delivery"),
-        median(peaks, "sent_ms", "p99"),
-        median(steady, "messages_per_s"),
-        median(steady, "sent_ms", "p50"),
-        median(steady, "sent_ms", "p99"),
+        Medians.of(peaks, "deliveries_per_s"),
+        Medians.of(peaks, "deliveries_per_cpu_s"),
+        Medians.of(peaks, "server_cpu_us_per_delivery"),
+        Medians.of(peaks, "sent_ms", "p99"),
+        Medians.of(steady, "messages_per_s"),
+        Medians.of(steady, "sent_ms", "p50"),
+        Medians.of(steady, "sent_ms", "p99"),
         sum(peaks) + sum(steady));
   }
 
@@ -95,20 +95,10 @@ final class FanOut {
     return result;
   }
 
-  private static double median(List<JsonNode> results, String... path) {
-    return Medians.of(results.stream().map(r -> number(r, path)).toList());
-  }
-
-  private static double number(JsonNode node, String... path) {
-    for (String name : path) {
-      node = node.path(name);
-    }
-    return node.asDouble(Double.NaN);
-  }
-
   private static double sum(List<JsonNode> results) {
     return results.stream()
-        .mapToDouble(r -> number(r, "faults") + number(r, "lost") + number(r, "refused"))
+        .mapToDouble(
+            r -> Json.number(r, "faults") + Json.number(r, "lost") + Json.number(r, "refused"))
         .sum();
   }
 }

@@ -217,6 +217,10 @@ public final class FanOutSessions implements Callable<Integer> {
 
   private final class MemberSession extends RawSession {
     private final ArrayDeque<Long> since = new ArrayDeque<>(0);
+
+    /// Places of this session's entries that others' before them keep from counting.
+    private final ArrayDeque<Long> own = new ArrayDeque<>(0);
+
     private long last;
     private long csn;
 
@@ -270,8 +274,6 @@ public final class FanOutSessions implements Callable<Integer> {
         default -> {}
       }
     }
-
-    private final ArrayDeque<Long> own = new ArrayDeque<>(0);
 
     private void take(long seq) {
       if (seq == last + 1) {

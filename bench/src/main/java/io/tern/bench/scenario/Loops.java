@@ -54,11 +54,7 @@ final class Loops {
   record Run(JsonNode result, double load) {
 
     double number(String... path) {
-      JsonNode node = result;
-      for (String name : path) {
-        node = node.path(name);
-      }
-      return node.asDouble(Double.NaN);
+      return Json.number(result, path);
     }
   }
 

@@ -1,5 +1,7 @@
 package io.tern.bench.scenario;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tern.bench.measure.Json;
 import java.util.Collection;
 import java.util.List;
 
@@ -16,6 +18,11 @@ final class Medians {
       return Double.NaN;
     }
     return n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+  }
+
+  /// Of the number at `path` in each of the results.
+  static double of(List<JsonNode> results, String... path) {
+    return of(results.stream().map(result -> Json.number(result, path)).toList());
   }
 
   /// Slope of the line with the least squares through the points; at least two different x.

@@ -83,18 +83,13 @@ final class SlowConsumers {
         CONSUMERS,
         FLOOD_PER_SECOND,
         RATE_PER_SECOND,
-        p99(without, "sent_ms"),
-        p99(with, "sent_ms"),
-        p99(without, "delivered_ms"),
-        p99(with, "delivered_ms"),
+        Medians.of(without, "sent_ms", "p99"),
+        Medians.of(with, "sent_ms", "p99"),
+        Medians.of(without, "delivered_ms", "p99"),
+        Medians.of(with, "delivered_ms", "p99"),
         live,
         List.copyOf(samples),
         flooded);
-  }
-
-  private static double p99(List<JsonNode> results, String kind) {
-    return Medians.of(
-        results.stream().map(r -> r.path(kind).path("p99").asDouble(Double.NaN)).toList());
   }
 
   private static long liveBytes(Child server) throws IOException, InterruptedException {
