@@ -6,7 +6,6 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.nio.NioIoHandler;
 import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
@@ -75,7 +74,7 @@ public final class DeafSessions implements Callable<Integer> {
   public Integer call() throws Exception {
     text = ByteString.copyFrom(new byte[size]);
     String prefix = "deaf-" + ProcessHandle.current().pid() + "-";
-    var group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+    var group = new MultiThreadIoEventLoopGroup(1, RawSession.ioHandler());
     var loop = (EventLoop) group.next();
     for (int i = 0; i < consumers; i++) {
       deaf.add(login(loop, prefix + i, !reading).user);
