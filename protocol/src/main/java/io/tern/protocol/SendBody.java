@@ -18,6 +18,7 @@ public final class SendBody {
   private static final int CONTENT_TTL = 5 << 3;
   private static final int CONTENT_TARGET = 7 << 3;
   private static final int CONTENT_VIEW_ONCE = 8 << 3;
+  private static final int CONTENT_PREVIEW = 9 << 3 | 2;
 
   private int pos;
 
@@ -32,6 +33,7 @@ public final class SendBody {
   private long ttlSeconds;
   private long target;
   private boolean viewOnce;
+  private int previewBytes;
   private final long[] mentions = new long[Limits.MENTIONS_MAX];
   private int mentionsCount;
 
@@ -53,6 +55,7 @@ public final class SendBody {
     ttlSeconds = 0;
     target = 0;
     viewOnce = false;
+    previewBytes = 0;
     mentionsCount = 0;
 
     // From here on the bytes are known to be well formed: no check is repeated.
@@ -98,6 +101,10 @@ public final class SendBody {
         case CONTENT_TTL -> ttlSeconds = varint(bytes);
         case CONTENT_TARGET -> target = varint(bytes);
         case CONTENT_VIEW_ONCE -> viewOnce = varint(bytes) != 0;
+        case CONTENT_PREVIEW -> {
+          previewBytes = (int) varint(bytes);
+          pos += previewBytes;
+        }
         default -> skip(bytes, tag);
       }
     }
@@ -178,6 +185,11 @@ public final class SendBody {
 
   public boolean isViewOnce() {
     return viewOnce;
+  }
+
+  /// Length of the link preview; 0 when there is none.
+  public int previewBytes() {
+    return previewBytes;
   }
 
   public int mentionsCount() {

@@ -10,6 +10,7 @@ import io.tern.protocol.Prescan.Verdict;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
 import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.LinkPreview;
 import io.tern.protocol.v1.Send;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -41,6 +42,11 @@ class BodiesTest {
       assertThat(parts.replyTo()).isEqualTo(send.getContent().getReplyTo());
       assertThat(parts.target()).isEqualTo(send.getContent().getTarget());
       assertThat(parts.isViewOnce()).isEqualTo(send.getContent().getViewOnce());
+      assertThat(parts.previewBytes())
+          .isEqualTo(
+              send.getContent().hasPreview()
+                  ? send.getContent().getPreview().getSerializedSize()
+                  : 0);
       assertThat(parts.ttlSeconds()).isEqualTo(send.getContent().getTtlS() & 0xFFFF_FFFFL);
       byte[] content =
           Arrays.copyOfRange(
@@ -148,6 +154,13 @@ class BodiesTest {
               .setViewOnce(random.nextBoolean());
       for (int i = random.nextInt(4); i > 0; i--) {
         content.addMentions(number(random));
+      }
+      if (random.nextInt(3) == 0) {
+        byte[] thumbnail = new byte[random.nextInt(200)];
+        content.setPreview(
+            LinkPreview.newBuilder()
+                .setUrl("https://tern.example")
+                .setThumbnail(ByteString.copyFrom(thumbnail)));
       }
       if (random.nextInt(5) == 0) {
         byte[] unknown =

@@ -49,7 +49,8 @@ public final class Shard {
   /// [Limits#SENDS_IN_FLIGHT_MAX] sends without an answer; this is generous.
   static final int REPEATS_MAX = 4 * Limits.SENDS_IN_FLIGHT_MAX;
 
-  /// `Content` around its body: numbers, mentions, and a little that later versions may add.
+  /// `Content` around its body and its link preview: numbers, mentions, and a little that later
+  /// versions may add.
   static final int CONTENT_EXTRA_BYTES_MAX = 1024;
 
   /// Erasures a [Command.Tick] does, and slots whose expiries it looks at for the first time.
@@ -296,8 +297,9 @@ public final class Shard {
     if (!send.hasContent()) {
       return NO_CONTENT;
     }
-    if (send.bodyBytes() > Limits.BODY_BYTES_MAX
-        || send.contentBytes() - send.bodyBytes() > CONTENT_EXTRA_BYTES_MAX) {
+    // A link preview takes its room from the body, so that any message fits the smallest frame.
+    int said = send.bodyBytes() + send.previewBytes();
+    if (said > Limits.BODY_BYTES_MAX || send.contentBytes() - said > CONTENT_EXTRA_BYTES_MAX) {
       return TOO_LARGE;
     }
     int kind = send.kind();

@@ -8,6 +8,7 @@ import static io.tern.store.ShardNode.BOB_1;
 import static io.tern.store.ShardNode.CHAT;
 import static io.tern.store.ShardNode.EVE_1;
 import static io.tern.store.ShardNode.body;
+import static io.tern.store.ShardNode.contentOf;
 import static io.tern.store.ShardNode.refused;
 import static io.tern.store.ShardNode.sent;
 import static io.tern.store.ShardNode.text;
@@ -20,6 +21,7 @@ import io.tern.protocol.ErrorCode;
 import io.tern.protocol.Limits;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.LinkPreview;
 import io.tern.protocol.v1.Send;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
@@ -252,6 +254,23 @@ class ShardTest {
   void theBodyLimitIsExact() {
     sent(node.send(ALICE_1, 1, "x".repeat(Limits.BODY_BYTES_MAX)));
     refused(node.send(ALICE_1, 2, "x".repeat(Limits.BODY_BYTES_MAX + 1)), ErrorCode.BODY_TOO_LARGE);
+  }
+
+  @Test
+  void aLinkPreviewHasItsRoomAndTakesItFromTheBody() {
+    LinkPreview preview =
+        LinkPreview.newBuilder()
+            .setUrl("https://tern.example/harbour")
+            .setThumbnail(ByteString.copyFrom(new byte[Limits.LINK_PREVIEW_BYTES_MAX - 64]))
+            .build();
+    int left = Limits.BODY_BYTES_MAX - preview.getSerializedSize();
+
+    Content full = text("x".repeat(left)).setPreview(preview).build();
+    Entry entry = sent(node.run(new Command.Send(ALICE_1, CHAT, body(1, full)))).entry();
+    assertThat(contentOf(entry)).isEqualTo(full);
+
+    Content over = text("x".repeat(left + 1)).setPreview(preview).build();
+    refused(node.run(new Command.Send(ALICE_1, CHAT, body(2, over))), ErrorCode.BODY_TOO_LARGE);
   }
 
   @Test
