@@ -47,6 +47,8 @@ class ArchitectureTest {
         .definedBy("io.tern.store..")
         .layer("router")
         .definedBy("io.tern.router..")
+        .layer("accounts")
+        .definedBy("io.tern.accounts..")
         .layer("edge")
         .definedBy("io.tern.edge..")
         .layer("tools")
@@ -59,10 +61,12 @@ class ArchitectureTest {
         .mayOnlyAccessLayers("protocol")
         .whereLayer("router")
         .mayOnlyAccessLayers("store", "protocol")
+        .whereLayer("accounts")
+        .mayOnlyAccessLayers("store", "protocol")
         .whereLayer("edge")
-        .mayOnlyAccessLayers("router", "store", "protocol")
+        .mayOnlyAccessLayers("accounts", "router", "store", "protocol")
         .whereLayer("tools")
-        .mayOnlyAccessLayers("edge", "router", "store", "client", "protocol")
+        .mayOnlyAccessLayers("edge", "accounts", "router", "store", "client", "protocol")
         .check(TERN);
   }
 
@@ -75,6 +79,7 @@ class ArchitectureTest {
             "io.tern.client..",
             "io.tern.store..",
             "io.tern.router..",
+            "io.tern.accounts..",
             "io.tern.edge..",
             "io.tern.tools..")
         .check(TERN);
@@ -89,6 +94,12 @@ class ArchitectureTest {
     "io.netty.channel..,         io.tern.edge.. io.tern.client.netty.. io.tern.protocol.netty.. io.tern.tools..",
     "io.netty.handler..,         io.tern.edge.. io.tern.client.netty.. io.tern.protocol.netty.. io.tern.tools..",
     "com.nimbusds..,             io.tern.edge.token..",
+    "com.linecorp.armeria..,     io.tern.edge.http..",
+    "io.github.bucket4j..,       io.tern.accounts.budget..",
+    "com.google.i18n..,          io.tern.accounts.number..",
+    "com.password4j..,           io.tern.accounts.pin..",
+    "org.jsmpp..,                io.tern.accounts.sms.smpp..",
+    "org.bouncycastle..,         io.tern.edge.tls..",
     "io.micrometer.. io.prometheus.., io.tern.edge.metrics..",
     "com.typesafe.config..,      io.tern.edge.config..",
     "picocli.. org.jline..,      io.tern.tools..",
