@@ -1,6 +1,7 @@
 package io.tern.router;
 
 import io.tern.protocol.ChatId;
+import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
@@ -44,8 +45,9 @@ public sealed interface Delivery {
   /// A newer session of the same device has taken over: close this one with SESSION_REPLACED.
   record Replaced(Attachment session) implements Delivery {}
 
-  /// The device has been removed by its user: close its session with REVOKED.
-  record Revoked(Attachment session) implements Delivery {}
+  /// The device has been removed or its user erased (REVOKED), or the user is banned (BANNED):
+  /// close its session with that.
+  record Revoked(Attachment session, ErrorCode why) implements Delivery {}
 
   /// An entry that this session's device should have acknowledged by now has not been: catch the
   /// chat up from the store, if nothing of it is in flight.

@@ -282,6 +282,12 @@ public final class Dispatcher implements Deliveries {
       case Outcome.Refused refused -> {}
       case Outcome.Enrolled enrolled -> {}
       case Outcome.DeviceRemoved removed -> users.add(removed.device().user());
+      case Outcome.Recorded recorded -> {}
+      case Outcome.UserErased erased -> {
+        users.add(erased.user());
+        roundHasEntries |= !erased.duties().isEmpty();
+      }
+      case Outcome.UserBanned banned -> users.add(banned.user());
       case Outcome.Ticked ticked -> {
         for (var progress : ticked.progress()) {
           for (var author : progress.authors()) {
@@ -313,6 +319,15 @@ public final class Dispatcher implements Deliveries {
         deliverProgress(ticked);
       } else if (outcome instanceof Outcome.DeviceRemoved removed) {
         revoke(removed.device());
+      } else if (outcome instanceof Outcome.UserErased erased) {
+        revokeAll(erased.user(), ErrorCode.REVOKED);
+        if (round != null) {
+          for (var duty : erased.duties()) {
+            owe(round, duty, List.of(), held, nowMillis);
+          }
+        }
+      } else if (outcome instanceof Outcome.UserBanned banned) {
+        revokeAll(banned.user(), ErrorCode.BANNED);
       }
     }
     // Last, so that a receipt never runs ahead of the entry it speaks of.
@@ -363,6 +378,9 @@ public final class Dispatcher implements Deliveries {
               case Outcome.Enrolled enrolled -> true;
               case Outcome.Refused refused -> true;
               case Outcome.DeviceRemoved removed -> true;
+              case Outcome.Recorded recorded -> true;
+              case Outcome.UserErased erased -> true;
+              case Outcome.UserBanned banned -> true;
               case Outcome.Moved moved -> false;
               case Outcome.Ticked ticked -> false;
               case Outcome.Done done -> false;
@@ -371,7 +389,13 @@ public final class Dispatcher implements Deliveries {
       return null;
     }
     var answer = new Delivery.Answer(origin, command, outcome);
-    if (outcome instanceof Outcome.Sent sent && !sent.repeat() && blocks(sent.duties())) {
+    boolean waits =
+        switch (outcome) {
+          case Outcome.Sent sent -> !sent.repeat() && blocks(sent.duties());
+          case Outcome.UserErased erased -> !erased.duties().isEmpty();
+          default -> false;
+        };
+    if (waits) {
       heldAnswers++;
       wakeSlot = command.slot();
       return new HeldAnswer(answer);
@@ -520,8 +544,14 @@ public final class Dispatcher implements Deliveries {
   private void revoke(DeviceId device) {
     for (var session : users.routes(device.user()).sessions()) {
       if (session.device().equals(device)) {
-        edge(session.edge()).deliveries.add(new Delivery.Revoked(session));
+        edge(session.edge()).deliveries.add(new Delivery.Revoked(session, ErrorCode.REVOKED));
       }
+    }
+  }
+
+  private void revokeAll(UserId user, ErrorCode why) {
+    for (var session : users.routes(user).sessions()) {
+      edge(session.edge()).deliveries.add(new Delivery.Revoked(session, why));
     }
   }
 

@@ -6,6 +6,7 @@ import io.tern.protocol.UserId;
 import io.tern.protocol.v1.GroupBirth;
 import io.tern.protocol.v1.Setting;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// What a shard is asked to do. Immutable; made by edges, by the dispatcher of another shard, or by
 /// the shard's own housekeeping. A command never throws in [Shard#prepare]: a refusal is an
@@ -63,7 +64,7 @@ public sealed interface Command {
   }
 
   /// Create the user and the device where absent. A device that was removed is refused with
-  /// REVOKED.
+  /// REVOKED, as is any of an erased user; a banned user's with BANNED.
   record Enrol(DeviceId device) implements Command {
     @Override
     public int slot() {
@@ -163,6 +164,68 @@ public sealed interface Command {
     @Override
     public int slot() {
       return Slots.of(by.user());
+    }
+  }
+
+  /// The device `device` is not its user's any more, says the user service. Also when it has never
+  /// been there: then it never will. For a user who does not exist too.
+  record Revoke(DeviceId device) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(device.user());
+    }
+  }
+
+  /// Put, replace or delete a record of the user service if it is as it was read: `expected` is the
+  /// version that was read, 0 = there was none (an expired one is none).
+  ///
+  /// @param value at most [Shard#RECORD_BYTES_MAX]; null = delete. Not to be changed
+  /// @param expiresMillis when it ends; 0 = never
+  record PutRecord(RecordKey key, long expected, byte @Nullable [] value, long expiresMillis)
+      implements Command {
+    @Override
+    public int bodyBytes() {
+      return value == null ? 0 : value.length;
+    }
+
+    @Override
+    public int slot() {
+      return key.slot();
+    }
+  }
+
+  /// The user is deleted: devices, settings, chat list, self chat. Their groups lose a member,
+  /// their direct chats are shut: these are other shards' halves ([Leave]). The id is not given
+  /// again. A long chat list is done in pieces: to be repeated while [Outcome.UserErased#more].
+  record EraseUser(UserId user) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(user);
+    }
+  }
+
+  /// The erased `user` is not in `chat` any more: the other half of [EraseUser], sent by the user's
+  /// shard until the chat's shard has committed it. In a direct chat the peer keeps what there is
+  /// and can no longer write.
+  record Leave(ChatId chat, UserId user) implements Command {
+    @Override
+    public boolean isOwedToOthers() {
+      return true;
+    }
+
+    @Override
+    public int slot() {
+      return Slots.of(chat);
+    }
+  }
+
+  /// The user may not log in until then; what sessions there are end.
+  ///
+  /// @param untilMillis 0 = may again
+  record Ban(UserId user, long untilMillis) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(user);
     }
   }
 

@@ -32,6 +32,10 @@ final class Erasures {
     bitmap[bit >>> 3] |= (byte) (1 << (bit & 7));
   }
 
+  void forget(ChatId chat) {
+    changed.keySet().removeIf(block -> block.chat.equals(chat));
+  }
+
   void putTo(Batch batch) {
     changed.forEach((block, bitmap) -> batch.put(Keys.erased(block.chat, block.index), bitmap));
   }

@@ -34,6 +34,8 @@ import java.util.Arrays;
 /// slot 'U' user                     9  User
 /// slot 'D' user device             12  Device
 /// slot 'L' user chat               21  ListedChat: the user's chat list
+/// slot 'A' kind id                  5… Record: what the user service keeps; id: 1 to 32 bytes
+/// slot 'Y' time kind id            13… the record ends then; no value
 /// slot 'S' user what               10… tern.v1.Setting, by what it is about:
 ///               'b' user           16    a block that is on
 ///               'c' chat           22    the settings of a chat
@@ -47,12 +49,12 @@ import java.util.Arrays;
 /// ```
 ///
 /// A self chat has the slot of its user, so a setting and its entry are one batch of one shard.
-///
-/// Reserved for what comes later: `N` phone hash.
 public final class Keys {
 
   /// Version of everything on disk: this table, the values, the hash of [Slots]. Version 1, from
-  /// before the first release, had self chats elsewhere and is not read any more.
+  /// before the first release, had self chats elsewhere and is not read any more. Records (`A`,
+  /// `Y`) and the erased and the banned came later and are additions: no value that was there
+  /// before reads otherwise.
   public static final int SCHEMA = 2;
 
   /// The slot of what belongs to the whole shard.
@@ -370,6 +372,48 @@ public final class Keys {
     putUser(key, BODY, user.value());
     key[BODY + USER_BYTES] = what;
     return key;
+  }
+
+  static byte[] record(RecordKey record) {
+    byte[] key = start('A', record.slot(), BODY + 1 + record.id().length);
+    key[BODY] = record.kind();
+    System.arraycopy(record.id(), 0, key, BODY + 1, record.id().length);
+    return key;
+  }
+
+  /// Below every record of the kind in the slot.
+  static byte[] recordsFrom(int slot, int kind) {
+    byte[] key = start('A', slot, BODY + 1);
+    key[BODY] = (byte) kind;
+    return key;
+  }
+
+  static RecordKey recordOf(byte[] key) {
+    return new RecordKey(slotOf(key), key[BODY], Arrays.copyOfRange(key, BODY + 1, key.length));
+  }
+
+  static byte[] recordEnd(RecordKey record, long timeMillis) {
+    byte[] from = recordEndsFrom(record.slot(), timeMillis);
+    byte[] key = Arrays.copyOf(from, from.length + 1 + record.id().length);
+    key[from.length] = record.kind();
+    System.arraycopy(record.id(), 0, key, from.length + 1, record.id().length);
+    return key;
+  }
+
+  /// Below every end of a record of the slot at or after `timeMillis`.
+  static byte[] recordEndsFrom(int slot, long timeMillis) {
+    byte[] key = start('Y', slot, BODY + Long.BYTES);
+    putLong(key, BODY, timeMillis);
+    return key;
+  }
+
+  static long recordEndTime(byte[] key) {
+    return getLong(key, BODY);
+  }
+
+  static RecordKey recordOfEnd(byte[] key) {
+    int kind = BODY + Long.BYTES;
+    return new RecordKey(slotOf(key), key[kind], Arrays.copyOfRange(key, kind + 1, key.length));
   }
 
   public static byte[] outbox(long n) {

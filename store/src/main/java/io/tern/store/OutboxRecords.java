@@ -97,6 +97,12 @@ final class OutboxRecords {
               outbox.getBlocks(i + 3) != 0,
               outbox.getBlocks(i + 4)));
     }
+    for (int i = 0; i < outbox.getLeavesCount(); i += 3) {
+      duties.add(
+          new Command.Leave(
+              new ChatId(outbox.getLeaves(i + 1), outbox.getLeaves(i + 2)),
+              new UserId(outbox.getLeaves(i))));
+    }
     return List.copyOf(duties);
   }
 
@@ -114,6 +120,11 @@ final class OutboxRecords {
               .addBlocks(block.by().value())
               .addBlocks(block.on() ? 1 : 0)
               .addBlocks(block.version());
+      case Command.Leave leave ->
+          outbox
+              .addLeaves(leave.user().value())
+              .addLeaves(leave.chat().low())
+              .addLeaves(leave.chat().high());
       default -> throw new IllegalArgumentException("not for another shard: " + duty);
     }
   }

@@ -53,8 +53,8 @@ public sealed interface Outcome {
   /// @param csn with OUT_OF_ORDER and CONFLICT: the csn to go on from; else 0
   record Refused(ErrorCode code, long csn, String detail) implements Outcome {}
 
-  /// The user and the device are there. A user's eleventh device is refused with QUOTA, one that
-  /// was removed with REVOKED.
+  /// The user and the device are there. A banned user is refused with BANNED. A user's eleventh
+  /// device is refused with QUOTA, one that was removed with REVOKED.
   ///
   /// @param created whether the device was not there before
   /// @param userExisted whether the user was: with `created`, a new device of a user who has others
@@ -62,6 +62,23 @@ public sealed interface Outcome {
 
   /// The device is removed (or had been before): its sessions are to end.
   record DeviceRemoved(DeviceId device) implements Outcome {}
+
+  /// What became of a [Command.PutRecord].
+  ///
+  /// @param stored false: the record is not as it was read, and nothing was changed
+  /// @param version the record's version now; 0 = there is none
+  record Recorded(boolean stored, long version) implements Outcome {}
+
+  /// The user is erased (or had been): their sessions are to end.
+  ///
+  /// To be answered when the duties have been committed too.
+  ///
+  /// @param duties [Command.Leave] for a piece of the chat list
+  /// @param more there are chats left: the same command again goes on
+  record UserErased(UserId user, List<Command> duties, boolean more) implements Outcome {}
+
+  /// The user is banned: their sessions are to end.
+  record UserBanned(UserId user) implements Outcome {}
 
   /// Housekeeping is done.
   ///

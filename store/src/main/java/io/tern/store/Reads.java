@@ -16,6 +16,7 @@ import io.tern.store.v1.Device;
 import io.tern.store.v1.GroupSnapshot;
 import io.tern.store.v1.MemberSnapshot;
 import io.tern.store.v1.Progress;
+import io.tern.store.v1.Record;
 import io.tern.store.v1.SenderSnapshot;
 import io.tern.store.v1.User;
 import java.nio.charset.StandardCharsets;
@@ -505,9 +506,57 @@ public final class Reads {
     return chats;
   }
 
-  /// Whether the user has been created. `shard` is the user's shard.
+  /// Whether the user has been created and not erased. `shard` is the user's shard.
   public static boolean userExists(KeyValues shard, UserId user) {
+    byte[] value = shard.get(Keys.user(user));
+    return value != null && !Protos.parse(User.parser(), value).getErased();
+  }
+
+  /// Whether the id has been given to a user, be they erased. `shard` is the user's shard.
+  public static boolean userKnown(KeyValues shard, UserId user) {
     return shard.get(Keys.user(user)) != null;
+  }
+
+  /// Until when the user may not log in; 0 = they may. `shard` is the user's shard.
+  public static long bannedUntil(KeyValues shard, UserId user) {
+    byte[] value = shard.get(Keys.user(user));
+    return value == null ? 0 : Protos.parse(User.parser(), value).getBannedUntilMs();
+  }
+
+  /// A record of the user service.
+  ///
+  /// @param expiresMillis 0 = never
+  public record Recorded(RecordKey key, long version, long expiresMillis, byte[] value) {}
+
+  /// The record, unless it has ended by `nowMillis`; null when there is none.
+  public static @Nullable Recorded record(KeyValues shard, RecordKey key, long nowMillis) {
+    byte[] value = shard.get(Keys.record(key));
+    return value == null ? null : recorded(key, value, nowMillis);
+  }
+
+  /// The records of a kind in one slot, without those that have ended.
+  public static List<Recorded> records(
+      KeyValues shard, int slot, char kind, long nowMillis, int recordsMax) {
+    var records = new ArrayList<Recorded>();
+    shard.scan(
+        Keys.recordsFrom(slot, kind),
+        Keys.recordsFrom(slot, kind + 1),
+        (key, value) -> {
+          Recorded found = recorded(Keys.recordOf(key), value, nowMillis);
+          if (found != null) {
+            records.add(found);
+          }
+          return records.size() < recordsMax;
+        });
+    return records;
+  }
+
+  private static @Nullable Recorded recorded(RecordKey key, byte[] value, long nowMillis) {
+    Record record = Protos.parse(Record.parser(), value);
+    return record.getExpiresMs() != 0 && record.getExpiresMs() <= nowMillis
+        ? null
+        : new Recorded(
+            key, record.getVersion(), record.getExpiresMs(), record.getValue().toByteArray());
   }
 
   /// Whether the device has been created and not removed. `shard` is the user's shard.

@@ -17,13 +17,16 @@ import io.tern.store.v1.Device;
 import io.tern.store.v1.ListedChat;
 import io.tern.store.v1.Outbox;
 import io.tern.store.v1.Position;
+import io.tern.store.v1.Record;
 import io.tern.store.v1.User;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -71,6 +74,17 @@ public final class Shard {
 
   private static final byte[] NO_BYTES = {};
 
+  /// Largest value of a record of the user service.
+  public static final int RECORD_BYTES_MAX = 16 * 1024;
+
+  /// Chats that one [Command.EraseUser] takes from the list.
+  static final int CHATS_LEFT_MAX = 256;
+
+  private static final long VERSIONS_PER_BATCH = 1 << 20;
+
+  /// What there may be of a self chat, by the tags of [Keys].
+  private static final String SELF_TAGS = "CMWVR@E";
+
   /// An `X` key of the open batch.
   private record Expiry(int slotIndex, long timeMillis) {}
 
@@ -81,6 +95,9 @@ public final class Shard {
   private static final Outcome WRONG_DEVICE = refused(ErrorCode.ARGUMENT, "device");
   private static final Outcome NO_DEVICE = refused(ErrorCode.NOT_FOUND, "device");
   private static final Outcome REVOKED = refused(ErrorCode.REVOKED, "");
+  private static final Outcome BANNED = refused(ErrorCode.BANNED, "");
+  private static final Outcome NO_USER = refused(ErrorCode.NOT_FOUND, "user");
+  private static final Outcome RECORD_TOO_LARGE = refused(ErrorCode.BODY_TOO_LARGE, "record");
   private static final Outcome BLOCKED = refused(ErrorCode.BLOCKED, "");
   private static final Outcome NOT_ALLOWED = refused(ErrorCode.NOT_ALLOWED, "");
   private static final Outcome OTHER_GROUP = refused(ErrorCode.CONFLICT, "another group's id");
@@ -119,6 +136,10 @@ public final class Shard {
   private final Batch batch;
   private final List<ChatState> touched = new ArrayList<>();
   private final List<Expiry> expiries = new ArrayList<>();
+
+  /// Self chats whose users this batch erases.
+  private final Set<ChatId> erasedSelves = new HashSet<>();
+
   private boolean enrolled;
   private boolean swept;
   private long n;
@@ -191,7 +212,12 @@ public final class Shard {
       case Command.ChangeSettings c -> changeSettings(c, nowMillis);
       case Command.SetBlock c -> setBlock(c);
       case Command.RemoveDevice c -> removeDevice(c);
-      case Command.Seen c -> seen(c);
+      case Command.Seen c -> seen(c, nowMillis);
+      case Command.Revoke c -> revoke(c.device());
+      case Command.PutRecord c -> putRecord(c, nowMillis);
+      case Command.EraseUser c -> eraseUser(c.user(), nowMillis);
+      case Command.Leave c -> leave(c, nowMillis);
+      case Command.Ban c -> ban(c, nowMillis);
     };
   }
 
@@ -234,6 +260,9 @@ public final class Shard {
       chat.touched = false;
     }
     touched.clear();
+    if (outbox == null && !round.duties.isEmpty()) {
+      outbox = Outbox.newBuilder();
+    }
     dropColdChats();
     round.erasures.putTo(batch);
 
@@ -260,6 +289,7 @@ public final class Shard {
       failed = false;
     }
     round.clear();
+    erasedSelves.clear();
     noteExpiries();
     enrolled = false;
     swept = false;
@@ -332,6 +362,9 @@ public final class Shard {
     }
     if (chat.group != null && !maySend(chat.group, member, kind)) {
       return NOT_ALLOWED;
+    }
+    if (chat.id.isSelf() && user(command.from().user()).getErased()) {
+      return REVOKED;
     }
     boolean isEvent = Kinds.isClientEvent(kind);
     if (isEvent) {
@@ -814,6 +847,12 @@ public final class Shard {
   private Outcome enrol(DeviceId device, long nowMillis) {
     // Even when all is there: it may have been created by this very batch.
     round.sync = round.sync || enrolled;
+    byte[] user = round.get(Keys.user(device.user()));
+    boolean userExisted = user != null;
+    Outcome refusal = user == null ? null : refusal(Protos.parse(User.parser(), user), nowMillis);
+    if (refusal != null) {
+      return refusal;
+    }
     Device found = device(device);
     if (found != null) {
       return found.getRemoved() ? REVOKED : new Outcome.Enrolled(false, true);
@@ -821,7 +860,6 @@ public final class Shard {
     if (devicesOf(device.user()) >= Limits.DEVICES_PER_USER_MAX) {
       return DEVICES_FULL;
     }
-    boolean userExisted = round.get(Keys.user(device.user())) != null;
     if (!userExisted) {
       round.put(
           Keys.user(device.user()),
@@ -832,6 +870,170 @@ public final class Shard {
     enrolled = true;
     round.sync = true;
     return new Outcome.Enrolled(true, userExisted);
+  }
+
+  /// Why the user may not be here; null when they may.
+  private static @Nullable Outcome refusal(User user, long nowMillis) {
+    if (user.getErased()) {
+      return REVOKED;
+    }
+    return user.getBannedUntilMs() > nowMillis ? BANNED : null;
+  }
+
+  /// The default instance when there is none.
+  private User user(UserId user) {
+    byte[] value = round.get(Keys.user(user));
+    return value == null ? User.getDefaultInstance() : Protos.parse(User.parser(), value);
+  }
+
+  private Outcome revoke(DeviceId device) {
+    Device found = device(device);
+    if (!user(device.user()).getErased() && (found == null || !found.getRemoved())) {
+      Device.Builder removed = found == null ? Device.newBuilder() : found.toBuilder();
+      round.put(Keys.device(device), removed.setRemoved(true).build().toByteArray());
+    }
+    // Even when it was: perhaps by this very batch.
+    round.sync = true;
+    return new Outcome.DeviceRemoved(device);
+  }
+
+  private Outcome ban(Command.Ban command, long nowMillis) {
+    byte[] key = Keys.user(command.user());
+    byte[] value = round.get(key);
+    User before = value == null ? null : Protos.parse(User.parser(), value);
+    if (before == null || before.getErased()) {
+      return NO_USER;
+    }
+    long until = Math.max(0, command.untilMillis());
+    round.put(key, before.toBuilder().setBannedUntilMs(until).build().toByteArray());
+    round.sync = true;
+    return until > nowMillis ? new Outcome.UserBanned(command.user()) : Outcome.Done.DONE;
+  }
+
+  private Outcome eraseUser(UserId user, long nowMillis) {
+    User before = user(user);
+    round.sync = true;
+    if (!before.getErased()) {
+      // Also for one who was never here: then the id never will be given.
+      round.put(
+          Keys.user(user),
+          User.newBuilder()
+              .setCreatedMs(before.getCreatedMs() == 0 ? nowMillis : before.getCreatedMs())
+              .setErased(true)
+              .build()
+              .toByteArray());
+    }
+    batch.deleteRange(Keys.device(user, 0), Keys.device(user, 0xFFFFFF));
+    batch.deleteRange(Keys.settingFrom(user), Keys.settingEnd(user));
+    eraseSelf(user);
+    List<ChatId> all = Reads.chatsOf(round, user, null, CHATS_LEFT_MAX + 1);
+    List<ChatId> some = all.subList(0, Math.min(all.size(), CHATS_LEFT_MAX));
+    var leaves = new ArrayList<Command>(some.size());
+    for (ChatId chat : some) {
+      round.delete(Keys.listed(user, chat));
+      if (!chat.isSelf()) {
+        leaves.add(new Command.Leave(chat, user));
+      }
+    }
+    return new Outcome.UserErased(user, owed(List.copyOf(leaves)), all.size() > CHATS_LEFT_MAX);
+  }
+
+  /// The self chat lies in the slot of its user. What names it among the expiries finds nothing.
+  private void eraseSelf(UserId user) {
+    ChatId self = ChatId.direct(user, user);
+    ChatState loaded = chats.remove(self);
+    if (loaded != null) {
+      hotMembers -= loaded.weight();
+      touched.remove(loaded);
+    }
+    erasedSelves.add(self);
+    round.erasures.forget(self);
+    for (int i = 0; i < SELF_TAGS.length(); i++) {
+      char tag = SELF_TAGS.charAt(i);
+      batch.deleteRange(Keys.ofChatFrom(tag, self), Keys.ofChatEnd(tag, self));
+    }
+  }
+
+  private Outcome leave(Command.Leave command, long nowMillis) {
+    ChatState chat = chatOf(command.chat(), command.user());
+    // Even when nothing is left to do: perhaps by this very batch.
+    round.sync = true;
+    if (chat == null || chat.id.isSelf()) {
+      return Outcome.Done.DONE;
+    }
+    GroupState group = chat.group;
+    if (group == null) {
+      // For good: no setting has a later version.
+      if (chat.setBlock(command.user(), true, Long.MAX_VALUE)) {
+        round.snapshot(chat);
+        touch(chat);
+      }
+      return Outcome.Done.DONE;
+    }
+    Member member = chat.member(command.user());
+    if (member == null || !member.isIn()) {
+      return Outcome.Done.DONE;
+    }
+    long seq = chat.head + 1;
+    GroupEvent event = GroupRules.apply(chat, group, command.user(), new GroupChange.Leave(), seq);
+    Entry entry =
+        appendEvent(
+            chat,
+            new DeviceId(command.user(), 1),
+            Kind.KIND_GROUP,
+            event.toByteString(),
+            nowMillis);
+    group.version = seq;
+    round.snapshot(chat);
+    marks.note(chat);
+    return appended(chat, entry, chat.everyone());
+  }
+
+  // ---- records of the user service ------------------------------------------------------------
+
+  private Outcome putRecord(Command.PutRecord command, long nowMillis) {
+    byte[] value = command.value();
+    if (value != null && value.length > RECORD_BYTES_MAX) {
+      return RECORD_TOO_LARGE;
+    }
+    byte[] key = Keys.record(command.key());
+    byte[] stored = round.get(key);
+    Record before = stored == null ? null : Protos.parse(Record.parser(), stored);
+    boolean ended =
+        before != null && before.getExpiresMs() != 0 && before.getExpiresMs() <= nowMillis;
+    long found = before == null || ended ? 0 : before.getVersion();
+    if (found != command.expected()) {
+      return new Outcome.Recorded(false, found);
+    }
+    if (value != null && !hasRoom.getAsBoolean()) {
+      return DISK_FULL;
+    }
+    if (before != null && before.getExpiresMs() != 0) {
+      batch.delete(Keys.recordEnd(command.key(), before.getExpiresMs()));
+    }
+    round.sync = true;
+    if (value == null) {
+      if (before != null) {
+        round.delete(key);
+      }
+      return new Outcome.Recorded(true, 0);
+    }
+    // Rises over deletions and restarts too: a batch has fewer records than that.
+    long version = (n + 1) * VERSIONS_PER_BATCH + batch.count() + 1;
+    long expiresMillis = Math.max(0, command.expiresMillis());
+    round.put(
+        key,
+        Record.newBuilder()
+            .setVersion(version)
+            .setExpiresMs(expiresMillis)
+            .setValue(ByteString.copyFrom(value))
+            .build()
+            .toByteArray());
+    if (expiresMillis > 0) {
+      batch.put(Keys.recordEnd(command.key(), expiresMillis), NO_BYTES);
+      expiries.add(new Expiry(command.key().slot() - config.firstSlot(), expiresMillis));
+    }
+    return new Outcome.Recorded(true, version);
   }
 
   private @Nullable Device device(DeviceId device) {
@@ -868,10 +1070,14 @@ public final class Shard {
     return new Outcome.DeviceRemoved(device);
   }
 
-  private Outcome seen(Command.Seen command) {
+  private Outcome seen(Command.Seen command, long nowMillis) {
     Device found = device(command.device());
     if (found != null && found.getRemoved()) {
       return REVOKED;
+    }
+    Outcome refusal = refusal(user(command.device().user()), nowMillis);
+    if (refusal != null) {
+      return refusal;
     }
     if (found != null && command.atMillis() > found.getLastSeenMs()) {
       round.put(
@@ -889,8 +1095,11 @@ public final class Shard {
 
   private Outcome listChat(Command.ListChat command, long nowMillis) {
     byte[] key = Keys.listed(command.user(), command.chat());
-    if (storage.get(key) == null) {
-      batch.put(key, ListedChat.newBuilder().setSinceMs(nowMillis).build().toByteArray());
+    if (user(command.user()).getErased()) {
+      return Outcome.Done.DONE;
+    }
+    if (round.get(key) == null) {
+      round.put(key, ListedChat.newBuilder().setSinceMs(nowMillis).build().toByteArray());
       round.sync = true;
     }
     return Outcome.Done.DONE;
@@ -956,6 +1165,13 @@ public final class Shard {
           soonest[0] = Keys.expiryTime(key);
           return false;
         });
+    storage.scan(
+        Keys.recordEndsFrom(slot, fromMillis),
+        Keys.recordEndsFrom(slot, Long.MAX_VALUE),
+        (key, value) -> {
+          soonest[0] = Math.min(soonest[0], Keys.recordEndTime(key));
+          return false;
+        });
     return soonest[0];
   }
 
@@ -972,13 +1188,40 @@ public final class Shard {
         });
     for (byte[] key : due) {
       ChatId chat = Keys.expiryChat(key);
-      messages.expire(chat, chats.get(chat), Keys.expirySeq(key));
+      if (!erasedSelves.contains(chat)) {
+        messages.expire(chat, chats.get(chat), Keys.expirySeq(key));
+      }
       batch.delete(key);
     }
-    soonestExpiry[slotIndex] =
-        due.size() < erasuresMax
-            ? soonestExpiry(slot, nowMillis + 1)
-            : Keys.expiryTime(due.getLast());
+    int ended = endRecords(slotIndex, nowMillis, erasuresMax - due.size());
+    boolean done = due.size() + ended < erasuresMax;
+    if (done) {
+      soonestExpiry[slotIndex] = soonestExpiry(slot, nowMillis + 1);
+    } else if (ended == 0) {
+      // Records that ended have waited meanwhile: no more than their turn behind messages.
+      soonestExpiry[slotIndex] = Keys.expiryTime(due.getLast());
+    }
+    return due.size() + ended;
+  }
+
+  /// Erases records that have ended; returns how many ends it looked at.
+  private int endRecords(int slotIndex, long nowMillis, int recordsMax) {
+    int slot = slotIndex + config.firstSlot();
+    var due = new ArrayList<byte[]>();
+    storage.scan(
+        Keys.recordEndsFrom(slot, 0),
+        Keys.recordEndsFrom(slot, nowMillis + 1),
+        (key, value) -> due.size() < recordsMax && due.add(key));
+    for (byte[] end : due) {
+      byte[] key = Keys.record(Keys.recordOfEnd(end));
+      byte[] value = round.get(key);
+      Record record = value == null ? null : Protos.parse(Record.parser(), value);
+      // It may have been written anew, by this very batch.
+      if (record != null && record.getExpiresMs() == Keys.recordEndTime(end)) {
+        round.delete(key);
+      }
+      batch.delete(end);
+    }
     return due.size();
   }
 
@@ -994,7 +1237,8 @@ public final class Shard {
 
   private @Nullable ChatState chatOf(ChatId id) {
     ChatState chat = chats.get(id);
-    if (chat == null) {
+    // What was erased by the open batch is in storage until the commit.
+    if (chat == null && !erasedSelves.contains(id)) {
       chat = ChatState.load(storage, id);
       if (chat != null) {
         keep(chat);

@@ -114,6 +114,9 @@ final class UserSettings {
       }
     }
     User before = userOf(storage);
+    if (before.getErased()) {
+      return refused(ErrorCode.REVOKED, "");
+    }
     for (var more : more(storage).entrySet()) {
       Counted counted = more.getKey();
       if (more.getValue() > 0 && counted.of(before) + more.getValue() > counted.max) {

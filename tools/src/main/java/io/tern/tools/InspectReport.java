@@ -175,8 +175,12 @@ final class InspectReport {
     }
     var lists = Json.list();
     var blocks = Json.list();
+    var leaves = Json.list();
     for (var duty : outbox.duties()) {
-      if (duty instanceof Command.ListChat list) {
+      if (duty instanceof Command.Leave leave) {
+        leaves.add(
+            Json.object().put("user", names.of(leave.user())).put("chat", leave.chat().toString()));
+      } else if (duty instanceof Command.ListChat list) {
         lists.add(
             Json.object().put("user", names.of(list.user())).put("chat", list.chat().toString()));
       } else if (duty instanceof Command.SetBlock block) {
@@ -193,8 +197,9 @@ final class InspectReport {
             .put("batch", outbox.n())
             .put("runs", runs)
             .put("lists", lists)
-            .put("blocks", blocks),
-        "outbox of batch %d: %d entries to deliver, %d chats to list or block"
+            .put("blocks", blocks)
+            .put("leaves", leaves),
+        "outbox of batch %d: %d entries to deliver, %d chats to list, block or leave"
             .formatted(
                 outbox.n(),
                 outbox.runs().stream().mapToLong(Inspect.RunView::count).sum(),

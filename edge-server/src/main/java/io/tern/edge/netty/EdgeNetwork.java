@@ -18,6 +18,7 @@ import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.SessionLogic;
 import io.tern.edge.session.SessionTable;
+import io.tern.protocol.ErrorCode;
 import io.tern.router.Attachment;
 import io.tern.router.Deliveries;
 import io.tern.router.Delivery;
@@ -181,7 +182,8 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       case Delivery.Receipts receipts -> mark(receipts.to(), concerned);
       case Delivery.Replaced(Attachment session) -> mark(session.session(), concerned);
       case Delivery.Nudge nudge -> mark(nudge.to().session(), concerned);
-      case Delivery.Revoked(Attachment session) -> mark(session.session(), concerned);
+      case Delivery.Revoked(Attachment session, ErrorCode why) ->
+          mark(session.session(), concerned);
       case Delivery.Progress progress -> mark(progress.to(), concerned);
       case Delivery.Typing typing -> mark(typing.to(), concerned);
       case Delivery.Presence presence -> mark(presence.to(), concerned);

@@ -404,6 +404,9 @@ final class Changes {
       case Outcome.Moved m -> throw new IllegalStateException(command + " answered " + m);
       case Outcome.Enrolled e -> throw new IllegalStateException(command + " answered " + e);
       case Outcome.Ticked t -> throw new IllegalStateException(command + " answered " + t);
+      case Outcome.Recorded r -> throw new IllegalStateException(command + " answered " + r);
+      case Outcome.UserErased u -> throw new IllegalStateException(command + " answered " + u);
+      case Outcome.UserBanned u -> throw new IllegalStateException(command + " answered " + u);
       case Outcome.Done d -> throw new IllegalStateException(command + " answered " + d);
     }
   }

@@ -25,6 +25,7 @@ public enum CloseReason {
   TOKEN_EXPIRED(Farewell.ERROR, ErrorCode.TOKEN_EXPIRED),
   TOKEN_INVALID(Farewell.ERROR, ErrorCode.TOKEN_INVALID),
   REVOKED(Farewell.ERROR, ErrorCode.REVOKED),
+  BANNED(Farewell.ERROR, ErrorCode.BANNED),
   RESUME_REJECTED(Farewell.ERROR, ErrorCode.RESUME_REJECTED),
   /// The server had no place for the HELLO; later it may.
   BUSY(Farewell.ERROR, ErrorCode.BUSY),
@@ -79,6 +80,7 @@ public enum CloseReason {
           TOKEN_EXPIRED,
           TOKEN_INVALID,
           REVOKED,
+          BANNED,
           RESUME_REJECTED ->
           true;
       case PEER_CLOSED,
@@ -101,6 +103,7 @@ public enum CloseReason {
       case TOKEN_EXPIRED -> TOKEN_EXPIRED;
       case RESUME_REJECTED -> RESUME_REJECTED;
       case REVOKED -> REVOKED;
+      case BANNED -> BANNED;
       case BUSY -> BUSY;
       default -> TOKEN_INVALID;
     };

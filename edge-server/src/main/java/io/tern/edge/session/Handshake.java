@@ -140,14 +140,14 @@ final class Handshake {
         attach(identity, now);
       }
       case Outcome.Refused(ErrorCode code, long csn, String detail) ->
-          session.close(
-              code == ErrorCode.REVOKED ? CloseReason.REVOKED : CloseReason.TOKEN_INVALID,
-              code + " " + detail,
-              now);
+          session.close(CloseReason.ofIdentity(code), code + " " + detail, now);
       case Outcome.Sent sent -> throw new IllegalStateException("enrol answered " + sent);
       case Outcome.Moved moved -> throw new IllegalStateException("enrol answered " + moved);
       case Outcome.DeviceRemoved d -> throw new IllegalStateException("enrol answered " + d);
       case Outcome.Ticked t -> throw new IllegalStateException("enrol answered " + t);
+      case Outcome.Recorded r -> throw new IllegalStateException("enrol answered " + r);
+      case Outcome.UserErased u -> throw new IllegalStateException("enrol answered " + u);
+      case Outcome.UserBanned u -> throw new IllegalStateException("enrol answered " + u);
       case Outcome.Done d -> throw new IllegalStateException("enrol answered " + d);
     }
   }

@@ -171,6 +171,9 @@ final class Inbound {
       case Outcome.Enrolled e -> throw new IllegalStateException("SEND answered " + e);
       case Outcome.DeviceRemoved d -> throw new IllegalStateException("SEND answered " + d);
       case Outcome.Ticked t -> throw new IllegalStateException("SEND answered " + t);
+      case Outcome.Recorded r -> throw new IllegalStateException("SEND answered " + r);
+      case Outcome.UserErased u -> throw new IllegalStateException("SEND answered " + u);
+      case Outcome.UserBanned u -> throw new IllegalStateException("SEND answered " + u);
       case Outcome.Done d -> throw new IllegalStateException("SEND answered " + d);
     }
   }

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicLongArray;
 /// the whole edge; any thread; no locks.
 ///
 /// A fixed table with one place per hash: a newcomer takes the place of whoever was there, which
-/// costs the other one a look at the store. Users are never deleted and made again, so what is in
-/// here stays true. 8 bytes a place.
+/// costs the other one a look at the store. Whoever has a user erased takes them out ([#remove]);
+/// an id is never given again. 8 bytes a place.
 public final class KnownUsers {
 
   private final AtomicLongArray places;
@@ -26,6 +26,11 @@ public final class KnownUsers {
 
   public void add(long user) {
     places.setOpaque(placeOf(user), user);
+  }
+
+  /// The user does not exist any more.
+  public void remove(long user) {
+    places.compareAndExchange(placeOf(user), user, 0);
   }
 
   private int placeOf(long user) {

@@ -438,6 +438,12 @@ public final class SessionLogic {
       case Command.Seen _ -> onSeenRefused(answer.outcome(), now);
       case Command.SetBlock block ->
           throw new IllegalStateException("not from a session: " + block);
+      case Command.Revoke _,
+          Command.PutRecord _,
+          Command.EraseUser _,
+          Command.Leave _,
+          Command.Ban _ ->
+          throw new IllegalStateException("not from a session: " + answer.command());
       case Command.ListChat list -> throw new IllegalStateException("not from a session: " + list);
       case Command.Tick tick -> throw new IllegalStateException("not from a session: " + tick);
     }
@@ -479,18 +485,18 @@ public final class SessionLogic {
     }
   }
 
-  /// The user has removed this device.
-  public void onRevoked(Attachment revoked, long now) {
+  /// The user has removed this device, or is gone or banned.
+  public void onRevoked(Attachment revoked, ErrorCode why, long now) {
     if (revoked.equals(attachment)) {
-      close(CloseReason.REVOKED, "", now);
+      close(CloseReason.ofIdentity(why), "", now);
     }
   }
 
   /// The device is no longer the user's: it was removed while it logged in.
   private void onSeenRefused(Outcome outcome, long now) {
     if (outcome instanceof Outcome.Refused(ErrorCode code, long csn, String detail)
-        && code == ErrorCode.REVOKED) {
-      close(CloseReason.REVOKED, detail, now);
+        && code.errorClass() == ErrorCode.ErrorClass.IDENTITY) {
+      close(CloseReason.ofIdentity(code), detail, now);
     }
   }
 

@@ -4,6 +4,7 @@ import io.netty.util.collection.LongObjectHashMap;
 import io.netty.util.collection.LongObjectMap;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.ChatId;
+import io.tern.protocol.ErrorCode;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
 import java.util.ArrayList;
@@ -86,7 +87,7 @@ public final class SessionTable {
           case Delivery.Progress progress -> progress.to();
           case Delivery.Typing typing -> typing.to();
           case Delivery.Presence presence -> presence.to();
-          case Delivery.Revoked(Attachment session) -> List.of(session);
+          case Delivery.Revoked(Attachment session, ErrorCode why) -> List.of(session);
           case Delivery.Nudge nudge -> List.of(nudge.to());
           case Delivery.Replaced(Attachment session) -> List.of(session);
           case Delivery.Answer answer -> {
@@ -147,10 +148,10 @@ public final class SessionTable {
           }
         }
       }
-      case Delivery.Revoked(Attachment revoked) -> {
+      case Delivery.Revoked(Attachment revoked, ErrorCode why) -> {
         SessionLogic session = of(revoked.session());
         if (session != null) {
-          session.onRevoked(revoked, now);
+          session.onRevoked(revoked, why, now);
         }
       }
       case Delivery.Replaced(Attachment replaced) -> {
