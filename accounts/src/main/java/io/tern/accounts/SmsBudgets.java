@@ -1,0 +1,203 @@
+package io.tern.accounts;
+
+import com.google.protobuf.ByteString;
+import io.tern.accounts.Answer.Refusal;
+import io.tern.accounts.Cells.Step;
+import io.tern.accounts.number.PhoneNumbers.PhoneNumber;
+import io.tern.accounts.v1.Tally;
+import io.tern.protocol.ErrorCode;
+import io.tern.store.RecordKey;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// What messages may cost. Tallies of 24 h in records, so that a restart forgives nothing: to the
+/// number, from the address and its network, to the number's block and prefix, and in all.
+///
+/// Who pumps messages to numbers he earns by does not answer them. Blocks, prefixes, addresses and
+/// networks therefore may have some that nobody answered, and so many more as were answered: good
+/// users pay for themselves, a pumped range is shut after a few. A range that is shut opens with
+/// the next window.
+final class SmsBudgets {
+
+  static final Duration WINDOW = Duration.ofHours(24);
+
+  /// Digits of a block and of a prefix.
+  private static final int BLOCK_DIGITS = 4;
+
+  private static final int PREFIX_DIGITS = 7;
+
+  private final Context context;
+
+  private record Budget(
+      RecordKey key, int unansweredMax, int perGood, int sentMax, AccountsEvent refused) {
+
+    boolean allows(Tally tally) {
+      long unanswered = (long) tally.getSent() - tally.getGood();
+      return tally.getSent() < sentMax
+          && unanswered < unansweredMax + (long) perGood * tally.getGood();
+    }
+  }
+
+  SmsBudgets(Context context) {
+    this.context = context;
+  }
+
+  /// Takes one message from every budget, or none.
+  ///
+  /// @return what [#answered] and [#giveBack] take
+  /// @throws Refusal a budget is used up
+  List<RecordKey> take(PhoneNumber number, byte[] numberHash, Caller caller) {
+    AccountsConfig config = context.config;
+    AccountsConfig.SmsBudget sms = config.sms();
+    int perGood = sms.perVerified();
+    int all = Integer.MAX_VALUE;
+    List<Budget> budgets =
+        List.of(
+            new Budget(
+                key("number", numberHash),
+                all,
+                0,
+                config.smsPerNumber(),
+                AccountsEvent.CODES_REFUSED_NUMBER),
+            new Budget(
+                key("address", caller.host()),
+                sms.perAddress(),
+                perGood,
+                all,
+                AccountsEvent.CODES_REFUSED_ADDRESS),
+            new Budget(
+                key("network", caller.network()),
+                sms.perNetwork(),
+                perGood,
+                all,
+                AccountsEvent.CODES_REFUSED_NETWORK),
+            new Budget(
+                key("prefix", Pepper.bytes(number.prefix(BLOCK_DIGITS))),
+                sms.perBlock(),
+                perGood,
+                all,
+                AccountsEvent.CODES_REFUSED_PREFIX),
+            new Budget(
+                key("prefix", Pepper.bytes(number.prefix(PREFIX_DIGITS))),
+                sms.perPrefix(),
+                perGood,
+                all,
+                AccountsEvent.CODES_REFUSED_PREFIX),
+            new Budget(
+                key("spend", new byte[0]),
+                all,
+                0,
+                sms.perDay(),
+                AccountsEvent.CODES_REFUSED_SPEND));
+    // First a look, so that a flood of refused requests writes nothing.
+    for (Budget budget : budgets) {
+      Tally found = context.cells.get(budget.key, Tally.parser());
+      Tally tally = current(found);
+      if (!budget.allows(tally)) {
+        throw refusal(budget, tally);
+      }
+    }
+    var taken = new ArrayList<RecordKey>();
+    for (Budget budget : budgets) {
+      Tally refused = takeOne(budget);
+      if (refused != null) {
+        giveBack(taken);
+        throw refusal(budget, refused);
+      }
+      taken.add(budget.key);
+    }
+    return List.copyOf(taken);
+  }
+
+  /// Null when it was taken.
+  private @Nullable Tally takeOne(Budget budget) {
+    Tally[] refused = {null};
+    boolean taken =
+        context.cells.change(
+            budget.key,
+            Tally.parser(),
+            found -> {
+              Tally tally = current(found);
+              refused[0] = tally;
+              return budget.allows(tally)
+                  ? put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true)
+                  : Step.keep(false);
+            });
+    return taken ? null : refused[0];
+  }
+
+  private Refusal refusal(Budget budget, Tally tally) {
+    context.meter.add(budget.refused);
+    long ends = tally.getBeganMs() + WINDOW.toMillis();
+    return new Refusal(ErrorCode.RATE, "number", Math.max(1, ends - context.now()));
+  }
+
+  /// The message was not sent.
+  void giveBack(List<RecordKey> taken) {
+    for (RecordKey key : taken) {
+      context.cells.change(
+          key,
+          Tally.parser(),
+          found -> {
+            Tally tally = current(found);
+            return tally.getSent() == 0
+                ? Step.keep(true)
+                : put(tally.toBuilder().setSent(tally.getSent() - 1).build(), true);
+          });
+    }
+  }
+
+  /// The message was answered with the right code.
+  void answered(List<ByteString> paid) {
+    for (ByteString id : paid) {
+      context.cells.change(
+          RecordKey.ofHash(Kinds.TALLY, id.toByteArray()),
+          Tally.parser(),
+          found -> {
+            // Of a window that has ended: the message is not counted any more either.
+            return found == null || found.getGood() >= found.getSent()
+                ? Step.keep(true)
+                : put(found.toBuilder().setGood(found.getGood() + 1).build(), true);
+          });
+    }
+  }
+
+  // ---- what else an address does ----------------------------------------------------------------
+
+  /// Refuses an address that has done something too often. Races let a few more through.
+  void check(String what, String field, Caller caller, int max) {
+    Tally tally = current(context.cells.get(key(what, caller.host()), Tally.parser()));
+    if (tally.getSent() >= max) {
+      context.meter.add(AccountsEvent.CODES_EXHAUSTED);
+      long ends = tally.getBeganMs() + WINDOW.toMillis();
+      throw new Refusal(ErrorCode.RATE, field, Math.max(1, ends - context.now()));
+    }
+  }
+
+  void count(String what, Caller caller) {
+    context.cells.change(
+        key(what, caller.host()),
+        Tally.parser(),
+        found -> {
+          Tally tally = current(found);
+          return put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true);
+        });
+  }
+
+  private Tally current(@Nullable Tally found) {
+    long now = context.now();
+    return found == null || found.getBeganMs() + WINDOW.toMillis() <= now
+        ? Tally.newBuilder().setBeganMs(now).build()
+        : found;
+  }
+
+  private static <R> Step<Tally, R> put(Tally tally, R result) {
+    return Step.put(tally, tally.getBeganMs() + WINDOW.toMillis(), result);
+  }
+
+  private RecordKey key(String what, byte[] about) {
+    return RecordKey.ofHash(Kinds.TALLY, context.pepper.mac("tally " + what, about));
+  }
+}
