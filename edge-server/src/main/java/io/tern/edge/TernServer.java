@@ -12,6 +12,7 @@ import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.Relay;
+import io.tern.edge.tls.Certificates;
 import io.tern.edge.token.ResumeTickets;
 import io.tern.edge.token.TokenAuthenticator;
 import io.tern.edge.token.TokenKeys;
@@ -39,6 +40,8 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,7 +73,8 @@ public final class TernServer implements AutoCloseable {
   private final ThreadPoolExecutor authThreads;
   private final ServerMetrics metrics;
   private final Counters counters;
-  private final List<InetSocketAddress> listening;
+  private final EdgeNetwork.Listening listening;
+  private final @Nullable Certificates certificates;
   private final AdminServer admin;
   private volatile boolean draining;
 
@@ -158,7 +162,12 @@ public final class TernServer implements AutoCloseable {
             secrets,
             System::nanoTime,
             System::currentTimeMillis);
-    network = started.add(new EdgeNetwork(config.net(), edge));
+    certificates =
+        config.net().needsTls()
+            ? started.add(
+                Certificates.open(config.tls(), config.store().data(), counters, Clock.systemUTC()))
+            : null;
+    network = started.add(new EdgeNetwork(config.net(), edge, certificates));
     bus.register(edgeId, network);
     metrics.gauge("tern_connections", "Open connections.", network::connections);
     metrics.gauge("tern_disk_has_room", "0 when sends are refused.", () -> store.hasRoom() ? 1 : 0);
@@ -189,13 +198,31 @@ public final class TernServer implements AutoCloseable {
     return threads;
   }
 
-  /// Where clients connect: the first listener.
-  public InetSocketAddress listen() {
-    return listening.getFirst();
+  /// Where clients connect in plain TCP: the first such listener; null when there is none.
+  public @Nullable InetSocketAddress plain() {
+    return first(listening.plain());
   }
 
-  public List<InetSocketAddress> listening() {
+  /// Where clients connect: the first listener, plain before TLS before WebSocket.
+  public InetSocketAddress listen() {
+    return Stream.of(listening.plain(), listening.tls(), listening.webSocket())
+        .flatMap(List::stream)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /// Every address, by door.
+  public EdgeNetwork.Listening listening() {
     return listening;
+  }
+
+  /// What clients pin; null when there is no TLS.
+  public @Nullable String fingerprint() {
+    return certificates == null ? null : certificates.fingerprint();
+  }
+
+  public int connections() {
+    return network.connections();
   }
 
   /// Where `/health` and `/metrics` are.
@@ -212,9 +239,30 @@ public final class TernServer implements AutoCloseable {
     return counters;
   }
 
-  /// What `tern server` prints when it is ready.
+  /// What `tern server` prints when it is ready: fields `name=value` on one line, the folder last
+  /// because it may hold spaces. `tls`, `websocket` (`wss` with TLS) and `fingerprint` are there
+  /// when there is such a door.
   public String readyLine() {
-    return "ready listen=" + text(listen()) + " admin=" + text(admin()) + " data=" + data();
+    var line = new StringBuilder("ready listen=");
+    InetSocketAddress plain = plain();
+    line.append(plain == null ? "none" : text(plain)).append(" admin=").append(text(admin()));
+    InetSocketAddress tls = first(listening.tls());
+    if (tls != null) {
+      line.append(" tls=").append(text(tls));
+    }
+    InetSocketAddress webSocket = first(listening.webSocket());
+    if (webSocket != null) {
+      line.append(config.net().webSocket().isTls(webSocket) ? " wss=" : " websocket=")
+          .append(text(webSocket));
+    }
+    if (certificates != null) {
+      line.append(" fingerprint=").append(certificates.fingerprint());
+    }
+    return line.append(" data=").append(data()).toString();
+  }
+
+  private static @Nullable InetSocketAddress first(List<InetSocketAddress> addresses) {
+    return addresses.isEmpty() ? null : addresses.getFirst();
   }
 
   private static String text(InetSocketAddress address) {
@@ -242,6 +290,9 @@ public final class TernServer implements AutoCloseable {
     }
     bus.unregister(edgeId);
     network.close();
+    if (certificates != null) {
+      certificates.close();
+    }
     admin.close();
     authThreads.shutdownNow();
     metrics.close();

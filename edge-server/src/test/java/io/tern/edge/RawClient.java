@@ -79,6 +79,11 @@ final class RawClient implements AutoCloseable {
     }
   }
 
+  /// Over a socket that is connected, with TLS or without.
+  static RawClient over(Socket socket) {
+    return new RawClient(socket);
+  }
+
   /// Connects and logs in; skips to the end of the first catch-up.
   static RawClient login(InetSocketAddress address, String user, int device) {
     RawClient client = connect(address);

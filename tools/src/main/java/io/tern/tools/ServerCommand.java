@@ -23,7 +23,9 @@ import picocli.CommandLine.Spec;
     description = {
       "Run a server: everything in one process, which needs a folder and nothing else.",
       "When it is ready it prints one line:",
-      "  ready listen=HOST:PORT admin=HOST:PORT data=DIR"
+      "  ready listen=HOST:PORT admin=HOST:PORT data=DIR",
+      "and before data=, where there are such doors, tls=HOST:PORT, websocket=HOST:PORT (wss= with",
+      "TLS) and fingerprint=sha256:..., which clients give to --pin."
     })
 final class ServerCommand implements Callable<Integer> {
 
@@ -41,6 +43,22 @@ final class ServerCommand implements Callable<Integer> {
       converter = HostPort.Converter.class,
       description = "Where clients connect; port 0 takes any free one.")
   private @Nullable HostPort listen;
+
+  @Option(
+      names = "--tls",
+      paramLabel = "HOST:PORT",
+      converter = HostPort.Converter.class,
+      description =
+          "Where clients connect with TLS. Without a configured certificate the server makes one for"
+              + " development and prints its fingerprint.")
+  private @Nullable HostPort tls;
+
+  @Option(
+      names = "--websocket",
+      paramLabel = "HOST:PORT",
+      converter = HostPort.Converter.class,
+      description = "Where browsers connect; with TLS unless it is on loopback.")
+  private @Nullable HostPort webSocket;
 
   @Option(
       names = "--admin",
@@ -101,6 +119,12 @@ final class ServerCommand implements Callable<Integer> {
     }
     if (listen != null) {
       settings.put("net.listen", "[" + quoted(listen.toString()) + "]");
+    }
+    if (tls != null) {
+      settings.put("net.tls.listen", "[" + quoted(tls.toString()) + "]");
+    }
+    if (webSocket != null) {
+      settings.put("net.websocket.listen", "[" + quoted(webSocket.toString()) + "]");
     }
     if (admin != null) {
       settings.put("admin.listen", quoted(admin.toString()));

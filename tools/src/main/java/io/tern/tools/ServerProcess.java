@@ -9,11 +9,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /// A real server in a process of its own, run by the JVM that runs this, from the same class path.
 /// What the demo and the crash tests start, kill and start again.
@@ -27,20 +31,38 @@ public final class ServerProcess implements AutoCloseable {
   private static final int LOG_TAIL_LINES = 8;
 
   /// What the server says on its one line of output.
-  public record Ready(HostPort listen, HostPort admin, Path data) {
+  ///
+  /// @param listen plain TCP; null when it has no such door
+  /// @param fields everything by its name, as printed
+  public record Ready(
+      @Nullable HostPort listen, HostPort admin, Path data, Map<String, String> fields) {
 
-    /// Reads `ready listen=HOST:PORT admin=HOST:PORT data=DIR`. The folder comes last because it
-    /// may hold spaces.
+    /// Reads `ready listen=HOST:PORT admin=HOST:PORT [NAME=VALUE ...] data=DIR`. The folder comes
+    /// last because it may hold spaces.
     public static Ready parse(String line) {
       int data = line.indexOf(" data=");
       if (!line.startsWith("ready listen=") || data < 0) {
         throw new IllegalArgumentException("not a ready line: " + line);
       }
-      int admin = line.indexOf(" admin=");
+      var fields = new LinkedHashMap<String, String>();
+      for (String field : line.substring("ready ".length(), data).split(" ")) {
+        int equals = field.indexOf('=');
+        if (equals < 0) {
+          throw new IllegalArgumentException("not a ready line: " + line);
+        }
+        fields.put(field.substring(0, equals), field.substring(equals + 1));
+      }
+      String listen = fields.getOrDefault("listen", "");
       return new Ready(
-          HostPort.parse(line.substring("ready listen=".length(), admin)),
-          HostPort.parse(line.substring(admin + " admin=".length(), data)),
-          Path.of(line.substring(data + " data=".length())));
+          listen.equals("none") ? null : HostPort.parse(listen),
+          HostPort.parse(fields.getOrDefault("admin", "")),
+          Path.of(line.substring(data + " data=".length())),
+          Map.copyOf(fields));
+    }
+
+    /// The plain address, of a server that was started with one.
+    public HostPort plain() {
+      return Objects.requireNonNull(listen, "the server has no plain listener");
     }
   }
 

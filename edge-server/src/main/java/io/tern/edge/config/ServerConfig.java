@@ -9,9 +9,11 @@ import io.tern.store.rocks.RocksStoreConfig;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Everything a server is told before it starts; `reference.conf` beside this class says what each
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 public record ServerConfig(
     String name,
     NetConfig net,
+    TlsConfig tls,
     AdminConfig admin,
     AuthConfig auth,
     LimitsConfig limits,
@@ -45,6 +48,7 @@ public record ServerConfig(
     return new ServerConfig(
         from.text("name"),
         net,
+        tls(from),
         admin(from),
         auth(from, net),
         limits(from),
@@ -65,7 +69,7 @@ public record ServerConfig(
   }
 
   private static NetConfig net(Settings from) {
-    List<InetSocketAddress> listen = from.addresses("net.listen");
+    List<InetSocketAddress> listen = from.addressesOrNone("net.listen");
     String plain = from.word("net.plain-tcp", List.of("loopback-only", "anywhere"));
     if (plain.equals("loopback-only")) {
       for (InetSocketAddress address : listen) {
@@ -89,11 +93,83 @@ public record ServerConfig(
           "auto or nio on this machine (" + unavailable + ")");
     }
     int loops = from.number("net.loops", 0, 256);
-    return new NetConfig(
-        listen,
-        transport,
-        loops == 0 ? Math.max(1, cores() / 2) : loops,
-        from.number("net.backlog", 1, 65_535));
+    var net =
+        new NetConfig(
+            listen,
+            from.addressesOrNone("net.tls.listen"),
+            webSocket(from),
+            proxy(from),
+            from.duration("net.door-timeout", Duration.ofMillis(100), HOUR),
+            transport,
+            loops == 0 ? Math.max(1, cores() / 2) : loops,
+            from.number("net.backlog", 1, 65_535));
+    if (net.everyListen().findAny().isEmpty()) {
+      throw ConfigProblem.of(
+          "net.listen",
+          "[]",
+          "at least one HOST:PORT, or net.tls.listen or net.websocket.listen must have one");
+    }
+    return net;
+  }
+
+  private static WebSocketConfig webSocket(Settings from) {
+    String path = from.text("net.websocket.path");
+    if (!path.startsWith("/") || !path.matches("[A-Za-z0-9/._~-]{1,128}")) {
+      throw ConfigProblem.of("net.websocket.path", path, "a path such as /v1/websocket");
+    }
+    var origins = from.words("net.websocket.origins");
+    for (String origin : origins) {
+      if (!origin.matches("(https?|[a-z][a-z0-9+.-]{0,30})://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")) {
+        throw ConfigProblem.of(
+            "net.websocket.origins",
+            origin,
+            "as browsers write it: https://app.example.org, in lower case, without a path");
+      }
+    }
+    return new WebSocketConfig(
+        from.addressesOrNone("net.websocket.listen"),
+        WebSocketConfig.Tls.valueOf(
+            from.word("net.websocket.tls", List.of("auto", "always", "never"))
+                .toUpperCase(Locale.ROOT)),
+        path,
+        Set.copyOf(origins));
+  }
+
+  private static ProxyConfig proxy(Settings from) {
+    var listeners = EnumSet.noneOf(ProxyConfig.Listener.class);
+    for (String word : from.words("net.proxy.listeners")) {
+      switch (word) {
+        case "plain" -> listeners.add(ProxyConfig.Listener.PLAIN);
+        case "tls" -> listeners.add(ProxyConfig.Listener.TLS);
+        case "websocket" -> listeners.add(ProxyConfig.Listener.WEBSOCKET);
+        default ->
+            throw ConfigProblem.of("net.proxy.listeners", word, "of plain, tls and websocket");
+      }
+    }
+    List<ProxyConfig.Network> networks = from.networks("net.proxy.from");
+    if (!listeners.isEmpty() && networks.isEmpty()) {
+      throw ConfigProblem.of(
+          "net.proxy.from", "[]", "the addresses of the proxies that net.proxy.listeners expects");
+    }
+    return new ProxyConfig(listeners, networks);
+  }
+
+  private static TlsConfig tls(Settings from) {
+    Path certificate = from.fileOrNone("tls.certificate");
+    Path key = from.fileOrNone("tls.key");
+    if ((certificate == null) != (key == null)) {
+      throw ConfigProblem.of(
+          certificate == null ? "tls.certificate" : "tls.key",
+          "\"\"",
+          "a readable PEM file, for the other one of the two is set");
+    }
+    return new TlsConfig(
+        certificate,
+        key,
+        from.duration("tls.reload", Duration.ofMillis(100), DAY),
+        TlsConfig.Provider.valueOf(
+            from.word("tls.provider", List.of("auto", "boringssl", "jdk"))
+                .toUpperCase(Locale.ROOT)));
   }
 
   private static AdminConfig admin(Settings from) {
@@ -110,7 +186,7 @@ public record ServerConfig(
     String issuer = from.word("auth.development-issuer", List.of("auto", "off", "accept-anywhere"));
     Map<String, Path> keys = from.files("auth.keys");
     boolean onlyLoopback =
-        net.listen().stream().allMatch(address -> address.getAddress().isLoopbackAddress());
+        net.everyListen().allMatch(address -> address.getAddress().isLoopbackAddress());
     boolean development =
         issuer.equals("accept-anywhere") || (issuer.equals("auto") && onlyLoopback);
     if (!development && keys.isEmpty()) {

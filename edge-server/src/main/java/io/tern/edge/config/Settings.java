@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Reads and checks single values: whatever is wrong with one becomes a [ConfigProblem] that names
@@ -241,6 +243,55 @@ final class Settings {
     } catch (NumberFormatException e) {
       throw ConfigProblem.of(key, text, "HOST:PORT, port 0 to 65535");
     }
+  }
+
+  /// As [#addresses], but there may be none.
+  List<InetSocketAddress> addressesOrNone(String key) {
+    return words(key).stream().map(text -> address(key, text)).toList();
+  }
+
+  /// A list of texts, which may be empty; also as one text with commas.
+  List<String> words(String key) {
+    try {
+      return config.getStringList(key).stream().map(String::strip).toList();
+    } catch (ConfigException e) {
+      String value = shown(key).strip();
+      return value.isEmpty() ? List.of() : Stream.of(value.split(",")).map(String::strip).toList();
+    }
+  }
+
+  /// Addresses and networks, `10.0.0.0/8` or `::1`; never names, which may change.
+  List<ProxyConfig.Network> networks(String key) {
+    var networks = new ArrayList<ProxyConfig.Network>();
+    for (String text : words(key)) {
+      int slash = text.indexOf('/');
+      String host = slash < 0 ? text : text.substring(0, slash);
+      try {
+        InetAddress address = InetAddress.ofLiteral(host);
+        int all = address.getAddress().length * 8;
+        int bits = slash < 0 ? all : Integer.parseInt(text.substring(slash + 1));
+        if (bits < 0 || bits > all) {
+          throw ConfigProblem.of(key, text, "an address or a network such as 10.0.0.0/8");
+        }
+        networks.add(new ProxyConfig.Network(address, bits));
+      } catch (IllegalArgumentException e) {
+        throw ConfigProblem.of(key, text, "an address or a network such as 10.0.0.0/8");
+      }
+    }
+    return List.copyOf(networks);
+  }
+
+  /// A file that can be read, or null when the value is empty.
+  @Nullable Path fileOrNone(String key) {
+    String value = shown(key);
+    if (value.isBlank()) {
+      return null;
+    }
+    Path file = Path.of(value);
+    if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
+      throw ConfigProblem.of(key, file, "a readable file");
+    }
+    return file;
   }
 
   Map<String, Path> files(String key) {

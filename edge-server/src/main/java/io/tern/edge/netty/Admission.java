@@ -72,6 +72,22 @@ final class Admission {
     return true;
   }
 
+  /// Charges a connection that entered without an address, now that a proxy has told it. False:
+  /// this address may not; the connection stays counted until it leaves.
+  boolean charge(InetAddress address) {
+    newMinute();
+    if (failures.getOrDefault(address, 0) >= limits.failuresPerMinuteMax()) {
+      counters.add(Count.CONNECTIONS_REFUSED_FAILURES);
+      return false;
+    }
+    if (unauthenticated.merge(address, 1, Integer::sum) > limits.unauthenticatedPerIpMax()) {
+      loggedIn(address);
+      counters.add(Count.CONNECTIONS_REFUSED_PER_IP);
+      return false;
+    }
+    return true;
+  }
+
   /// The connection has logged in: its address is no longer charged.
   void loggedIn(InetAddress address) {
     unauthenticated.computeIfPresent(address, (a, n) -> n <= 1 ? null : n - 1);

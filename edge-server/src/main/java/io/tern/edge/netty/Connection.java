@@ -2,16 +2,17 @@ package io.tern.edge.netty;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.DecoderException;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.SessionHost;
 import io.tern.edge.session.SessionLogic;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.FrameWriter;
+import io.tern.protocol.Limits;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.util.concurrent.RejectedExecutionException;
@@ -20,8 +21,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One TCP connection: the only handler of its channel, and the shell of its [SessionLogic].
-/// Confined to its event loop, except [#execute].
+/// One connection: the last handler of its channel (behind plain TCP the only one), and the shell
+/// of its [SessionLogic]. Confined to its event loop, except [#execute].
 ///
 /// **Buffers.** What the channel read is this handler's to release: at the end of [#channelRead],
 /// after its whole frames have been taken. What is left (part of a frame, or frames that are held)
@@ -40,6 +41,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
 
   private final EdgeLoop loop;
   private final Channel channel;
+  private final Door door;
   private final SessionLogic session;
 
   /// Whom this connection is charged to until it has logged in; null when nobody.
@@ -49,12 +51,15 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   private @Nullable ByteBuf out;
   private boolean touched;
   private boolean wakes;
-  private boolean finishes;
   private boolean gone;
 
-  Connection(EdgeLoop loop, Channel channel, @Nullable InetAddress charged) {
+  /// Why it ends, until the farewell is written.
+  private @Nullable CloseReason finishes;
+
+  Connection(EdgeLoop loop, Channel channel, Door door, @Nullable InetAddress charged) {
     this.loop = loop;
     this.channel = channel;
+    this.door = door;
     this.charged = charged;
     this.session =
         new SessionLogic(
@@ -91,6 +96,21 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     updateReading(now);
   }
 
+  /// For a door that says itself which protocol it carries.
+  void startWithoutPreface() {
+    ByteBuf preface = channel.alloc().buffer(Limits.PREFACE_BYTES).writeInt(Limits.PREFACE);
+    try {
+      session.onInput(preface, loop.header(), now());
+    } finally {
+      preface.release();
+    }
+  }
+
+  /// The client broke a rule of what carries the frames.
+  void breach(CloseReason reason, String detail) {
+    session.disconnect(reason, detail, now());
+  }
+
   /// Offers what was kept, and keeps what is still left.
   private void offerKept(long now) {
     ByteBuf offered = kept;
@@ -122,6 +142,14 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     }
   }
 
+  /// The end of a TLS stream is the end of the connection.
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event instanceof SslCloseCompletionEvent) {
+      channel.close();
+    }
+  }
+
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
     onGone();
@@ -150,8 +178,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    if (cause instanceof IOException) {
-      // The connection broke; the client will say what it missed.
+    if (cause instanceof IOException || cause instanceof DecoderException) {
+      // The connection broke (or its TLS did); the client will say what it missed.
       log.debug("session {}: {}", session.id(), cause.toString());
       channel.close();
       return;
@@ -234,7 +262,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     if (charged != null && reason.isClientsFault()) {
       loop.admission().failed(charged);
     }
-    finishes = true;
+    finishes = reason;
     // `kept` may be what the session is looking at: it goes at the end of the pass.
     touch();
     if (reason.farewell() == CloseReason.Farewell.NOTHING) {
@@ -275,11 +303,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   private void flush() {
     ByteBuf frames = out;
     out = null;
-    if (finishes) {
-      finishes = false;
+    CloseReason reason = finishes;
+    if (reason != null) {
+      finishes = null;
       releaseKept();
-      var last = frames == null ? channel.alloc().buffer(0) : frames;
-      channel.writeAndFlush(last).addListener((ChannelFutureListener) f -> closeOutput());
+      door.end(channel, frames == null ? channel.alloc().buffer(0) : frames, reason);
       return;
     }
     if (frames != null) {
@@ -287,16 +315,6 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     }
     loop.edge().counters().add(Count.FLUSHES);
     channel.flush();
-  }
-
-  /// The client sees the end of the stream behind the farewell. What it still sends is read and
-  /// dropped: closing over unread bytes would reset the connection and lose the farewell.
-  private void closeOutput() {
-    if (channel instanceof DuplexChannel duplex) {
-      duplex.shutdownOutput();
-    } else {
-      channel.close();
-    }
   }
 
   private void releaseKept() {

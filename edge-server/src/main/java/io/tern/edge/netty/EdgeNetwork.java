@@ -8,17 +8,21 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
 import io.tern.edge.config.NetConfig;
+import io.tern.edge.config.ProxyConfig;
 import io.tern.edge.config.Transport;
+import io.tern.edge.config.WebSocketConfig;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.SessionLogic;
 import io.tern.edge.session.SessionTable;
 import io.tern.protocol.ErrorCode;
+import io.tern.edge.tls.Certificates;
 import io.tern.router.Attachment;
 import io.tern.router.Deliveries;
 import io.tern.router.Delivery;
@@ -29,9 +33,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,11 +62,14 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
   private final IdentityHashMap<EventLoop, EdgeLoop> byEventLoop;
   private final Admission admission;
   private final EdgeContext edge;
+  private final @Nullable Certificates certificates;
   private volatile List<Channel> listeners = List.of();
   private volatile boolean acceptPaused;
 
-  public EdgeNetwork(NetConfig config, EdgeContext edge) {
+  /// @param certificates for listeners with TLS; stays the caller's, who closes it after this
+  public EdgeNetwork(NetConfig config, EdgeContext edge, @Nullable Certificates certificates) {
     this.config = config;
+    this.certificates = certificates;
     this.edge = edge;
     this.admission = new Admission(edge.limits(), edge.counters(), this::resumeAccepting);
     Transport transport = config.transport().resolved();
@@ -82,39 +91,86 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
             this::tellPresence, PRESENCE_MILLIS, PRESENCE_MILLIS, TimeUnit.MILLISECONDS);
   }
 
-  /// Binds every configured address; returns what was bound, in the same order.
+  /// Where clients connect, in the order of the configuration.
+  public record Listening(
+      List<InetSocketAddress> plain,
+      List<InetSocketAddress> tls,
+      List<InetSocketAddress> webSocket) {}
+
+  /// Binds every configured address of every door.
   ///
   /// @throws java.net.BindException (or another I/O exception) with the address in its message
-  public List<InetSocketAddress> listen() throws Exception {
-    var bound = new ArrayList<InetSocketAddress>();
+  public Listening listen() throws Exception {
     var channels = new ArrayList<Channel>();
-    for (InetSocketAddress address : config.listen()) {
-      var bootstrap =
-          new ServerBootstrap()
-              .group(group)
-              .channel(config.transport().serverChannel())
-              .option(ChannelOption.SO_BACKLOG, config.backlog())
-              .option(ChannelOption.SO_REUSEADDR, true)
-              .childOption(ChannelOption.TCP_NODELAY, true)
-              .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATERMARK)
-              .childHandler(
-                  new ChannelInitializer<Channel>() {
-                    @Override
-                    protected void initChannel(Channel channel) {
-                      accept(channel);
-                    }
-                  });
-      Channel listener = bootstrap.bind(address).sync().channel();
-      channels.add(listener);
-      bound.add((InetSocketAddress) listener.localAddress());
+    try {
+      var plain = new ArrayList<InetSocketAddress>();
+      for (InetSocketAddress address : config.listen()) {
+        plain.add(bind(address, door(null, null, ProxyConfig.Listener.PLAIN), channels));
+      }
+      var tls = new ArrayList<InetSocketAddress>();
+      for (InetSocketAddress address : config.tlsListen()) {
+        Door door = door(certificates()::tern, null, ProxyConfig.Listener.TLS);
+        tls.add(bind(address, door, channels));
+      }
+      var webSocket = new ArrayList<InetSocketAddress>();
+      WebSocketConfig web = config.webSocket();
+      for (InetSocketAddress address : web.listen()) {
+        Supplier<SslContext> contexts = web.isTls(address) ? certificates()::http : null;
+        Door door = door(contexts, web, ProxyConfig.Listener.WEBSOCKET);
+        webSocket.add(bind(address, door, channels));
+      }
+      return new Listening(List.copyOf(plain), List.copyOf(tls), List.copyOf(webSocket));
+    } finally {
+      listeners = List.copyOf(channels);
     }
-    listeners = List.copyOf(channels);
-    return bound;
+  }
+
+  private Certificates certificates() {
+    return Objects.requireNonNull(certificates, "a TLS listener needs a certificate");
+  }
+
+  private Door door(
+      @Nullable Supplier<SslContext> tls,
+      @Nullable WebSocketConfig webSocket,
+      ProxyConfig.Listener listener) {
+    boolean proxied = config.proxy().listeners().contains(listener);
+    var door = new Door(tls, webSocket, proxied ? config.proxy() : null);
+    return door.isOpen() ? Door.PLAIN : door;
+  }
+
+  private InetSocketAddress bind(InetSocketAddress address, Door door, List<Channel> channels)
+      throws Exception {
+    var bootstrap =
+        new ServerBootstrap()
+            .group(group)
+            .channel(config.transport().serverChannel())
+            .option(ChannelOption.SO_BACKLOG, config.backlog())
+            .option(ChannelOption.SO_REUSEADDR, true)
+            .childOption(ChannelOption.TCP_NODELAY, true)
+            .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATERMARK)
+            .childHandler(
+                new ChannelInitializer<Channel>() {
+                  @Override
+                  protected void initChannel(Channel channel) {
+                    accept(channel, door);
+                  }
+                });
+    Channel listener = bootstrap.bind(address).sync().channel();
+    channels.add(listener);
+    return (InetSocketAddress) listener.localAddress();
   }
 
   /// On the new channel's event loop.
-  private void accept(Channel channel) {
-    InetAddress address = admission.accountable(addressOf(channel.remoteAddress()));
+  private void accept(Channel channel, Door door) {
+    InetAddress peer = addressOf(channel.remoteAddress());
+    ProxyConfig proxies = door.proxies();
+    if (proxies != null && !proxies.isTrusted(peer)) {
+      edge.counters().add(Count.PROXY_REFUSED);
+      channel.close();
+      return;
+    }
+    // Behind a proxy the address comes in its header.
+    InetAddress address = proxies != null ? null : admission.accountable(peer);
     if (!admission.enter(address)) {
       channel.close();
       return;
@@ -123,7 +179,12 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
     if (loop == null) {
       throw new IllegalStateException("a channel on a foreign event loop");
     }
-    channel.pipeline().addLast(new Connection(loop, channel, address));
+    channel
+        .pipeline()
+        .addLast(
+            door.isOpen()
+                ? new Connection(loop, channel, door, address)
+                : new Doorstep(loop, door, address, config.doorTimeout().toMillis()));
     if (admission.isFull()) {
       pauseAccepting();
     }

@@ -32,6 +32,15 @@ class ServerConfigTest {
     assertThat(config.net().listen().getFirst().getAddress().isLoopbackAddress()).isTrue();
     assertThat(config.net().transport()).isEqualTo(Transport.AUTO);
     assertThat(config.net().loops()).isPositive();
+    assertThat(config.net().everyListen()).hasSize(1);
+    assertThat(config.net().needsTls()).isFalse();
+    assertThat(config.net().doorTimeout()).isEqualTo(Duration.ofSeconds(5));
+    assertThat(config.net().webSocket().tls()).isEqualTo(WebSocketConfig.Tls.AUTO);
+    assertThat(config.net().webSocket().path()).isEqualTo("/v1/websocket");
+    assertThat(config.net().webSocket().origins()).isEmpty();
+    assertThat(config.net().proxy()).isEqualTo(ProxyConfig.NONE);
+    assertThat(config.tls())
+        .isEqualTo(new TlsConfig(null, null, Duration.ofSeconds(10), TlsConfig.Provider.AUTO));
     assertThat(config.admin().listen().getPort()).isEqualTo(7421);
     assertThat(config.auth().acceptDevelopment()).isTrue();
     assertThat(config.limits())
@@ -67,6 +76,18 @@ class ServerConfigTest {
         Map.entry("name", "edge-7"),
         Map.entry("net.listen", "127.0.0.1:0"),
         Map.entry("net.plain-tcp", "anywhere"),
+        Map.entry("net.tls.listen", "127.0.0.1:0"),
+        Map.entry("net.websocket.listen", "127.0.0.1:0"),
+        Map.entry("net.websocket.tls", "always"),
+        Map.entry("net.websocket.path", "/chat"),
+        Map.entry("net.websocket.origins", "https://app.example.org"),
+        Map.entry("net.proxy.listeners", "tls, websocket"),
+        Map.entry("net.proxy.from", "10.0.0.0/8, ::1"),
+        Map.entry("net.door-timeout", "4 s"),
+        Map.entry("tls.certificate", '"' + key.toString() + '"'),
+        Map.entry("tls.key", '"' + key.toString() + '"'),
+        Map.entry("tls.reload", "1 s"),
+        Map.entry("tls.provider", "jdk"),
         Map.entry("net.transport", "nio"),
         Map.entry("net.loops", "7"),
         Map.entry("net.backlog", "99"),
@@ -148,6 +169,9 @@ class ServerConfigTest {
           set.put("net.listen", "0.0.0.0:0");
           set.put("auth.development-issuer", "accept-anywhere");
         }
+        case "net.proxy.listeners" -> set.put("net.proxy.from", "10.0.0.1");
+        case "tls.certificate" -> set.put("tls.key", others.get("tls.key"));
+        case "tls.key" -> set.put("tls.certificate", others.get("tls.certificate"));
         default -> {}
       }
       assertThat(ServerConfig.load(null, set)).as(other.getKey()).isNotEqualTo(defaults);
@@ -182,6 +206,22 @@ class ServerConfigTest {
           net.listen                    | 127.0.0.1:99999 | net.listen = 127.0.0.1:99999: must be HOST:PORT, port 0 to 65535
           net.listen                    | 0.0.0.0:1   | on loopback, because it is plain TCP
           net.plain-tcp                 | yes         | net.plain-tcp = yes: must be loopback-only, anywhere
+          net.listen                    | []          | net.listen = []: must be at least one HOST:PORT, or net.tls.listen
+          net.tls.listen                | nowhere     | net.tls.listen = nowhere: must be HOST:PORT
+          net.websocket.listen          | 1.2.3.4     | net.websocket.listen = 1.2.3.4: must be HOST:PORT
+          net.websocket.tls             | maybe       | net.websocket.tls = maybe: must be auto, always, never
+          net.websocket.path            | "a?b"       | net.websocket.path = a?b: must be a path such as /v1/websocket
+          net.websocket.origins         | [\"*\"]       | net.websocket.origins = *: must be as browsers write it
+          net.websocket.origins         | [\"https://a/\"] | net.websocket.origins = https://a/: must be as browsers write it
+          net.proxy.listeners           | smtp        | net.proxy.listeners = smtp: must be of plain, tls and websocket
+          net.proxy.listeners           | tls         | net.proxy.from = []: must be the addresses of the proxies
+          net.proxy.from                | example.org | net.proxy.from = example.org: must be an address or a network
+          net.proxy.from                | 10.0.0.0/33 | net.proxy.from = 10.0.0.0/33: must be an address or a network
+          net.door-timeout              | 0 s         | net.door-timeout = 0 s: must be a time, 100 ms to 3600 s
+          tls.certificate               | /nowhere    | tls.certificate = /nowhere: must be a readable file
+          tls.key                       | /etc/passwd | tls.certificate = "": must be a readable PEM file, for the other one
+          tls.reload                    | 1 ms        | tls.reload = 1 ms: must be a time, 100 ms to 86400 s
+          tls.provider                  | mine        | tls.provider = mine: must be auto, boringssl, jdk
           admin.listen                  | 0.0.0.0:1   | must be on loopback
           auth.development-issuer       | off         | as it is nobody could log in
           auth.keys.mine                | /nowhere    | auth.keys.mine = /nowhere: must be a readable file

@@ -133,7 +133,7 @@ class ConnectionTest {
 
   private void connect() {
     loop.admission().enter(null);
-    channel.pipeline().addLast(new Connection(loop, channel, null));
+    channel.pipeline().addLast(new Connection(loop, channel, Door.PLAIN, null));
   }
 
   @AfterEach

@@ -46,7 +46,7 @@ final class Story {
     out.println("✓ the server has it on disk   ✓✓ the other one's device has it   #n its place");
     var server = DemoCommand.startServer(folder, new HostPort("127.0.0.1", 0));
     try {
-      var address = server.ready().listen();
+      var address = server.ready().plain();
       act("A server starts");
       say("process " + server.pid() + " at " + address + ", everything in " + folder);
       talk(address);

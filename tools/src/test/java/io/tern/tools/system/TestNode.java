@@ -191,8 +191,9 @@ final class TestNode implements AutoCloseable {
       var edge = new EdgeId("edge", lives);
       network =
           new EdgeNetwork(
-              new NetConfig(List.of(address()), Transport.AUTO.resolved(), 1, 128),
-              context(edge, seams.commands(router), router.readers(), directory, bus));
+              NetConfig.plain(List.of(address()), Transport.AUTO.resolved(), 1, 128),
+              context(edge, seams.commands(router), router.readers(), directory, bus),
+              null);
       bus.register(edge, network);
       network.listen();
     }

@@ -1,0 +1,323 @@
+package io.tern.edge.netty;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPipeline;
+import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.ScheduledFuture;
+import io.tern.edge.config.WebSocketConfig;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
+import io.tern.edge.tls.Certificates;
+import java.net.InetAddress;
+import java.nio.channels.ClosedChannelException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// A connection between accept and session: PROXY header, TLS handshake and WebSocket upgrade, as
+/// its door has them. Then a [Connection] takes its place. Confined to its event loop.
+///
+/// ```
+/// accept -> [PROXY header] -> [TLS] -> [WebSocket upgrade] -> Connection
+/// ```
+///
+/// What a step needs is made when the first byte of it comes, so that whoever connects and says
+/// nothing costs a timer and this object. Bounds: one absolute deadline for all steps; a PROXY
+/// header of [ProxyHeader#BYTES_MAX]; a TLS ClientHello of 16 KiB (the library's); a request line
+/// of [#LINE_BYTES_MAX] and header fields of [#HEADERS_BYTES_MAX].
+final class Doorstep extends ChannelInboundHandlerAdapter {
+
+  static final int LINE_BYTES_MAX = 512;
+  static final int HEADERS_BYTES_MAX = 8 * 1024;
+
+  /// How long the end of a TLS stream may wait for the socket.
+  private static final int CLOSE_NOTIFY_MILLIS = 500;
+
+  private static final Logger log = LoggerFactory.getLogger(Doorstep.class);
+
+  private enum Step {
+    PROXY,
+    TLS,
+    HANDSHAKE,
+    HTTP,
+    UPGRADE,
+    DONE
+  }
+
+  private final EdgeLoop loop;
+  private final Door door;
+  private final long deadlineMillis;
+
+  private Step step;
+
+  /// Whom this connection is charged to; null when nobody.
+  private @Nullable InetAddress charged;
+
+  private @Nullable ScheduledFuture<?> deadline;
+
+  /// The beginning of a PROXY header.
+  private @Nullable ByteBuf head;
+
+  private WebSocketUpgrade.@Nullable Verdict verdict;
+
+  /// @param charged who has entered; null when exempt, or to be found in the PROXY header
+  Doorstep(EdgeLoop loop, Door door, @Nullable InetAddress charged, long deadlineMillis) {
+    this.loop = loop;
+    this.door = door;
+    this.charged = charged;
+    this.deadlineMillis = deadlineMillis;
+    this.step = door.proxies() != null ? Step.PROXY : afterProxy();
+  }
+
+  private Step afterProxy() {
+    return door.tls() != null ? Step.TLS : Step.HTTP;
+  }
+
+  @Override
+  public void handlerAdded(ChannelHandlerContext ctx) {
+    deadline =
+        loop.eventLoop().schedule(() -> onDeadline(ctx), deadlineMillis, TimeUnit.MILLISECONDS);
+  }
+
+  private void onDeadline(ChannelHandlerContext ctx) {
+    deadline = null;
+    counters().add(Count.DOOR_TIMEOUTS);
+    refuse(ctx);
+  }
+
+  // ---- input -----------------------------------------------------------------------------------
+
+  /// A buffer is this handler's to release, unless it is passed on.
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) throws Exception {
+    switch (step) {
+      case PROXY -> readProxyHeader(ctx, (ByteBuf) message);
+      case TLS -> startTls(ctx, (ByteBuf) message);
+      case HTTP -> startHttp(ctx, (ByteBuf) message);
+      case UPGRADE -> {
+        try {
+          onHttp(ctx, message);
+        } finally {
+          ReferenceCountUtil.release(message);
+        }
+      }
+      case HANDSHAKE, DONE -> ReferenceCountUtil.release(message);
+    }
+  }
+
+  private void readProxyHeader(ChannelHandlerContext ctx, ByteBuf in) throws Exception {
+    ByteBuf begun = head;
+    ByteBuf all = in;
+    if (begun != null) {
+      head = null;
+      all = begun.writeBytes(in);
+      in.release();
+    }
+    switch (ProxyHeader.read(all)) {
+      case ProxyHeader.Result.Incomplete i -> {
+        if (begun == null) {
+          head = ctx.alloc().buffer(ProxyHeader.BYTES_MAX).writeBytes(in);
+          in.release();
+        } else {
+          head = begun;
+        }
+      }
+      case ProxyHeader.Result.Bad b -> {
+        all.release();
+        counters().add(Count.PROXY_REFUSED);
+        refuse(ctx);
+      }
+      case ProxyHeader.Result.Taken(InetAddress source) -> {
+        InetAddress address = source == null ? null : loop.admission().accountable(source);
+        if (address != null && !loop.admission().charge(address)) {
+          all.release();
+          refuse(ctx);
+          return;
+        }
+        charged = address;
+        if (door.tls() == null && door.webSocket() == null) {
+          become(ctx);
+          pass(ctx.pipeline(), all);
+          return;
+        }
+        step = afterProxy();
+        if (all.isReadable()) {
+          channelRead(ctx, all);
+        } else {
+          all.release();
+        }
+      }
+    }
+  }
+
+  /// To whoever is last now.
+  private static void pass(ChannelPipeline pipeline, ByteBuf rest) throws Exception {
+    if (rest.isReadable()) {
+      ChannelHandlerContext last = pipeline.lastContext();
+      ((ChannelInboundHandlerAdapter) last.handler()).channelRead(last, rest);
+    } else {
+      rest.release();
+    }
+  }
+
+  // ---- TLS -------------------------------------------------------------------------------------
+
+  private void startTls(ChannelHandlerContext ctx, ByteBuf first) throws Exception {
+    Supplier<SslContext> contexts = door.tls();
+    if (contexts == null) {
+      throw new IllegalStateException("a door without TLS");
+    }
+    step = Step.HANDSHAKE;
+    SslHandler handler = contexts.get().newHandler(ctx.alloc());
+    // The deadline of the door holds.
+    handler.setHandshakeTimeoutMillis(0);
+    handler.setCloseNotifyFlushTimeoutMillis(CLOSE_NOTIFY_MILLIS);
+    ctx.pipeline().addFirst(handler);
+    handler.channelRead(ctx.pipeline().context(handler), first);
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (!(event instanceof SslHandshakeCompletionEvent handshake) || step != Step.HANDSHAKE) {
+      return;
+    }
+    if (!handshake.isSuccess()) {
+      counters().add(Count.TLS_HANDSHAKES_FAILED);
+      log.debug("TLS handshake: {}", String.valueOf(handshake.cause().getMessage()));
+      if (handshake.cause() instanceof ClosedChannelException) {
+        step = Step.DONE;
+        ctx.close();
+      } else {
+        refuse(ctx);
+      }
+      return;
+    }
+    counters().add(Count.TLS_HANDSHAKES);
+    if (door.webSocket() != null) {
+      step = Step.HTTP;
+      return;
+    }
+    SslHandler handler = ctx.pipeline().get(SslHandler.class);
+    if (!Certificates.ALPN_TERN.equals(handler.applicationProtocol())) {
+      counters().add(Count.TLS_WITHOUT_ALPN);
+      refuse(ctx);
+      return;
+    }
+    become(ctx);
+  }
+
+  // ---- WebSocket -------------------------------------------------------------------------------
+
+  private void startHttp(ChannelHandlerContext ctx, ByteBuf first) throws Exception {
+    step = Step.UPGRADE;
+    var decoder =
+        new HttpRequestDecoder(
+            new HttpDecoderConfig()
+                .setMaxInitialLineLength(LINE_BYTES_MAX)
+                .setMaxHeaderSize(HEADERS_BYTES_MAX)
+                .setMaxChunkSize(1024)
+                .setInitialBufferSize(256)
+                .setChunkedSupported(false));
+    ctx.pipeline().addBefore(ctx.name(), "http", decoder);
+    decoder.channelRead(ctx.pipeline().context(decoder), first);
+  }
+
+  private void onHttp(ChannelHandlerContext ctx, Object message) {
+    WebSocketConfig config = door.webSocket();
+    if (config == null) {
+      throw new IllegalStateException("HTTP on a door without WebSocket");
+    }
+    if (message instanceof HttpRequest request) {
+      verdict = WebSocketUpgrade.judge(request, config);
+      if (!verdict.isGood()) {
+        answerNo(ctx, verdict);
+      }
+    } else if (message instanceof LastHttpContent && verdict != null && verdict.isGood()) {
+      upgrade(ctx, verdict);
+    }
+  }
+
+  private void answerNo(ChannelHandlerContext ctx, WebSocketUpgrade.Verdict no) {
+    step = Step.DONE;
+    counters().add(Count.WEBSOCKETS_REFUSED);
+    if (no.isOriginsFault()) {
+      counters().add(Count.WEBSOCKET_ORIGINS_REFUSED);
+    }
+    if (charged != null) {
+      loop.admission().failed(charged);
+    }
+    cancelDeadline();
+    ctx.writeAndFlush(no.response(ctx.alloc())).addListener(written -> ctx.channel().close());
+  }
+
+  private void upgrade(ChannelHandlerContext ctx, WebSocketUpgrade.Verdict yes) {
+    counters().add(Count.WEBSOCKETS);
+    ctx.writeAndFlush(yes.response(ctx.alloc()), ctx.voidPromise());
+    var framing = new WebSocketFraming(loop);
+    ctx.pipeline().addBefore(ctx.name(), null, framing);
+    Connection connection = become(ctx);
+    framing.attach(connection);
+    // What came behind the request goes on to `framing`.
+    ctx.pipeline().remove("http");
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------
+
+  private Connection become(ChannelHandlerContext ctx) {
+    step = Step.DONE;
+    cancelDeadline();
+    var connection = new Connection(loop, ctx.channel(), door, charged);
+    charged = null;
+    ctx.pipeline().replace(this, null, connection);
+    return connection;
+  }
+
+  /// Closes, and charges the address with a failure.
+  private void refuse(ChannelHandlerContext ctx) {
+    step = Step.DONE;
+    if (charged != null) {
+      loop.admission().failed(charged);
+    }
+    ctx.close();
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    cancelDeadline();
+    if (head != null) {
+      head.release();
+      head = null;
+    }
+    loop.admission().leave(charged);
+    charged = null;
+  }
+
+  /// Whatever it is, it ends a connection that is nobody's yet.
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    log.debug("at the door: {}", cause.toString());
+    ctx.close();
+  }
+
+  private void cancelDeadline() {
+    if (deadline != null) {
+      deadline.cancel(false);
+      deadline = null;
+    }
+  }
+
+  private Counters counters() {
+    return loop.edge().counters();
+  }
+}
