@@ -45,7 +45,7 @@ public final class ServerProcess implements AutoCloseable {
         throw new IllegalArgumentException("not a ready line: " + line);
       }
       var fields = new LinkedHashMap<String, String>();
-      for (String field : line.substring("ready ".length(), data).split(" ")) {
+      for (String field : line.substring("ready ".length(), data).split(" ", -1)) {
         int equals = field.indexOf('=');
         if (equals < 0) {
           throw new IllegalArgumentException("not a ready line: " + line);
