@@ -1,6 +1,7 @@
 package io.tern.tools.history;
 
 import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Kind;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -11,6 +12,12 @@ public final class ContentHash {
 
   private static final VarHandle LONGS =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  /// What is left of a message that was taken back.
+  static final long TOMBSTONE = of(Content.newBuilder().setKind(Kind.KIND_TOMBSTONE).build());
+
+  /// What is left of an edit when its message was edited again or taken back.
+  static final long VOID_EDIT = of(Content.newBuilder().setKind(Kind.KIND_EDIT).build());
 
   private ContentHash() {}
 

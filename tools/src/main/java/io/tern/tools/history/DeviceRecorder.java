@@ -4,6 +4,7 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Role;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -37,7 +38,17 @@ public final class DeviceRecorder {
     RECEIPT(11, 2), // delivered, read; other: user
     ENTRY(12, 3), // seq, hash, ts; other: sender
     SUMMARY(13, 3), // head, delivered, read; other: user
-    ONLINE(14, 0);
+    ONLINE(14, 0),
+    AMENDING(15, 3), // n, target, hash that the target gets
+    CHANGING(16, 1), // fingerprint; flag: the group is yet to be founded
+    CHANGED(17, 2), // n, seq
+    CHANGE_REFUSED(18, 2), // n, code
+    FACT(19, 3), // seq, fingerprint, effect; other: user; flag: read at the end
+    PROGRESS(20, 2), // delivered, read; flag: at the end
+    COUNT(21, 4), // seq, total, delivered, read
+    HISTORY_END(22, 0),
+    MEMBER(23, 1), // effect that gives the role; other: user
+    MEMBERS_END(24, 0);
 
     private static final Kind[] BY_CODE = new Kind[values().length + 1];
 
@@ -77,6 +88,7 @@ public final class DeviceRecorder {
   private int used;
   private int events;
   private int sends;
+  private int changes;
   private final List<ChatId> chats = new ArrayList<>();
   private final Map<ChatId, Integer> chatIndex = new HashMap<>();
   private final List<UserId> users = new ArrayList<>();
@@ -120,6 +132,62 @@ public final class DeviceRecorder {
     begin(Kind.SENDING, chatIndex(chat), 0, false);
     put(hash);
     return sends++;
+  }
+
+  /// The send that [#sending] has just numbered `n` is to edit the message at `target`, or to take
+  /// it back.
+  ///
+  /// @param hash of what the message says then
+  public synchronized void amending(ChatId chat, int n, long target, long hash) {
+    begin(Kind.AMENDING, chatIndex(chat), 0, false);
+    put(n);
+    put(target);
+    put(hash);
+  }
+
+  /// A change of a group begins.
+  ///
+  /// @param fingerprint see [GroupFacts#fingerprint]
+  /// @return the change's number on this device, for [#changed] and [#changeRefused]
+  public synchronized int changing(ChatId group, long fingerprint) {
+    begin(Kind.CHANGING, chatIndex(group), 0, false);
+    put(fingerprint);
+    return changes++;
+  }
+
+  /// As [#changing], of a group that this change founds.
+  public synchronized int founding(long fingerprint) {
+    begin(Kind.CHANGING, 0, 0, true);
+    put(fingerprint);
+    return changes++;
+  }
+
+  /// The change was acknowledged.
+  ///
+  /// @param seq of its entry; 0 when that was not told
+  public synchronized void changed(ChatId group, int n, long seq) {
+    begin(Kind.CHANGED, chatIndex(group), 0, false);
+    put(n);
+    put(seq);
+  }
+
+  /// The change was answered with an error. Only codes of class 4xx say that it was not made.
+  public synchronized void changeRefused(int n, ErrorCode code) {
+    begin(Kind.CHANGE_REFUSED, 0, 0, false);
+    put(n);
+    put(code.number());
+  }
+
+  /// The entry at `seq` changes the group so.
+  ///
+  /// @param read whether it was noted with [#entry]; else with [#delivered]
+  public synchronized void facts(ChatId group, long seq, GroupFacts facts, boolean read) {
+    for (var fact : facts.facts()) {
+      begin(Kind.FACT, chatIndex(group), userIndex(fact.user()), read);
+      put(seq);
+      put(facts.fingerprint());
+      put(fact.effect().code);
+    }
   }
 
   /// The send was acknowledged.
@@ -179,6 +247,29 @@ public final class DeviceRecorder {
     put(read);
   }
 
+  /// What every member of a group has got and read came.
+  public synchronized void progress(ChatId group, long delivered, long read) {
+    progress(group, delivered, read, false);
+  }
+
+  /// As [#progress(ChatId, long, long)].
+  ///
+  /// @param atEnd it is the server's last word, so not less than what anyone has been told before
+  public synchronized void progress(ChatId group, long delivered, long read, boolean atEnd) {
+    begin(Kind.PROGRESS, chatIndex(group), 0, atEnd);
+    put(delivered);
+    put(read);
+  }
+
+  /// It came how many of `total` members have got and read the entry at `seq`.
+  public synchronized void count(ChatId group, long seq, int total, int delivered, int read) {
+    begin(Kind.COUNT, chatIndex(group), 0, false);
+    put(seq);
+    put(total);
+    put(delivered);
+    put(read);
+  }
+
   /// At the end: an entry of the chat's history, read from 1 upwards.
   public void entry(ChatId chat, long seq, DeviceId sender, long hash, long tsMillis) {
     int senderRef = history.device(sender).ref;
@@ -188,6 +279,23 @@ public final class DeviceRecorder {
       put(hash);
       put(tsMillis);
     }
+  }
+
+  /// At the end: what came as [#entry] is all that the server shows of the chat.
+  public synchronized void historyEnd(ChatId chat) {
+    begin(Kind.HISTORY_END, chatIndex(chat), 0, false);
+  }
+
+  /// At the end: `user` is a member of the group.
+  public synchronized void member(ChatId group, UserId user, Role role) {
+    begin(Kind.MEMBER, chatIndex(group), userIndex(user), false);
+    put(GroupFacts.Effect.of(role).code);
+  }
+
+  /// At the end: those that came as [#member] are all. When there were none, the server says that
+  /// this user is not in the group.
+  public synchronized void membersEnd(ChatId group) {
+    begin(Kind.MEMBERS_END, chatIndex(group), 0, false);
   }
 
   /// At the end: the chat's head and the watermarks of `member`, as the server tells this device.

@@ -96,6 +96,55 @@ public final class HistoryFile {
         number(line, "n", event.operand(0));
         number(line, "code", event.operand(1));
       }
+      case AMENDING -> {
+        chat(line, event);
+        number(line, "n", event.operand(0));
+        number(line, "target", event.operand(1));
+        hash(line, event.operand(2));
+      }
+      case CHANGING -> {
+        line.append(",\"founding\":").append(event.flag);
+        if (!event.flag) {
+          chat(line, event);
+        }
+        hash(line, event.operand(0));
+      }
+      case CHANGED -> {
+        chat(line, event);
+        number(line, "n", event.operand(0));
+        number(line, "seq", event.operand(1));
+      }
+      case CHANGE_REFUSED -> {
+        number(line, "n", event.operand(0));
+        number(line, "code", event.operand(1));
+      }
+      case FACT -> {
+        chat(line, event);
+        member(line, event);
+        number(line, "seq", event.operand(0));
+        hash(line, event.operand(1));
+        effect(line, event.operand(2));
+        line.append(",\"read\":").append(event.flag);
+      }
+      case PROGRESS -> {
+        chat(line, event);
+        number(line, "delivered", event.operand(0));
+        number(line, "read", event.operand(1));
+        line.append(",\"last\":").append(event.flag);
+      }
+      case COUNT -> {
+        chat(line, event);
+        number(line, "seq", event.operand(0));
+        number(line, "total", event.operand(1));
+        number(line, "delivered", event.operand(2));
+        number(line, "read", event.operand(3));
+      }
+      case HISTORY_END, MEMBERS_END -> chat(line, event);
+      case MEMBER -> {
+        chat(line, event);
+        member(line, event);
+        effect(line, event.operand(0));
+      }
       case DELIVERED -> {
         chat(line, event);
         sender(line, devices, event);
@@ -153,13 +202,40 @@ public final class HistoryFile {
               fields.number("csn"),
               fields.number("ts"),
               fields.is("repeat"));
-      case "refused" -> {
-        var code = ErrorCode.of((int) fields.number("code"));
-        if (code == null) {
-          throw new IllegalArgumentException("unknown code " + fields.number("code"));
+      case "refused" -> device.refused(fields.chat(), (int) fields.number("n"), fields.code());
+      case "amending" ->
+          device.amending(
+              fields.chat(), (int) fields.number("n"), fields.number("target"), fields.hash());
+      case "changing" -> {
+        if (fields.is("founding")) {
+          device.founding(fields.hash());
+        } else {
+          device.changing(fields.chat(), fields.hash());
         }
-        device.refused(fields.chat(), (int) fields.number("n"), code);
       }
+      case "changed" ->
+          device.changed(fields.chat(), (int) fields.number("n"), fields.number("seq"));
+      case "change_refused" -> device.changeRefused((int) fields.number("n"), fields.code());
+      case "fact" ->
+          device.facts(
+              fields.chat(),
+              fields.number("seq"),
+              new GroupFacts(
+                  fields.hash(), List.of(new GroupFacts.Fact(fields.member(), fields.effect()))),
+              fields.is("read"));
+      case "progress" ->
+          device.progress(
+              fields.chat(), fields.number("delivered"), fields.number("read"), fields.is("last"));
+      case "count" ->
+          device.count(
+              fields.chat(),
+              fields.number("seq"),
+              (int) fields.number("total"),
+              (int) fields.number("delivered"),
+              (int) fields.number("read"));
+      case "history_end" -> device.historyEnd(fields.chat());
+      case "member" -> device.member(fields.chat(), fields.member(), fields.effect().role());
+      case "members_end" -> device.membersEnd(fields.chat());
       case "delivered" ->
           device.delivered(
               fields.chat(),
@@ -204,6 +280,11 @@ public final class HistoryFile {
 
   private static void member(StringBuilder line, Cursor event) {
     number(line, "member", event.device.user(event).value());
+  }
+
+  private static void effect(StringBuilder line, long code) {
+    var effect = GroupFacts.Effect.of((int) code);
+    line.append(",\"effect\":\"").append(effect.name().toLowerCase(Locale.ROOT)).append('"');
   }
 
   private static void sender(StringBuilder line, List<DeviceRecorder> devices, Cursor event) {
@@ -262,6 +343,18 @@ public final class HistoryFile {
 
     long hash() {
       return Long.parseUnsignedLong(text("hash"), 16);
+    }
+
+    ErrorCode code() {
+      var code = ErrorCode.of((int) number("code"));
+      if (code == null) {
+        throw new IllegalArgumentException("unknown code " + number("code"));
+      }
+      return code;
+    }
+
+    GroupFacts.Effect effect() {
+      return GroupFacts.Effect.valueOf(text("effect").toUpperCase(Locale.ROOT));
     }
 
     UserId member() {

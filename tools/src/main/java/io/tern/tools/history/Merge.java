@@ -46,11 +46,11 @@ final class Merge {
 
   private static int tie(Kind kind) {
     return switch (kind) {
-      case OPENED, UP, EXPLICIT_ACKS, SENDING -> 0;
-      case DELIVERED, RESET -> 1;
+      case OPENED, UP, EXPLICIT_ACKS, SENDING, AMENDING, CHANGING -> 0;
+      case DELIVERED, FACT, RESET -> 1;
       case ACKING, READING -> 2;
-      case SENT, REFUSED -> 3;
-      case RECEIPT, ENTRY, SUMMARY, ONLINE -> 4;
+      case SENT, REFUSED, CHANGED, CHANGE_REFUSED -> 3;
+      case RECEIPT, PROGRESS, COUNT, ENTRY, HISTORY_END, SUMMARY, MEMBER, MEMBERS_END, ONLINE -> 4;
     };
   }
 

@@ -17,6 +17,8 @@ public record Report(List<Violation> violations, Map<Rule, Long> counts, Totals 
   /// @param refused for good (4xx)
   /// @param unknown sends without an answer that says their outcome
   /// @param unknownThere of those, how many are in a log
+  /// @param changes of groups that were acknowledged
+  /// @param changesRefused for good
   public record Totals(
       long events,
       int devices,
@@ -29,7 +31,9 @@ public record Report(List<Violation> violations, Map<Rule, Long> counts, Totals 
       long unknown,
       long unknownThere,
       long deliveries,
-      long receipts) {}
+      long receipts,
+      long changes,
+      long changesRefused) {}
 
   public boolean isClean() {
     return counts.isEmpty();
@@ -43,7 +47,7 @@ public record Report(List<Violation> violations, Map<Rule, Long> counts, Totals 
   @Override
   public String toString() {
     var head =
-        "%,d events of %d devices in %d chats: %,d sends (%,d acknowledged, %,d of them repeats, %,d refused, %,d unknown of which %,d there), %,d entries, %,d deliveries, %,d receipts"
+        "%,d events of %d devices in %d chats: %,d sends (%,d acknowledged, %,d of them repeats, %,d refused, %,d unknown of which %,d there), %,d entries, %,d deliveries, %,d receipts, %,d changes of groups acknowledged, %,d refused"
             .formatted(
                 totals.events,
                 totals.devices,
@@ -56,7 +60,9 @@ public record Report(List<Violation> violations, Map<Rule, Long> counts, Totals 
                 totals.unknownThere,
                 totals.entries,
                 totals.deliveries,
-                totals.receipts);
+                totals.receipts,
+                totals.changes,
+                totals.changesRefused);
     if (isClean()) {
       return head + ": no violation";
     }

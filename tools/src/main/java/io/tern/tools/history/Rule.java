@@ -2,11 +2,11 @@ package io.tern.tools.history;
 
 /// What a history must obey. C is the contract of `docs/delivery.md`, I the invariants behind it.
 public enum Rule {
-  /// An acknowledged entry is not in the log (C1, I1).
+  /// An acknowledged entry, a change of a group too, is not in the log (C1, I1).
   LOST("an acknowledged entry is missing"),
   /// An acknowledged entry's seq holds something else (C1, I1).
   ALTERED("the entry at an acknowledged seq is not what was sent"),
-  /// One send occupies two seqs (C2, I3).
+  /// One send, or one change of a group, occupies two seqs (C2, I3).
   DOUBLED("one send occupies more than one seq"),
   /// An entry that nobody sent, or seen before it was sent (I2).
   PHANTOM("an entry that nobody has sent"),
@@ -28,8 +28,13 @@ public enum Rule {
   DELIVERY_ORDER("deliveries to a device repeat, skip or go back"),
   /// What was delivered is not what the log has at that seq (C1, I1).
   DELIVERED_WRONG("what was delivered is not what the log holds"),
-  /// An entry or receipt came to someone outside the chat (I11).
+  /// An entry or receipt came to, or from, someone outside the chat: before they joined, after they
+  /// left, or never in it (I11).
   NOT_MEMBER("something came to a device outside the chat"),
+  /// A message is not what the last edit or revoke of the log made of it (C1, I1).
+  STALE("a message is not what the last edit or revoke made of it"),
+  /// A group's members or roles are not those that its entries make (C1, I1).
+  MEMBERS("a group's members are not those that its entries make"),
   /// A watermark went back for an observer (C5, I6).
   RECEIPT_BACKWARD("a watermark went back"),
   /// A member counts as having received or read what none of their devices said (C4, I6).
