@@ -49,7 +49,13 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
 
   private @Nullable ByteBuf kept;
   private @Nullable ByteBuf out;
+
+  /// To be looked at at the end of this pass.
   private boolean touched;
+
+  /// To be looked at at the end of the round that serves what goes to many.
+  private boolean served;
+
   private boolean wakes;
   private boolean gone;
 
@@ -275,11 +281,22 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     channel.close();
   }
 
-  private void touch() {
-    if (!touched) {
-      touched = true;
-      loop.touch(this);
+  /// There is something to do at the end of this pass, or of a round.
+  void touch() {
+    if (touched || (served && loop.isServing())) {
+      return;
     }
+    if (loop.touch(this)) {
+      touched = true;
+    } else {
+      served = true;
+    }
+  }
+
+  /// The round has ended: what it brought goes out with this pass.
+  void onServed() {
+    served = false;
+    touch();
   }
 
   // ---- the end of a pass -----------------------------------------------------------------------

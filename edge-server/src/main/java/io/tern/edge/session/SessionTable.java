@@ -7,8 +7,12 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.ErrorCode;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
+import io.tern.store.Command;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +22,17 @@ import org.slf4j.LoggerFactory;
 ///
 /// A session's number says which loop it is on, in its lowest [#LOOP_BITS] bits, so that deliveries
 /// find their loop without a shared table.
+///
+/// **Turns.** What goes to many sessions waits for its turn, a piece at a time ([#work]), so that
+/// nobody else on the loop waits for a whole group to be served; what goes to a few is handed over
+/// at once. In one chat nothing overtakes anything, but the answer to a SEND ([TERN-6-11]): its
+/// sender need not wait until others' messages have reached a thousand members. When more than
+/// `aheadMax` sessions wait to be served, it does wait: else senders who go on as soon as they are
+/// answered would write faster than the loop can deliver, and everybody would be caught up from the
+/// store, which costs several times as much.
+///
+/// What waits is what shards have committed and this loop has not come to yet: without turns it
+/// would wait in the loop's own queue. It holds references only; the bodies are shared.
 public final class SessionTable {
 
   static final int LOOP_BITS = 8;
@@ -29,12 +44,37 @@ public final class SessionTable {
 
   private final int loop;
   private final EdgeContext edge;
+
+  /// What goes to more sessions than this waits for its turn.
+  private final int fewMax;
+
+  /// While no more sessions than this wait to be served, answers to senders overtake.
+  private final int aheadMax;
+
   private final LongObjectMap<SessionLogic> sessions = new LongObjectHashMap<>();
   private long last;
 
-  public SessionTable(int loop, EdgeContext edge) {
+  private final ArrayDeque<Delivery> waiting = new ArrayDeque<>();
+
+  /// How many of `waiting` are about a chat.
+  private final Map<ChatId, Integer> waitingByChat = new HashMap<>();
+
+  /// Recipients of the first of `waiting` that have been served.
+  private int served;
+
+  /// Recipients of all of `waiting` that have not.
+  private int unserved;
+
+  /// Answers to SENDs among `waiting`: while there are any, the next ones wait behind them.
+  private int waitingSent;
+
+  /// @param fewMax how many sessions may be served at once; what goes to more waits for its turn
+  /// @param aheadMax while no more sessions than this wait, answers to senders overtake
+  public SessionTable(int loop, EdgeContext edge, int fewMax, int aheadMax) {
     this.loop = loop;
     this.edge = edge;
+    this.fewMax = fewMax;
+    this.aheadMax = aheadMax;
   }
 
   /// The loop that holds session `id`.
@@ -64,38 +104,148 @@ public final class SessionTable {
     return new ArrayList<>(sessions.values());
   }
 
-  /// Hands over what concerns this loop's sessions, and passes over the rest: the same batch goes
-  /// to every loop that it concerns.
-  public void deliver(List<Delivery> batch, long now) {
+  /// Takes what a batch has for this loop's sessions, and passes over the rest: the same batch goes
+  /// to every loop that it concerns. What goes to many waits for [#work].
+  public void take(List<Delivery> batch, long now) {
     for (int i = 0; i < batch.size(); i++) {
       Delivery delivery = batch.get(i);
-      try {
-        deliver(delivery, now);
-      } catch (RuntimeException e) {
-        log.error("delivery of {}", delivery.getClass().getSimpleName(), e);
-        endConcerned(delivery, now);
+      if (mustWait(delivery)) {
+        waiting.add(delivery);
+        unserved += recipients(delivery).size();
+        waitingSent += isAnswerToSend(delivery) ? 1 : 0;
+        ChatId chat = chatOf(delivery);
+        if (chat != null) {
+          waitingByChat.merge(chat, 1, Integer::sum);
+        }
+      } else {
+        hand(delivery, 0, Integer.MAX_VALUE, now);
       }
+    }
+  }
+
+  /// Whether something waits for [#work].
+  public boolean hasWaiting() {
+    return !waiting.isEmpty();
+  }
+
+  /// How many deliveries wait now: the rest of a round.
+  public int waiting() {
+    return waiting.size();
+  }
+
+  /// Serves at most `recipientsMax` sessions, of at most `deliveriesMax` deliveries. Returns how
+  /// many deliveries are done with.
+  public int work(int recipientsMax, int deliveriesMax, long now) {
+    int left = recipientsMax;
+    int done = 0;
+    while (left > 0 && done < deliveriesMax) {
+      Delivery delivery = waiting.peek();
+      if (delivery == null) {
+        break;
+      }
+      int recipients = recipients(delivery).size();
+      int end = Math.min(recipients, served + left);
+      hand(delivery, served, end, now);
+      unserved -= end - served;
+      left -= Math.max(1, end - served);
+      served = end;
+      if (served == recipients) {
+        waiting.remove();
+        waitingSent -= isAnswerToSend(delivery) ? 1 : 0;
+        served = 0;
+        done++;
+        ChatId chat = chatOf(delivery);
+        if (chat != null) {
+          waitingByChat.computeIfPresent(chat, (c, n) -> n == 1 ? null : n - 1);
+        }
+      }
+    }
+    return done;
+  }
+
+  private boolean mustWait(Delivery delivery) {
+    if (recipients(delivery).size() > fewMax) {
+      return true;
+    }
+    if (waitingByChat.isEmpty()) {
+      return false;
+    }
+    if (isAnswerToSend(delivery) && unserved <= aheadMax && waitingSent == 0) {
+      return false;
+    }
+    ChatId chat = chatOf(delivery);
+    return chat != null && waitingByChat.containsKey(chat);
+  }
+
+  private static boolean isAnswerToSend(Delivery delivery) {
+    return delivery instanceof Delivery.Answer answer && answer.command() instanceof Command.Send;
+  }
+
+  /// The chat in whose order it has a place; null when it has none.
+  private static @Nullable ChatId chatOf(Delivery delivery) {
+    return switch (delivery) {
+      case Delivery.Entries entries -> entries.chat();
+      case Delivery.Receipts receipts -> receipts.chat();
+      case Delivery.Progress progress -> progress.chat();
+      case Delivery.Nudge nudge -> nudge.chat();
+      case Delivery.Typing typing -> typing.chat();
+      case Delivery.Answer answer ->
+          switch (answer.command()) {
+            case Command.Send send -> send.chat();
+            case Command.GroupCreate create -> create.group();
+            case Command.GroupEdit edit -> edit.group();
+            case Command.ChangeSettings change ->
+                ChatId.direct(change.from().user(), change.from().user());
+            case Command.Ack _,
+                Command.Read _,
+                Command.Enrol _,
+                Command.ListChat _,
+                Command.SetBlock _,
+                Command.RemoveDevice _,
+                Command.Revoke _,
+                Command.PutRecord _,
+                Command.EraseUser _,
+                Command.Leave _,
+                Command.Ban _,
+                Command.Seen _,
+                Command.Tick _ ->
+                null;
+          };
+      case Delivery.Replaced _, Delivery.Revoked _, Delivery.Presence _ -> null;
+    };
+  }
+
+  /// Whom it is for; empty for an answer, which is for one session that has no attachment yet.
+  private static List<Attachment> recipients(Delivery delivery) {
+    return switch (delivery) {
+      case Delivery.Entries entries -> entries.to();
+      case Delivery.Receipts receipts -> receipts.to();
+      case Delivery.Progress progress -> progress.to();
+      case Delivery.Typing typing -> typing.to();
+      case Delivery.Presence presence -> presence.to();
+      case Delivery.Revoked(Attachment session, ErrorCode _) -> List.of(session);
+      case Delivery.Nudge nudge -> List.of(nudge.to());
+      case Delivery.Replaced(Attachment session) -> List.of(session);
+      case Delivery.Answer _ -> List.of();
+    };
+  }
+
+  /// Hands the delivery to its recipients from `from` on, up to `end`.
+  private void hand(Delivery delivery, int from, int end, long now) {
+    try {
+      deliver(delivery, from, end, now);
+    } catch (RuntimeException e) {
+      log.error("delivery of {}", delivery.getClass().getSimpleName(), e);
+      endConcerned(delivery, now);
     }
   }
 
   /// A session that may have missed something must not go on as if it had not; the others do.
   private void endConcerned(Delivery delivery, long now) {
-    List<Attachment> to =
-        switch (delivery) {
-          case Delivery.Entries entries -> entries.to();
-          case Delivery.Receipts receipts -> receipts.to();
-          case Delivery.Progress progress -> progress.to();
-          case Delivery.Typing typing -> typing.to();
-          case Delivery.Presence presence -> presence.to();
-          case Delivery.Revoked(Attachment session, ErrorCode why) -> List.of(session);
-          case Delivery.Nudge nudge -> List.of(nudge.to());
-          case Delivery.Replaced(Attachment session) -> List.of(session);
-          case Delivery.Answer answer -> {
-            end(answer.to().session(), now);
-            yield List.of();
-          }
-        };
-    for (Attachment attachment : to) {
+    if (delivery instanceof Delivery.Answer answer) {
+      end(answer.to().session(), now);
+    }
+    for (Attachment attachment : recipients(delivery)) {
       end(attachment.session(), now);
     }
   }
@@ -107,7 +257,7 @@ public final class SessionTable {
     }
   }
 
-  private void deliver(Delivery delivery, long now) {
+  private void deliver(Delivery delivery, int from, int end, long now) {
     switch (delivery) {
       case Delivery.Answer answer -> {
         SessionLogic session = of(answer.to().session());
@@ -117,13 +267,15 @@ public final class SessionTable {
       }
       case Delivery.Entries entries -> {
         List<Attachment> to = entries.to();
-        for (int i = 0; i < to.size(); i++) {
+        int last = Math.min(end, to.size());
+        for (int i = from; i < last; i++) {
           deliverEntry(entries, to.get(i), now);
         }
       }
       case Delivery.Receipts receipts -> {
         List<Attachment> to = receipts.to();
-        for (int i = 0; i < to.size(); i++) {
+        int last = Math.min(end, to.size());
+        for (int i = from; i < last; i++) {
           SessionLogic session = of(to.get(i).session());
           if (session != null) {
             session.onReceipt(receipts, now);
@@ -132,7 +284,8 @@ public final class SessionTable {
       }
       case Delivery.Progress progress -> {
         List<Attachment> to = progress.to();
-        for (int i = 0; i < to.size(); i++) {
+        int last = Math.min(end, to.size());
+        for (int i = from; i < last; i++) {
           SessionLogic session = of(to.get(i).session());
           if (session != null) {
             session.onProgress(progress, now);
@@ -141,7 +294,8 @@ public final class SessionTable {
       }
       case Delivery.Presence presence -> {
         List<Attachment> to = presence.to();
-        for (int i = 0; i < to.size(); i++) {
+        int last = Math.min(end, to.size());
+        for (int i = from; i < last; i++) {
           SessionLogic session = of(to.get(i).session());
           if (session != null) {
             session.onPresence(presence);
@@ -168,7 +322,8 @@ public final class SessionTable {
       }
       case Delivery.Typing typing -> {
         List<Attachment> to = typing.to();
-        for (int i = 0; i < to.size(); i++) {
+        int last = Math.min(end, to.size());
+        for (int i = from; i < last; i++) {
           SessionLogic session = of(to.get(i).session());
           if (session != null) {
             session.onTyping(typing);

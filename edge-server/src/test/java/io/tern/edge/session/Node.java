@@ -185,8 +185,8 @@ final class Node {
             new Random(7),
             () -> now,
             () -> wallMillis);
-    table = new SessionTable(0, edge);
-    bus.register(EDGE, batch -> tasks.add(() -> table.deliver(batch, now)));
+    table = new SessionTable(0, edge, Integer.MAX_VALUE, 0);
+    bus.register(EDGE, batch -> tasks.add(() -> table.take(batch, now)));
   }
 
   Partition partition(int slot) {

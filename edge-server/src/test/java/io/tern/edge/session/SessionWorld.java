@@ -102,7 +102,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
             new Random(7),
             () -> now,
             () -> wallMillis);
-    table = new SessionTable(0, edge);
+    table = new SessionTable(0, edge, Integer.MAX_VALUE, 0);
     session = new SessionLogic(table.nextId(), edge, this, new Sampler(StageWatch.NONE), now);
     table.add(session);
   }
@@ -183,7 +183,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   }
 
   void deliver(Delivery delivery) {
-    table.deliver(List.of(delivery), now);
+    table.take(List.of(delivery), now);
     settle();
   }
 

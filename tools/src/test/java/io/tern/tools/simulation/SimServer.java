@@ -148,6 +148,7 @@ final class SimServer {
     private final List<Partition> partitions = new ArrayList<>();
     private final List<SimConnection> connections = new ArrayList<>();
     private int reads;
+    private boolean serving;
 
     private Life(long number) {
       var bus = new MemoryBus(RouterMetrics.NONE);
@@ -179,7 +180,7 @@ final class SimServer {
               world.random,
               world::nanos,
               world::wallMillis);
-      sessions = new SessionTable(0, edge);
+      sessions = new SessionTable(0, edge, 1, 4);
       bus.register(id, this::deliver);
       for (Partition partition : partitions) {
         partition.recover();
@@ -219,9 +220,26 @@ final class SimServer {
           world.some(5, 2_000),
           () -> {
             if (isAlive()) {
-              sessions.deliver(batch, world.nanos());
+              sessions.take(batch, world.nanos());
+              serve();
             }
           });
+    }
+
+    /// What goes to more than one session, some of it at a time.
+    private void serve() {
+      if (isAlive() && !serving && sessions.hasWaiting()) {
+        serving = true;
+        world.in(
+            world.some(1, 500),
+            () -> {
+              serving = false;
+              if (isAlive()) {
+                sessions.work((int) world.some(1, 4), Integer.MAX_VALUE, world.nanos());
+                serve();
+              }
+            });
+      }
     }
 
     private void tick() {
