@@ -12,6 +12,8 @@ import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.Relay;
+import io.tern.edge.session.StageWatch;
+import io.tern.edge.session.Turns;
 import io.tern.edge.tls.Certificates;
 import io.tern.edge.token.ResumeTickets;
 import io.tern.edge.token.TokenAuthenticator;
@@ -36,6 +38,7 @@ import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -141,6 +144,14 @@ public final class TernServer implements AutoCloseable {
     var secrets = new SecureRandom();
     edgeId = new EdgeId(config.name(), secrets.nextLong() & Long.MAX_VALUE);
     Relay relay = (to, delivery) -> bus.toEdge(to, List.of(delivery));
+    var turns = new Turns(config.turns(), counters, secrets, System::nanoTime);
+    StageWatch stages =
+        (stage, nanos) -> {
+          metrics.took(stage, nanos);
+          if (stage == StageWatch.Stage.SEND_TO_SENT) {
+            turns.onSent(nanos);
+          }
+        };
     var hub =
         new MemoryPresenceHub(
             MemoryPresenceHub.WATCHES_MAX, () -> TimeUnit.NANOSECONDS.toMillis(System.nanoTime()));
@@ -156,9 +167,10 @@ public final class TernServer implements AutoCloseable {
             disconnector,
             new KnownUsers(config.knownUsers()),
             counters,
-            metrics,
+            stages,
             config.catchUp(),
             new PresenceDesk(hub, directory, router.readers(), relay, counters),
+            turns,
             secrets,
             System::nanoTime,
             System::currentTimeMillis);
@@ -170,6 +182,10 @@ public final class TernServer implements AutoCloseable {
     network = started.add(new EdgeNetwork(config.net(), edge, certificates));
     bus.register(edgeId, network);
     metrics.gauge("tern_connections", "Open connections.", network::connections);
+    metrics.gauge("tern_turns_rate", "Logins and catch-up pages a second at most.", turns::rate);
+    metrics.gauge("tern_turns_under_way", "Logins and pages under way.", turns::underWay);
+    metrics.gauge("tern_turns_logins_waiting", "Logins that wait.", turns::loginsWaiting);
+    metrics.gauge("tern_turns_pages_waiting", "Pages that wait.", turns::pagesWaiting);
     metrics.gauge("tern_disk_has_room", "0 when sends are refused.", () -> store.hasRoom() ? 1 : 0);
     metrics.shards(store.shards(), router::health);
     var health =
@@ -193,9 +209,15 @@ public final class TernServer implements AutoCloseable {
             30,
             TimeUnit.SECONDS,
             new ArrayBlockingQueue<>(config.auth().queue()),
-            Thread.ofPlatform().name("tern-auth-", 0).daemon().factory());
+            niceThreads("tern-auth-"));
     threads.allowCoreThreadTimeOut(true);
     return threads;
+  }
+
+  /// A signature is a third of a millisecond: whoever writes meanwhile comes first.
+  private static ThreadFactory niceThreads(String prefix) {
+    ThreadFactory threads = Thread.ofPlatform().name(prefix, 0).daemon().factory();
+    return task -> threads.newThread(Niceness.nice(task));
   }
 
   /// Where clients connect in plain TCP: the first such listener; null when there is none.

@@ -47,7 +47,12 @@ public final class ReturningSessions implements Callable<Integer> {
   private static final int IN_FLIGHT_MAX = 24;
   private static final int LOGINS_AT_ONCE = 64;
   private static final int STEP_SECONDS_MAX = 300;
+
+  /// Full jitter, as of a client that the server told nothing.
   private static final long RETRY_MILLIS_MAX = 1_000;
+
+  /// Added at random to a wait that the server named, as a client does.
+  private static final long RETRY_SPREAD_MILLIS = 500;
 
   @Option(names = "--connect", required = true)
   private String server;
@@ -255,10 +260,15 @@ public final class ReturningSessions implements Callable<Integer> {
       new Connection().connect(loop, address, home(number));
     }
 
-    private void again() {
+    /// @param serverMillis what the server said; 0 for nothing
+    private void again(long serverMillis) {
       if (!isBack) {
         retries++;
-        long wait = ThreadLocalRandom.current().nextLong(RETRY_MILLIS_MAX);
+        var random = ThreadLocalRandom.current();
+        long wait =
+            serverMillis == 0
+                ? random.nextLong(RETRY_MILLIS_MAX)
+                : serverMillis + random.nextLong(RETRY_SPREAD_MILLIS);
         var _ = loop.schedule(this::start, wait, TimeUnit.MILLISECONDS);
       }
     }
@@ -294,13 +304,15 @@ public final class ReturningSessions implements Callable<Integer> {
     }
 
     private final class Connection extends RawSession {
+      private long serverMillis;
+
       Connection() {
         super(users.get(number));
         up.whenComplete((done, failure) -> {
           if (failure == null) {
             helloNanos.record(System.nanoTime() - began);
           } else {
-            again();
+            again(serverMillis);
           }
         });
       }
@@ -309,6 +321,9 @@ public final class ReturningSessions implements Callable<Integer> {
       void onFrame(FrameType type, FrameHeader header, ByteBuf body) throws IOException {
         if (type == FrameType.DELIVER) {
           onEntry(header.chat(), header.seq());
+        } else if (type == FrameType.ERROR) {
+          var in = new ByteBufInputStream(body, header.bodyBytes());
+          serverMillis = io.tern.protocol.v1.Error.parseFrom(in).getRetryMs();
         } else if (type == FrameType.CATCH_UP_PAGE) {
           onPage(CatchUpPage.parseFrom(new ByteBufInputStream(body, header.bodyBytes())));
         }

@@ -25,6 +25,7 @@ public record ServerConfig(
     AdminConfig admin,
     AuthConfig auth,
     LimitsConfig limits,
+    TurnsConfig turns,
     RocksStoreConfig store,
     RouterConfig router,
     CatchUpConfig catchUp,
@@ -52,6 +53,7 @@ public record ServerConfig(
         admin(from),
         auth(from, net),
         limits(from),
+        turns(from),
         store(from),
         router(from),
         new CatchUpConfig(
@@ -221,6 +223,17 @@ public record ServerConfig(
         from.number("limits.cheap.burst", 1, 1_000_000),
         from.number("limits.window.entries", 1, 65_536),
         (int) from.bytes("limits.window.bytes", 32 * 1024, 64 * MIB));
+  }
+
+  private static TurnsConfig turns(Settings from) {
+    int rateMin = from.number("turns.rate-min", 1, 1_000_000);
+    return new TurnsConfig(
+        from.duration("turns.delay-target", MS, Duration.ofSeconds(10)),
+        rateMin,
+        from.number("turns.rate-max", rateMin, 1_000_000),
+        from.number("turns.under-way-max", 1, 65_536),
+        from.number("turns.waiting-max", 1, 10_000_000),
+        from.duration("turns.wait-max", MS, Duration.ofMinutes(1)));
   }
 
   private static RocksStoreConfig store(Settings from) {

@@ -30,6 +30,11 @@ public enum Count {
   HELLOS("Sessions that came up."),
   HELLOS_RESUMED("Of these, with a resume ticket."),
   TAKEOVERS("Sessions that replaced another one of their device."),
+  LOGINS_WAITED("Logins that waited for their turn."),
+  LOGINS_PUT_OFF(
+      "Logins answered BUSY with a time to come back: turns.wait-max, turns.waiting-max."),
+  PAGES_WAITED("Pages of catch-up of returning devices that waited for their turn."),
+  TURNS_SLOWED("Times the rate of turns was cut, because live work was late."),
   SENDS("SENDs offered to a shard."),
   SENT("SENDs answered with SENT."),
   SENDS_REPEATED("Of these, repeats of an accepted csn."),

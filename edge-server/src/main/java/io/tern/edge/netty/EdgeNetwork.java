@@ -85,6 +85,8 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       byEventLoop.put(eventLoop, loop);
     }
     this.loops = loops.toArray(EdgeLoop[]::new);
+    EventExecutor first = group.next();
+    edge.turns().runBy((millis, task) -> first.schedule(task, millis, TimeUnit.MILLISECONDS));
     group
         .next()
         .scheduleWithFixedDelay(

@@ -53,18 +53,21 @@ public final class Disconnector {
   }
 
   /// Says farewell and ends the connection. On the session's event loop.
+  ///
+  /// @param retryMillis when to come back, if the code is one that passes; 0 for soon
   void close(
       SessionHost host,
       long session,
       @Nullable DeviceId device,
       CloseReason reason,
-      String detail) {
+      String detail,
+      long retryMillis) {
     count(reason);
     ErrorCode code = reason.code();
     if (code != null) {
       counters.addError(code);
       switch (reason.farewell()) {
-        case ERROR -> host.write(FrameType.ERROR, 0, 0, 0, 0, error(code, detail));
+        case ERROR -> host.write(FrameType.ERROR, 0, 0, 0, 0, error(code, detail, retryMillis));
         case GOAWAY -> host.write(FrameType.GOAWAY, 0, 0, 0, 0, goAway(code));
         case NOTHING -> {}
       }
@@ -119,10 +122,13 @@ public final class Disconnector {
     }
   }
 
-  private static byte[] error(ErrorCode code, String detail) {
+  private static byte[] error(ErrorCode code, String detail, long retryMillis) {
     var error = Error.newBuilder().setCode(code.number()).setDetail(detail);
     if (code.errorClass() == ErrorCode.ErrorClass.LATER) {
-      error.setRetryMs(ThreadLocalRandom.current().nextInt(200, 2000));
+      error.setRetryMs(
+          retryMillis > 0
+              ? (int) Math.min(retryMillis, Integer.MAX_VALUE)
+              : ThreadLocalRandom.current().nextInt(200, 2000));
     }
     return error.build().toByteArray();
   }

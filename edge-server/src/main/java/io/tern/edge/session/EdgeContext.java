@@ -30,6 +30,7 @@ public record EdgeContext(
     StageWatch stages,
     CatchUpConfig catchUpConfig,
     PresenceDesk presence,
+    Turns turns,
     RandomGenerator secrets,
     LongSupplier nanoTime,
     LongSupplier wallMillis) {}

@@ -73,11 +73,38 @@ final class Handshake {
     long began = now;
     byte[] token = hello.getToken().toByteArray();
     byte[] ticket = hello.getResume().toByteArray();
+    if (token.length == 0 && ticket.length == 0) {
+      session.close(CloseReason.IDENTITY_REQUIRED, "neither token nor ticket", now);
+      return;
+    }
+    long count = hello.getCount();
+    Turns.Turn turn =
+        edge.turns()
+            .login(
+                () -> host.execute(() -> prove(token, ticket, count, index, began)),
+                retryMillis -> host.execute(() -> onPutOff(retryMillis, began)));
+    session.take(turn);
+    if (turn.hasBegun()) {
+      prove(token, ticket, count, index, began);
+    }
+  }
+
+  /// Too many log in: this one comes back later.
+  private void onPutOff(long retryMillis, long began) {
+    if (session.isIdentifying()) {
+      session.close(CloseReason.BUSY, "too many log in", retryMillis, began);
+    }
+  }
+
+  private void prove(byte[] token, byte[] ticket, long count, int index, long began) {
+    if (!session.isIdentifying()) {
+      return;
+    }
     if (ticket.length > 0) {
       edge.authenticator()
           .openTicket(
               ticket,
-              hello.getCount(),
+              count,
               identity -> {
                 if (identity instanceof Authenticator.Refused && token.length > 0) {
                   verifyToken(token, index, began);
@@ -85,10 +112,8 @@ final class Handshake {
                   host.execute(() -> onIdentity(identity, index, true, began));
                 }
               });
-    } else if (token.length > 0) {
-      verifyToken(token, index, began);
     } else {
-      session.close(CloseReason.IDENTITY_REQUIRED, "neither token nor ticket", now);
+      verifyToken(token, index, began);
     }
   }
 
@@ -189,6 +214,7 @@ final class Handshake {
     long now = edge.nanoTime().getAsLong();
     edge.stages().took(StageWatch.Stage.HELLO, now - began);
     host.write(FrameType.HELLO_ACK, 0, 0, 0, 0, helloAck(identity, attached.now()));
+    session.endTurn();
     session.outbound().begin(attached.news(), fromPresent);
     host.onInputChanged();
   }

@@ -50,6 +50,14 @@ final class Outbound {
   private final SessionHost host;
 
   private boolean pageAsked;
+
+  /// From the login, or a CATCH_UP, until there is nothing left: such pages give way to live
+  /// traffic.
+  private boolean returning;
+
+  /// Of a returning device's page that waits or is under way.
+  private Turns.@Nullable Turn turn;
+
   private boolean behindTold;
   private boolean catchUpHasRid;
   private int catchUpRid;
@@ -105,6 +113,7 @@ final class Outbound {
   ///   chat stands
   void begin(@Nullable Set<ChatId> news, boolean fromPresent) {
     CatchUp behind = startCatchUp();
+    returning = true;
     if (fromPresent) {
       behind.startFromPresent();
     } else {
@@ -426,6 +435,7 @@ final class Outbound {
     } else {
       behind.start(chat);
     }
+    returning = true;
     catchUpHasRid = true;
     catchUpRid = header.rid();
     advance();
@@ -458,6 +468,9 @@ final class Outbound {
     if (behind == null || !session.isLive() || pageAsked || !host.isWritable()) {
       return;
     }
+    if (returning && !hasTurn()) {
+      return;
+    }
     int usedEntries = window == null ? 0 : window.entries();
     int usedBytes = window == null ? 0 : window.bytes();
     // Half of what is free: the other half is for chats that are live meanwhile.
@@ -465,6 +478,11 @@ final class Outbound {
     int bytes = Math.max(0, edge.limits().windowBytes() - usedBytes + 1) / 2;
     var question = behind.next(entries, bytes, usedEntries);
     if (question == null) {
+      Turns.Turn unused = turn;
+      if (unused != null) {
+        turn = null;
+        unused.unused();
+      }
       if (behind.isLive()) {
         caughtUp();
       }
@@ -489,8 +507,27 @@ final class Outbound {
     }
   }
 
+  /// Whether the turn for a page has begun; it is asked for if there is none.
+  private boolean hasTurn() {
+    Turns.Turn t = turn;
+    if (t == null) {
+      t = edge.turns().page(() -> host.execute(this::advance));
+      turn = t;
+    }
+    return t.hasBegun();
+  }
+
+  private void endTurn() {
+    Turns.Turn t = turn;
+    if (t != null) {
+      turn = null;
+      t.done();
+    }
+  }
+
   private void onPage(Found found) {
     pageAsked = false;
+    endTurn();
     reservedEntries = 0;
     reservedBytes = 0;
     CatchUp behind = catchUp;
@@ -576,6 +613,7 @@ final class Outbound {
 
   private void onNoPage() {
     pageAsked = false;
+    endTurn();
     reservedEntries = 0;
     reservedBytes = 0;
     if (session.isLive() && catchUp != null) {
@@ -586,6 +624,7 @@ final class Outbound {
 
   private void caughtUp() {
     catchUp = null;
+    returning = false;
     behindTold = false;
     writeCatchUpPage(CatchUpPage.newBuilder().setDone(true).build());
     catchUpHasRid = false;
@@ -624,6 +663,7 @@ final class Outbound {
   }
 
   void release() {
+    endTurn();
     catchUp = null;
     window = null;
     heldReceipts = null;

@@ -95,6 +95,9 @@ public final class SessionLogic {
   private @Nullable DeviceId device;
   private @Nullable Attachment attachment;
 
+  /// Of a login; null when it is over.
+  private Turns.@Nullable Turn turn;
+
   /// Handshake and farewell: when the state must have been left.
   private long deadline;
 
@@ -618,13 +621,18 @@ public final class SessionLogic {
   }
 
   void close(CloseReason reason, String detail, long now) {
+    close(reason, detail, 0, now);
+  }
+
+  /// @param retryMillis when the client may come back; 0 for soon
+  void close(CloseReason reason, String detail, long retryMillis, long now) {
     if (isClosing()) {
       return;
     }
     state = State.CLOSING;
     deadline = now + LINGER.toNanos();
     release();
-    edge.disconnector().close(host, id, device, reason, detail);
+    edge.disconnector().close(host, id, device, reason, detail, retryMillis);
   }
 
   private void release() {
@@ -640,6 +648,7 @@ public final class SessionLogic {
       edge.directory().detach(route, outbound.due());
       edge.presence().left(route.device().user(), now);
     }
+    endTurn();
     handshake = null;
     changes = null;
     outbound.release();
@@ -722,7 +731,21 @@ public final class SessionLogic {
     }
     setPing(pingSeconds);
     state = State.IDENTIFYING;
-    deadline = now + edge.limits().helloTimeout().toNanos();
+    deadline = now + edge.turns().waitMaxNanos() + edge.limits().helloTimeout().toNanos();
+  }
+
+  /// The login that this turn is for has begun, or waits.
+  void take(Turns.Turn turn) {
+    this.turn = turn;
+  }
+
+  /// The login is over, one way or the other.
+  void endTurn() {
+    Turns.Turn t = turn;
+    if (t != null) {
+      turn = null;
+      t.done();
+    }
   }
 
   /// Who this is has been proved, until `untilMillis`.

@@ -61,6 +61,9 @@ class ServerConfigTest {
                 60,
                 256,
                 256 * 1024));
+    assertThat(config.turns())
+        .isEqualTo(
+            new TurnsConfig(Duration.ofMillis(5), 200, 10_000, 32, 20_000, Duration.ofSeconds(8)));
     assertThat(config.router()).isEqualTo(RouterConfig.DEFAULT);
     assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
     assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);
@@ -134,6 +137,12 @@ class ServerConfigTest {
         Map.entry("router.nudge-after", "4 s"),
         Map.entry("router.watched-max", "1000"),
         Map.entry("router.retry", "6 s"),
+        Map.entry("turns.delay-target", "7 ms"),
+        Map.entry("turns.rate-min", "20"),
+        Map.entry("turns.rate-max", "3000"),
+        Map.entry("turns.under-way-max", "5"),
+        Map.entry("turns.waiting-max", "50"),
+        Map.entry("turns.wait-max", "3 s"),
         Map.entry("catch-up.backlog-max", "500"),
         Map.entry("catch-up.chats-max", "64"),
         Map.entry("catch-up.piece-entries", "16"),

@@ -15,6 +15,7 @@ import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.StageWatch;
+import io.tern.edge.session.Turns;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameReader;
@@ -82,6 +83,11 @@ class ConnectionTest {
                 readers(),
                 (to, delivery) -> {},
                 counters),
+            new Turns(
+                ServerConfig.load(null, Map.of()).turns(),
+                counters,
+                new Random(1),
+                System::nanoTime),
             new Random(1),
             System::nanoTime,
             System::currentTimeMillis);

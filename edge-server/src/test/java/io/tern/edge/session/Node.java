@@ -148,7 +148,17 @@ final class Node {
 
   Node(String... settings) {
     Map<String, String> set =
-        new HashMap<>(Map.of("limits.send.rate", "0", "limits.cheap.rate", "0"));
+        new HashMap<>(
+            Map.of(
+                "limits.send.rate",
+                "0",
+                "limits.cheap.rate",
+                "0",
+                // Its time stands still.
+                "turns.rate-max",
+                "1000000",
+                "turns.rate-min",
+                "1000000"));
     for (String setting : settings) {
       int equals = setting.indexOf('=');
       set.put(setting.substring(0, equals), setting.substring(equals + 1));
@@ -182,6 +192,7 @@ final class Node {
             StageWatch.NONE,
             CatchUpConfig.DEFAULT,
             desk,
+            new Turns(ServerConfig.load(null, set).turns(), counters, new Random(7), () -> now),
             new Random(7),
             () -> now,
             () -> wallMillis);

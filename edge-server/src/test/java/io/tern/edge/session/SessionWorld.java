@@ -78,12 +78,15 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   long wallMillis = 1_800_000_000_000L;
   long identityUntil = wallMillis + 3_600_000;
 
+  final Turns turns;
+
   SessionWorld(String... settings) {
     Map<String, String> set = new HashMap<>();
     for (String setting : settings) {
       int equals = setting.indexOf('=');
       set.put(setting.substring(0, equals), setting.substring(equals + 1));
     }
+    turns = new Turns(ServerConfig.load(null, set).turns(), counters, new Random(7), () -> now);
     edge =
         new EdgeContext(
             EDGE,
@@ -99,6 +102,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
             StageWatch.NONE,
             CatchUpConfig.DEFAULT,
             desk,
+            turns,
             new Random(7),
             () -> now,
             () -> wallMillis);

@@ -1,6 +1,7 @@
 package io.tern.tools.simulation;
 
 import io.tern.edge.config.LimitsConfig;
+import io.tern.edge.config.TurnsConfig;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
@@ -12,6 +13,7 @@ import io.tern.edge.session.Sampler;
 import io.tern.edge.session.SessionLogic;
 import io.tern.edge.session.SessionTable;
 import io.tern.edge.session.StageWatch;
+import io.tern.edge.session.Turns;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
@@ -54,6 +56,10 @@ final class SimServer {
   private static final int SHARDS = 2;
   private static final int RING_EVENTS = 64;
   private static final int READS_MAX = 16;
+
+  /// So few that logins wait, and some are put off.
+  private static final TurnsConfig TURNS =
+      new TurnsConfig(Duration.ofMillis(5), 40, 200, 2, 8, Duration.ofSeconds(1));
 
   private static final LimitsConfig LIMITS =
       new LimitsConfig(
@@ -162,6 +168,15 @@ final class SimServer {
       Relay relay = (to, delivery) -> bus.toEdge(to, List.of(delivery));
       var hub = new MemoryPresenceHub(MemoryPresenceHub.WATCHES_MAX, world::millis);
       var desk = new PresenceDesk(hub, directory, readers, relay, counters);
+      var turns = new Turns(TURNS, counters, world.random, world::nanos);
+      turns.runBy((millis, task) ->
+          world.in(
+              millis * 1_000,
+              () -> {
+                if (isAlive()) {
+                  task.run();
+                }
+              }));
       edge =
           new EdgeContext(
               id,
@@ -177,6 +192,7 @@ final class SimServer {
               StageWatch.NONE,
               CatchUpConfig.DEFAULT,
               desk,
+              turns,
               world.random,
               world::nanos,
               world::wallMillis);

@@ -3,6 +3,7 @@ package io.tern.tools.system;
 import io.tern.edge.config.LimitsConfig;
 import io.tern.edge.config.NetConfig;
 import io.tern.edge.config.Transport;
+import io.tern.edge.config.TurnsConfig;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.netty.EdgeNetwork;
 import io.tern.edge.session.Authenticator;
@@ -12,6 +13,7 @@ import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.Relay;
 import io.tern.edge.session.StageWatch;
+import io.tern.edge.session.Turns;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
@@ -87,6 +89,9 @@ final class TestNode implements AutoCloseable {
 
   private static final int SHARDS = 2;
   private static final long SYNC_NANOS = 2_000_000;
+
+  private static final TurnsConfig TURNS =
+      new TurnsConfig(Duration.ofMillis(5), 200, 10_000, 32, 1_000, Duration.ofSeconds(8));
 
   private static final LimitsConfig LIMITS =
       new LimitsConfig(
@@ -218,6 +223,7 @@ final class TestNode implements AutoCloseable {
           StageWatch.NONE,
           CatchUpConfig.DEFAULT,
           new PresenceDesk(hub, directory, readers, relay, counters),
+          new Turns(TURNS, counters, new SecureRandom(), System::nanoTime),
           new SecureRandom(),
           System::nanoTime,
           System::currentTimeMillis);

@@ -1,0 +1,379 @@
+package io.tern.edge.session;
+
+import io.tern.edge.config.TurnsConfig;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongConsumer;
+import java.util.function.LongSupplier;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/// Work that gives way to live traffic: logins, and the pages by which a device that was away is
+/// caught up. After a restart there are thousands of them at once, and people are writing.
+///
+/// Each login and each page takes a [Turn]. There are so many a second, of which some are under way
+/// at a time; the others wait, pages before logins (who is in is brought up to date before another
+/// is let in), the first that came first.
+///
+/// **The rate** follows what live work feels. Every [#WINDOW_NANOS] in which something waits, the
+/// longest of the delays seen (SENDs from their reading to their SENT, and by how much this very
+/// timer of an event loop was late) is compared with the target: over it the rate falls to 7/10,
+/// else it rises by 1/20. So it settles where about one window in eight is over the target. The
+/// target is the configured one, or [#AMBIENT_FACTOR] times what a SEND takes while nobody logs in,
+/// whichever is more: on a slow disk it is not the logins' fault.
+///
+/// Any thread; a short lock. What a turn runs is run without it.
+///
+/// Bounds: `waitingMax` logins, and one page a session; a login that would wait longer than
+/// `waitMax` is refused, and told to come back when those before it should be through.
+public final class Turns {
+
+  /// How soon something that waits is looked at.
+  static final long TICK_MILLIS = 5;
+
+  static final long WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+  /// Where the rate begins, before anything was measured.
+  static final int RATE_START = 1_000;
+
+  /// What may begin at once is what this time brings, so that a pass of an event loop stays short.
+  private static final long BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+  static final int AMBIENT_FACTOR = 3;
+
+  private static final double AMBIENT_WEIGHT = 1.0 / 64;
+
+  private static final long RETRY_MILLIS_MIN = 500;
+  private static final long RETRY_MILLIS_MAX = 60_000;
+
+  /// Runs something later. The delay of what it runs is taken for that of live work.
+  public interface Timer {
+    void in(long millis, Runnable task);
+  }
+
+  private final TurnsConfig config;
+  private final Counters counters;
+  private final RandomGenerator random;
+  private final LongSupplier nanoTime;
+
+  private final ArrayDeque<Turn> pages = new ArrayDeque<>();
+  private final ArrayDeque<Turn> logins = new ArrayDeque<>();
+
+  /// Of `logins`, those that have not gone away.
+  private int loginsWaiting;
+
+  private int pagesWaiting;
+  private int underWay;
+
+  private double rate;
+  private double tokens;
+  private long filledAt;
+
+  private long windowBegan;
+  private long delayMax;
+
+  /// What a SEND takes while no turn is under way, in nanoseconds.
+  private double ambient;
+
+  private @Nullable Timer timer;
+  private boolean ticks;
+  private long tickDue;
+
+  public Turns(
+      TurnsConfig config, Counters counters, RandomGenerator random, LongSupplier nanoTime) {
+    this.config = config;
+    this.counters = counters;
+    this.random = random;
+    this.nanoTime = nanoTime;
+    rate = Math.clamp(RATE_START, config.rateMin(), config.rateMax());
+    tokens = burst();
+    filledAt = nanoTime.getAsLong();
+  }
+
+  /// One login, or one page.
+  public final class Turn {
+    private final boolean isLogin;
+    private final Runnable begin;
+    private final @Nullable LongConsumer refused;
+    private final long asked;
+    private boolean begun;
+    private boolean over;
+
+    private Turn(boolean isLogin, Runnable begin, @Nullable LongConsumer refused, long asked) {
+      this.isLogin = isLogin;
+      this.begin = begin;
+      this.refused = refused;
+      this.asked = asked;
+    }
+
+    /// Whether it has begun; if not it waits, and what was given to be run then will be.
+    public boolean hasBegun() {
+      synchronized (Turns.this) {
+        return begun;
+      }
+    }
+
+    /// It is over, or no longer wanted. Any number of times.
+    public void done() {
+      end(this, true);
+    }
+
+    /// It is over, and there was nothing to do.
+    void unused() {
+      end(this, false);
+    }
+  }
+
+  /// From now on what waits is looked at by `timer`; without one, when a turn is done.
+  public void runBy(Timer timer) {
+    synchronized (this) {
+      this.timer = timer;
+    }
+  }
+
+  /// A turn to log in.
+  ///
+  /// @param begin is run when the turn has begun, unless it has when this returns
+  /// @param refused is told the milliseconds after which to come back; perhaps before this returns
+  public Turn login(Runnable begin, LongConsumer refused) {
+    var turn = new Turn(true, begin, refused, nanoTime.getAsLong());
+    long retry = 0;
+    synchronized (this) {
+      if (!beginsAtOnce(turn)) {
+        boolean fits =
+            loginsWaiting < config.waitingMax()
+                && waitNanos(loginsWaiting + 1) <= config.waitMax().toNanos();
+        if (fits) {
+          logins.add(turn);
+          loginsWaiting++;
+          counters.add(Count.LOGINS_WAITED);
+          arm();
+        } else {
+          turn.over = true;
+          retry = refuse();
+        }
+      }
+    }
+    if (retry > 0) {
+      refused.accept(retry);
+    }
+    return turn;
+  }
+
+  /// A turn to be caught up by a page. It is never refused: a session has one.
+  ///
+  /// @param begin is run when the turn has begun, unless it has when this returns
+  Turn page(Runnable begin) {
+    var turn = new Turn(false, begin, null, nanoTime.getAsLong());
+    synchronized (this) {
+      if (!beginsAtOnce(turn)) {
+        pages.add(turn);
+        pagesWaiting++;
+        counters.add(Count.PAGES_WAITED);
+        arm();
+      }
+    }
+    return turn;
+  }
+
+  /// What a SEND took.
+  public synchronized void onSent(long nanos) {
+    if (loginsWaiting + pagesWaiting + underWay == 0) {
+      ambient += (nanos - ambient) * AMBIENT_WEIGHT;
+    }
+    delayMax = Math.max(delayMax, nanos);
+  }
+
+  /// How long a login waits at most.
+  long waitMaxNanos() {
+    return config.waitMax().toNanos();
+  }
+
+  public synchronized int loginsWaiting() {
+    return loginsWaiting;
+  }
+
+  public synchronized int pagesWaiting() {
+    return pagesWaiting;
+  }
+
+  public synchronized int underWay() {
+    return underWay;
+  }
+
+  /// Turns a second at present.
+  public synchronized double rate() {
+    return rate;
+  }
+
+  /// Looks at what waits. Run by the timer.
+  void tick() {
+    var begun = new ArrayList<Turn>();
+    List<Turn> tooLate;
+    long[] retries;
+    synchronized (this) {
+      ticks = false;
+      long now = nanoTime.getAsLong();
+      delayMax = Math.max(delayMax, now - tickDue);
+      if (now - windowBegan >= WINDOW_NANOS) {
+        adapt();
+        windowBegan = now;
+        delayMax = 0;
+      }
+      grant(now, begun);
+      tooLate = tooLate(now);
+      retries = new long[tooLate.size()];
+      for (int i = 0; i < retries.length; i++) {
+        retries[i] = refuse();
+      }
+      if (loginsWaiting + pagesWaiting > 0) {
+        arm();
+      }
+    }
+    begun.forEach(turn -> turn.begin.run());
+    for (int i = 0; i < retries.length; i++) {
+      LongConsumer refused = tooLate.get(i).refused;
+      if (refused != null) {
+        refused.accept(retries[i]);
+      }
+    }
+  }
+
+  private void end(Turn turn, boolean used) {
+    var begun = new ArrayList<Turn>(1);
+    synchronized (this) {
+      if (turn.over) {
+        return;
+      }
+      turn.over = true;
+      if (!turn.begun) {
+        // It stays in its queue and is passed over.
+        if (turn.isLogin) {
+          loginsWaiting--;
+        } else {
+          pagesWaiting--;
+        }
+        return;
+      }
+      underWay--;
+      if (!used) {
+        tokens = Math.min(burst(), tokens + 1);
+      }
+      if (loginsWaiting + pagesWaiting > 0) {
+        grant(nanoTime.getAsLong(), begun);
+      }
+    }
+    begun.forEach(next -> next.begin.run());
+  }
+
+  // ---- under the lock --------------------------------------------------------------------------
+
+  private boolean beginsAtOnce(Turn turn) {
+    boolean first = pagesWaiting == 0 && (!turn.isLogin || loginsWaiting == 0);
+    if (!first) {
+      return false;
+    }
+    refill(turn.asked);
+    if (underWay >= config.underWayMax() || tokens < 1) {
+      return false;
+    }
+    begin(turn);
+    return true;
+  }
+
+  private void begin(Turn turn) {
+    turn.begun = true;
+    underWay++;
+    tokens--;
+  }
+
+  private void grant(long now, List<Turn> begun) {
+    refill(now);
+    while (underWay < config.underWayMax() && tokens >= 1) {
+      Turn turn = pages.poll();
+      if (turn == null) {
+        turn = logins.poll();
+      }
+      if (turn == null) {
+        return;
+      }
+      if (!turn.over) {
+        if (turn.isLogin) {
+          loginsWaiting--;
+        } else {
+          pagesWaiting--;
+        }
+        begin(turn);
+        begun.add(turn);
+      }
+    }
+  }
+
+  private List<Turn> tooLate(long now) {
+    var late = new ArrayList<Turn>();
+    for (Turn turn = logins.peek(); turn != null; turn = logins.peek()) {
+      if (!turn.over) {
+        if (now - turn.asked < config.waitMax().toNanos()) {
+          break;
+        }
+        turn.over = true;
+        loginsWaiting--;
+        late.add(turn);
+      }
+      logins.remove();
+    }
+    return late;
+  }
+
+  private void refill(long now) {
+    tokens = Math.min(burst(), tokens + (now - filledAt) * rate / 1e9);
+    filledAt = now;
+  }
+
+  private double burst() {
+    return Math.max(1, rate * BURST_NANOS / 1e9);
+  }
+
+  private void adapt() {
+    double target = Math.max((double) config.delayTarget().toNanos(), AMBIENT_FACTOR * ambient);
+    if (delayMax > target) {
+      counters.add(Count.TURNS_SLOWED);
+      rate = Math.max(config.rateMin(), rate * 0.7);
+    } else {
+      rate = Math.min(config.rateMax(), rate * 1.05);
+    }
+  }
+
+  private double waitNanos(int turns) {
+    return turns * 1e9 / rate;
+  }
+
+  /// When those who wait now should be through, and as long again: who was refused together does
+  /// not come back together.
+  private long refuse() {
+    counters.add(Count.LOGINS_PUT_OFF);
+    long wait = (long) (waitNanos(loginsWaiting) / 1e6);
+    long spread = Math.max(RETRY_MILLIS_MIN, wait);
+    return Math.clamp(wait + random.nextLong(spread), RETRY_MILLIS_MIN, RETRY_MILLIS_MAX);
+  }
+
+  private void arm() {
+    Timer by = timer;
+    if (by == null || ticks) {
+      return;
+    }
+    ticks = true;
+    long now = nanoTime.getAsLong();
+    tickDue = now + TimeUnit.MILLISECONDS.toNanos(TICK_MILLIS);
+    if (loginsWaiting + pagesWaiting == 1) {
+      // The first that waits begins a window.
+      windowBegan = now;
+      delayMax = 0;
+    }
+    by.in(TICK_MILLIS, this::tick);
+  }
+}

@@ -1,0 +1,259 @@
+package io.tern.edge.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tern.edge.config.TurnsConfig;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.PriorityQueue;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/// Turns in a time of their own: nothing waits, the test says how late live work is.
+class TurnsTest {
+
+  private static final long MS = 1_000_000;
+
+  private record Event(long at, long order, Runnable what) {}
+
+  private final PriorityQueue<Event> events =
+      new PriorityQueue<>(
+          java.util.Comparator.comparingLong(Event::at).thenComparingLong(Event::order));
+  private final Counters counters = new Counters();
+  private long now = 1_000_000 * MS;
+  private long order;
+
+  /// By how much the timer of the event loop is late.
+  private long lateMillis;
+
+  private Turns turns(int rateMin, int rateMax, int underWay, int waiting, Duration waitMax) {
+    var turns =
+        new Turns(
+            new TurnsConfig(Duration.ofMillis(5), rateMin, rateMax, underWay, waiting, waitMax),
+            counters,
+            new Random(5),
+            () -> now);
+    turns.runBy((millis, task) -> in((millis + lateMillis) * MS, task));
+    return turns;
+  }
+
+  private void in(long nanos, Runnable what) {
+    events.add(new Event(now + nanos, order++, what));
+  }
+
+  private void pass(Duration time) {
+    long until = now + time.toNanos();
+    while (!events.isEmpty() && events.peek().at <= until) {
+      Event event = events.remove();
+      now = Math.max(now, event.at);
+      event.what.run();
+    }
+    now = until;
+  }
+
+  /// A crowd of logins that each take some time, and what became of them.
+  private final class Crowd {
+    private final Turns turns;
+    private final long takesNanos;
+    private int done;
+    private int underWay;
+    private int underWayMost;
+    private final List<Long> putOff = new ArrayList<>();
+    private final Deque<Turns.Turn> all = new ArrayDeque<>();
+
+    Crowd(Turns turns, long takesNanos) {
+      this.turns = turns;
+      this.takesNanos = takesNanos;
+    }
+
+    void come(int n) {
+      for (int i = 0; i < n; i++) {
+        var held = new Turns.Turn[1];
+        Turns.Turn turn = turns.login(() -> begin(held[0]), putOff::add);
+        held[0] = turn;
+        all.add(turn);
+        if (turn.hasBegun()) {
+          begin(turn);
+        }
+      }
+    }
+
+    private void begin(Turns.Turn turn) {
+      underWay++;
+      underWayMost = Math.max(underWayMost, underWay);
+      in(
+          takesNanos,
+          () -> {
+            underWay--;
+            done++;
+            turn.done();
+          });
+    }
+  }
+
+  @Test
+  void oneLoginOfManyADayWaitsForNothing() {
+    Turns turns = turns(200, 10_000, 32, 1_000, Duration.ofSeconds(8));
+    for (int i = 0; i < 100; i++) {
+      Turns.Turn turn = turns.login(() -> {}, retry -> {});
+      assertThat(turn.hasBegun()).isTrue();
+      turn.done();
+      pass(Duration.ofMillis(50));
+    }
+    assertThat(counters.get(Count.LOGINS_WAITED)).isZero();
+    assertThat(events).isEmpty();
+  }
+
+  @Test
+  void aCrowdGetsInInOrderAFewAtATimeAndFasterWhileNobodyFeelsIt() {
+    Turns turns = turns(200, 10_000, 32, 20_000, Duration.ofSeconds(20));
+    var crowd = new Crowd(turns, 2 * MS);
+    crowd.come(10_000);
+    pass(Duration.ofMillis(400));
+    assertThat(turns.rate()).isGreaterThan(1_200);
+    pass(Duration.ofSeconds(4));
+    assertThat(crowd.done).isEqualTo(10_000);
+    assertThat(crowd.underWayMost).isLessThanOrEqualTo(32);
+    assertThat(turns.loginsWaiting()).isZero();
+    assertThat(turns.underWay()).isZero();
+    assertThat(counters.get(Count.LOGINS_WAITED)).isBetween(9_900L, 9_999L);
+  }
+
+  @Test
+  void whileSendsAreLateThereAreFewerTurnsAndNeverLessThanTheLeast() {
+    Turns turns = turns(200, 10_000, 32, 20_000, Duration.ofSeconds(60));
+    var crowd = new Crowd(turns, MS);
+    crowd.come(5_000);
+    for (int i = 0; i < 200; i++) {
+      turns.onSent(20 * MS);
+      pass(Duration.ofMillis(10));
+    }
+    assertThat(turns.rate()).isEqualTo(200);
+    int before = crowd.done;
+    for (int i = 0; i < 100; i++) {
+      turns.onSent(20 * MS);
+      pass(Duration.ofMillis(10));
+    }
+    assertThat(crowd.done - before).isBetween(190, 210);
+    assertThat(counters.get(Count.TURNS_SLOWED)).isPositive();
+    // Nobody feels it any more.
+    pass(Duration.ofSeconds(4));
+    assertThat(turns.rate()).isGreaterThan(2_000);
+  }
+
+  @Test
+  void anEventLoopThatIsLateCountsAsLiveWorkThatIsLate() {
+    Turns turns = turns(50, 10_000, 32, 20_000, Duration.ofSeconds(60));
+    lateMillis = 15;
+    new Crowd(turns, MS).come(5_000);
+    pass(Duration.ofSeconds(3));
+    assertThat(turns.rate()).isEqualTo(50);
+  }
+
+  @Test
+  void whereSendsAreSlowByThemselvesLoginsAreNotBlamed() {
+    Turns turns = turns(200, 10_000, 32, 20_000, Duration.ofSeconds(60));
+    for (int i = 0; i < 1_000; i++) {
+      turns.onSent(20 * MS);
+    }
+    var crowd = new Crowd(turns, MS);
+    crowd.come(5_000);
+    for (int i = 0; i < 100; i++) {
+      turns.onSent(40 * MS);
+      pass(Duration.ofMillis(10));
+    }
+    assertThat(turns.rate()).isGreaterThan(2_000);
+    for (int i = 0; i < 100; i++) {
+      turns.onSent(80 * MS);
+      pass(Duration.ofMillis(10));
+    }
+    assertThat(turns.rate()).isLessThan(500);
+  }
+
+  @Test
+  void whoWouldWaitTooLongIsToldWhenToComeBackAndTheTimesSpread() {
+    Turns turns = turns(200, 1_000, 32, 20_000, Duration.ofSeconds(2));
+    var crowd = new Crowd(turns, MS);
+    crowd.come(10_000);
+    // 20 at once, as many as fit in two seconds wait.
+    assertThat(crowd.putOff).hasSize(10_000 - 2_020);
+    assertThat(crowd.putOff).allMatch(retry -> retry >= 2_000 && retry < 4_000);
+    assertThat(crowd.putOff.stream().distinct().count()).isGreaterThan(1_500);
+    assertThat(counters.get(Count.LOGINS_PUT_OFF)).isEqualTo(crowd.putOff.size());
+    pass(Duration.ofSeconds(2));
+    assertThat(crowd.done).isBetween(1_990, 2_020);
+  }
+
+  @Test
+  void noMoreThanTheyMayWait() {
+    Turns turns = turns(200, 1_000, 32, 100, Duration.ofSeconds(60));
+    var crowd = new Crowd(turns, MS);
+    crowd.come(1_000);
+    assertThat(turns.loginsWaiting()).isEqualTo(100);
+    assertThat(crowd.putOff).hasSize(880);
+  }
+
+  @Test
+  void whoHasWaitedTooLongIsPutOffToo() {
+    Turns turns = turns(10, 1_000, 32, 20_000, Duration.ofSeconds(2));
+    var crowd = new Crowd(turns, MS);
+    crowd.come(1_500);
+    assertThat(crowd.putOff).isEmpty();
+    for (int i = 0; i < 300; i++) {
+      turns.onSent(100 * MS);
+      pass(Duration.ofMillis(10));
+    }
+    assertThat(turns.loginsWaiting()).isZero();
+    assertThat(crowd.putOff).isNotEmpty();
+    assertThat(crowd.done + crowd.putOff.size()).isEqualTo(1_500);
+  }
+
+  @Test
+  void whoGoesAwayGivesUpItsTurn() {
+    Turns turns = turns(200, 1_000, 1, 100, Duration.ofSeconds(8));
+    var begun = new ArrayList<String>();
+    Turns.Turn first = turns.login(() -> begun.add("first"), retry -> {});
+    Turns.Turn second = turns.login(() -> begun.add("second"), retry -> {});
+    Turns.Turn third = turns.login(() -> begun.add("third"), retry -> {});
+    assertThat(first.hasBegun()).isTrue();
+    second.done();
+    assertThat(turns.loginsWaiting()).isEqualTo(1);
+    first.done();
+    first.done();
+    assertThat(begun).containsExactly("third");
+    assertThat(third.hasBegun()).isTrue();
+    third.done();
+    assertThat(turns.underWay()).isZero();
+  }
+
+  @Test
+  void aPageComesBeforeALoginAndIsNeverRefused() {
+    Turns turns = turns(200, 1_000, 1, 1, Duration.ofMillis(1));
+    var begun = new ArrayList<String>();
+    Turns.Turn first = turns.login(() -> {}, retry -> {});
+    turns.login(() -> begun.add("login"), retry -> {});
+    for (int i = 0; i < 50; i++) {
+      turns.page(() -> begun.add("page"));
+    }
+    assertThat(turns.pagesWaiting()).isEqualTo(50);
+    first.done();
+    assertThat(begun).containsExactly("page");
+  }
+
+  @Test
+  void aTurnWithNothingToDoCostsNothing() {
+    Turns turns = turns(200, 1_000, 32, 100, Duration.ofSeconds(8));
+    for (int i = 0; i < 1_000; i++) {
+      Turns.Turn page = turns.page(() -> {});
+      assertThat(page.hasBegun()).isTrue();
+      page.unused();
+    }
+    assertThat(TimeUnit.NANOSECONDS.toMillis(now)).isEqualTo(1_000_000);
+  }
+}
