@@ -68,7 +68,7 @@ public record AccountsConfig(
           5,
           Duration.ofMinutes(1),
           5,
-          new SmsBudget(10, 50, 20, 200, 1, 50, 10_000),
+          new SmsBudget(10, 50, 20, 80, 1, 50, 10_000),
           Duration.ofDays(7),
           Duration.ofMinutes(5),
           1_000,

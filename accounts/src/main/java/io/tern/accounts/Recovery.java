@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import io.tern.accounts.Answer.Refusal;
 import io.tern.accounts.Cells.Step;
 import io.tern.accounts.v1.Account;
+import io.tern.accounts.v1.AccountDevice;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
@@ -38,7 +39,8 @@ public final class Recovery {
       byte[] origin = Pepper.sha256(Pepper.sha256(key.bytes()));
       Account account = context.account(user);
       ByteString wanted = account == null ? ByteString.EMPTY : account.getRecovery();
-      boolean again = account != null && Context.byOrigin(account, origin) != null;
+      AccountDevice there = account == null ? null : Context.byOrigin(account, origin);
+      boolean again = there != null && context.isRepeatable(there);
       if (!Context.matches(key, wanted) && !again) {
         throw new Refusal(ErrorCode.NOT_ALLOWED, "key");
       }
