@@ -59,6 +59,7 @@ final class World implements Shards {
 
   boolean lastIsDone;
   int writes;
+  int reads;
 
   private Shard shard;
   private AccountsConfig config;
@@ -155,6 +156,7 @@ final class World implements Shards {
 
   @Override
   public synchronized <T> T read(Function<Snapshots, T> question) {
+    reads++;
     return question.apply(slot -> storage);
   }
 

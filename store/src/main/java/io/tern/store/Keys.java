@@ -407,6 +407,10 @@ public final class Keys {
     return key;
   }
 
+  static boolean isRecordEnd(byte[] key) {
+    return key[TAG] == 'Y';
+  }
+
   static long recordEndTime(byte[] key) {
     return getLong(key, BODY);
   }

@@ -1158,20 +1158,25 @@ public final class Shard {
 
   private long soonestExpiry(int slot, long fromMillis) {
     long[] soonest = {NOTHING_EXPIRES};
+    boolean[] isRecord = {true};
+    // Ends of records follow behind expiries: mostly there is neither, and one look says so.
     storage.scan(
         Keys.expiryFrom(slot, fromMillis),
-        Keys.expiryFrom(slot, Long.MAX_VALUE),
-        (key, value) -> {
-          soonest[0] = Keys.expiryTime(key);
-          return false;
-        });
-    storage.scan(
-        Keys.recordEndsFrom(slot, fromMillis),
         Keys.recordEndsFrom(slot, Long.MAX_VALUE),
         (key, value) -> {
-          soonest[0] = Math.min(soonest[0], Keys.recordEndTime(key));
+          isRecord[0] = Keys.isRecordEnd(key);
+          soonest[0] = isRecord[0] ? Keys.recordEndTime(key) : Keys.expiryTime(key);
           return false;
         });
+    if (!isRecord[0]) {
+      storage.scan(
+          Keys.recordEndsFrom(slot, 0),
+          Keys.recordEndsFrom(slot, Long.MAX_VALUE),
+          (key, value) -> {
+            soonest[0] = Math.min(soonest[0], Keys.recordEndTime(key));
+            return false;
+          });
+    }
     return soonest[0];
   }
 

@@ -38,8 +38,26 @@ final class ReferenceChats {
     return settings.computeIfAbsent(user, u -> new TreeMap<>());
   }
 
+  /// Records of the user service.
+  final Map<RecordKey, Kept> records = new HashMap<>();
+
+  /// @param endsMillis 0 = never
+  record Kept(long version, String value, long endsMillis) {}
+
+  /// As of a time; null when there is none or it has ended.
+  @Nullable Kept record(RecordKey key, long nowMillis) {
+    Kept kept = records.get(key);
+    return kept == null || (kept.endsMillis != 0 && kept.endsMillis <= nowMillis) ? null : kept;
+  }
+
+  /// What housekeeping does.
+  void endRecords(long nowMillis) {
+    records.keySet().removeIf(key -> record(key, nowMillis) == null);
+  }
+
   ReferenceChats copy() {
     var copy = new ReferenceChats();
+    copy.records.putAll(records);
     chats.forEach((id, chat) -> copy.chats.put(id, chat.copy()));
     settings.forEach((user, all) -> copy.settings.put(user, new TreeMap<>(all)));
     return copy;

@@ -18,6 +18,7 @@ import io.tern.store.ReferenceChats.Chat;
 import io.tern.store.ReferenceChats.Line;
 import io.tern.store.ReferenceChats.Marks;
 import io.tern.store.ReferenceChats.Membership;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -64,6 +65,14 @@ class ShardModelTest {
           ChatId.group(72),
           ChatId.group(73));
 
+  private static final List<RecordKey> RECORDS =
+      List.of(
+          RecordKey.ofUser('a', USERS.get(0)),
+          RecordKey.ofUser('w', USERS.get(0)),
+          RecordKey.ofUser('a', USERS.get(1)),
+          RecordKey.ofHash('n', new byte[32]),
+          RecordKey.ofHash('n', new byte[] {0, 0, 1}));
+
   static LongStream seeds() {
     Long one = Long.getLong("tern.seed");
     return one != null
@@ -101,6 +110,8 @@ class ShardModelTest {
     final List<Command> newDuties = new ArrayList<>();
 
     int ops;
+
+    long versionMax;
 
     /// About; ticks end batches too.
     final int commandsPerBatch;
@@ -145,6 +156,7 @@ class ShardModelTest {
         case 3, 4 -> read(device, chat);
         case 5, 6 -> changeGroup(device, chat);
         case 7 -> changeSettings(device);
+        case 8, 9 -> putRecord();
         default -> send(device, chat);
       }
     }
@@ -397,6 +409,37 @@ class ShardModelTest {
       };
     }
 
+    // ---- records
+
+    void putRecord() {
+      RecordKey key = any(RECORDS);
+      ReferenceChats.Kept before = now.record(key, node.now);
+      long right = before == null ? 0 : before.version();
+      long expected = random.nextInt(4) == 0 ? random.nextLong(versionMax + 1) : right;
+      String value = random.nextInt(5) == 0 ? null : "record " + random.nextInt(1000);
+      long ends = random.nextBoolean() ? 0 : node.now + random.nextInt(1, 20_000);
+      Outcome outcome =
+          node.prepare(
+              new Command.PutRecord(
+                  key,
+                  expected,
+                  value == null ? null : value.getBytes(StandardCharsets.UTF_8),
+                  ends));
+      assertThat(outcome).isInstanceOf(Outcome.Recorded.class);
+      var recorded = (Outcome.Recorded) outcome;
+      assertThat(recorded.stored()).isEqualTo(expected == right);
+      if (!recorded.stored()) {
+        assertThat(recorded.version()).isEqualTo(right);
+      } else if (value == null) {
+        now.records.remove(key);
+      } else {
+        // It was told to nobody what a restart took back: only then may a version come again.
+        assertThat(recorded.version()).isGreaterThan(right);
+        versionMax = Math.max(versionMax, recorded.version());
+        now.records.put(key, new ReferenceChats.Kept(recorded.version(), value, ends));
+      }
+    }
+
     // ---- settings
 
     void changeSettings(DeviceId device) {
@@ -474,6 +517,7 @@ class ShardModelTest {
       for (Chat chat : now.chats.values()) {
         chat.expire(node.now);
       }
+      now.endRecords(node.now);
       commit();
       compare();
       for (Chat chat : committed.chats.values()) {
@@ -555,6 +599,16 @@ class ShardModelTest {
           assertThat(Reads.isBlocked(node.storage, id)).isEqualTo(chat.isBlocked());
         }
         compareReactions(chat);
+      }
+      for (RecordKey key : RECORDS) {
+        Reads.Recorded found = Reads.record(node.storage, key, node.now);
+        ReferenceChats.Kept kept = committed.record(key, node.now);
+        assertThat(found == null).isEqualTo(kept == null);
+        if (found != null && kept != null) {
+          assertThat(new String(found.value(), StandardCharsets.UTF_8)).isEqualTo(kept.value());
+          assertThat(found.version()).isEqualTo(kept.version());
+          assertThat(found.expiresMillis()).isEqualTo(kept.endsMillis());
+        }
       }
       for (UserId user : USERS) {
         assertThat(
