@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// What a client needs to know. `token` is asked for at each HELLO that cannot resume, on the event
 /// loop, and must not block.
@@ -18,6 +19,7 @@ import java.util.function.Supplier;
 /// @param ping silence after which a PING goes out; from 210 s on the client tries longer ones, up
 ///   to 600 s
 /// @param pendingSendsMax sends kept while there is no answer; one more is refused with QUOTA
+/// @param tls whom to trust; null for plain TCP, which servers have on loopback only
 public record ClientConfig(
     UserId user,
     int device,
@@ -26,7 +28,8 @@ public record ClientConfig(
     ClientStore store,
     String app,
     Duration ping,
-    int pendingSendsMax) {
+    int pendingSendsMax,
+    @Nullable ClientTls tls) {
 
   public static final Duration PING = Duration.ofMinutes(4);
   public static final int PENDING_SENDS_MAX = 10_000;
@@ -58,18 +61,23 @@ public record ClientConfig(
       Supplier<byte[]> token,
       ClientStore store) {
     return new ClientConfig(
-        user, device, edges, token, store, "tern-java", PING, PENDING_SENDS_MAX);
+        user, device, edges, token, store, "tern-java", PING, PENDING_SENDS_MAX, null);
   }
 
   public ClientConfig withApp(String name) {
-    return new ClientConfig(user, device, edges, token, store, name, ping, pendingSendsMax);
+    return new ClientConfig(user, device, edges, token, store, name, ping, pendingSendsMax, tls);
   }
 
   public ClientConfig withPing(Duration interval) {
-    return new ClientConfig(user, device, edges, token, store, app, interval, pendingSendsMax);
+    return new ClientConfig(user, device, edges, token, store, app, interval, pendingSendsMax, tls);
   }
 
   public ClientConfig withPendingSendsMax(int max) {
-    return new ClientConfig(user, device, edges, token, store, app, ping, max);
+    return new ClientConfig(user, device, edges, token, store, app, ping, max, tls);
+  }
+
+  /// Every connection goes over TLS and to a server that `trusted` trusts.
+  public ClientConfig withTls(ClientTls trusted) {
+    return new ClientConfig(user, device, edges, token, store, app, ping, pendingSendsMax, trusted);
   }
 }

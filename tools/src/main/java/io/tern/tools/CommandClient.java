@@ -50,6 +50,10 @@ public final class CommandClient implements AutoCloseable {
                 () -> DevelopmentIssuer.token(id, device),
                 FileClientStore.open(folder(user, connect.server, id, device)))
             .withApp("tern " + usualDevice);
+    var tls = connect.tls();
+    if (tls != null) {
+      config = config.withTls(tls);
+    }
     var client = new CommandClient(TernClient.start(config, watch), connect.server);
     try {
       client.client.ready().get(connect.patience().toMillis(), TimeUnit.MILLISECONDS);

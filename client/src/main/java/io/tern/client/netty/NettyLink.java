@@ -6,13 +6,17 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.NetUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.ClientListener.ConnectionState;
+import io.tern.client.ClientTls;
 import io.tern.client.core.ClientCore;
 import io.tern.client.core.ClientIo;
 import java.net.InetSocketAddress;
@@ -37,6 +41,7 @@ public final class NettyLink implements ClientIo {
   private final Class<? extends Channel> channelType;
   private final Consumer<ConnectionState> onState;
   private final ClientCore core;
+  private final @Nullable TlsClient tls;
 
   private @Nullable Connection connection;
   private boolean isReading;
@@ -53,6 +58,8 @@ public final class NettyLink implements ClientIo {
     loop = transport.next();
     channelType = transport.channelType();
     this.onState = onState;
+    ClientTls trusted = config.tls();
+    tls = trusted == null ? null : new TlsClient(trusted);
     core = new ClientCore(config, listener, this, random);
   }
 
@@ -194,7 +201,16 @@ public final class NettyLink implements ClientIo {
               .channel(channelType)
               .option(ChannelOption.TCP_NODELAY, true)
               .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_MILLIS_MAX)
-              .handler(this)
+              .handler(
+                  new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel to) {
+                      if (tls != null) {
+                        to.pipeline().addLast(tls.handler(to.alloc(), address));
+                      }
+                      to.pipeline().addLast(Connection.this);
+                    }
+                  })
               .connect(address);
       channel = opening.channel();
       opening.addListener(done -> {
@@ -207,9 +223,30 @@ public final class NettyLink implements ClientIo {
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
+      if (tls == null) {
+        connected();
+      }
+    }
+
+    private void connected() {
       if (connection == this) {
         core.onConnected(now());
         endPass();
+      }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+      if (event instanceof SslHandshakeCompletionEvent handshake) {
+        if (!handshake.isSuccess()) {
+          ended("TLS: " + rootOf(handshake.cause()));
+        } else if (TlsClient.ALPN.equals(
+            ctx.pipeline().get(SslHandler.class).applicationProtocol())) {
+          connected();
+        } else {
+          ended("TLS: whoever listens there does not speak " + TlsClient.ALPN);
+          ctx.close();
+        }
       }
     }
 
@@ -277,6 +314,15 @@ public final class NettyLink implements ClientIo {
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
       ended(String.valueOf(cause.getMessage()));
       ctx.close();
+    }
+
+    /// What a person can use: the wrappers say that something failed, the innermost says what.
+    private static String rootOf(Throwable cause) {
+      Throwable root = cause;
+      for (Throwable next = root.getCause(); next != null; next = next.getCause()) {
+        root = next;
+      }
+      return String.valueOf(root.getMessage());
     }
 
     private void ended(String why) {

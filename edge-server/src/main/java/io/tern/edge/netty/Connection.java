@@ -112,6 +112,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     }
   }
 
+  /// Whether the farewell has been said.
+  boolean isEnding() {
+    return gone || session.isClosing();
+  }
+
   /// The client broke a rule of what carries the frames.
   void breach(CloseReason reason, String detail) {
     session.disconnect(reason, detail, now());

@@ -353,10 +353,10 @@ final class WebSocketFraming extends ChannelDuplexHandler {
 
   private void violate(int code, String what) {
     at = At.ENDED;
-    violation = code;
-    loop.edge().counters().add(Count.WEBSOCKET_VIOLATIONS);
     Connection session = connection;
-    if (session != null) {
+    if (session != null && !session.isEnding()) {
+      violation = code;
+      loop.edge().counters().add(Count.WEBSOCKET_VIOLATIONS);
       session.breach(code == TOO_BIG ? CloseReason.FRAME_TOO_LARGE : CloseReason.MALFORMED, what);
     }
   }

@@ -144,6 +144,7 @@ public final class LoadCommand implements Callable<Integer> {
     try {
       return new LoadPlan(
           connect.server.resolve(),
+          connect.tls(),
           users,
           inFlight,
           rate,

@@ -1,11 +1,14 @@
 package io.tern.tools.load;
 
+import io.tern.client.ClientTls;
 import io.tern.protocol.Limits;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /// What one load run does.
 ///
+/// @param tls whom to trust; null for plain TCP
 /// @param users how many users; each has one device and one connection
 /// @param inFlight closed loop: messages each user keeps going until their delivered receipts are
 ///   in; else 0
@@ -20,6 +23,7 @@ import java.time.Duration;
 /// @param serverPid process to read CPU time and memory of; 0 for none
 record LoadPlan(
     InetSocketAddress connect,
+    @Nullable ClientTls tls,
     int users,
     int inFlight,
     double ratePerSecond,

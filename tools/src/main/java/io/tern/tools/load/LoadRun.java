@@ -138,7 +138,8 @@ final class LoadRun implements AutoCloseable {
 
   private void login() {
     var logins =
-        new LoginGate(group, plan.connect(), users.length, i -> users[i], this::talk, this::fail);
+        new LoginGate(
+            group, plan.connect(), plan.tls(), users.length, i -> users[i], this::talk, this::fail);
     gate = logins;
     lastUpNanos = System.nanoTime();
     residentBefore = server == null ? 0 : server.residentBytes();

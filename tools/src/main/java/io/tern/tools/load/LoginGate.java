@@ -1,8 +1,10 @@
 package io.tern.tools.load;
 
 import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
@@ -12,9 +14,12 @@ import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
+import io.tern.client.ClientTls;
+import io.tern.client.netty.TlsClient;
 import java.net.SocketAddress;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /// Lets many users in, a few at a time: servers bound the connections that have not logged in yet.
 /// Confined to the load's event loop.
@@ -24,6 +29,8 @@ final class LoginGate {
   static final int ATTEMPTS_MAX = 32;
 
   private final Bootstrap bootstrap;
+  private final SocketAddress address;
+  private final @Nullable TlsClient tls;
   private final int users;
   private final IntFunction<ChannelHandler> handler;
   private final Runnable onAllUp;
@@ -34,6 +41,7 @@ final class LoginGate {
   LoginGate(
       EventLoopGroup loop,
       SocketAddress address,
+      @Nullable ClientTls tls,
       int users,
       IntFunction<ChannelHandler> handler,
       Runnable onAllUp,
@@ -45,6 +53,8 @@ final class LoginGate {
             .remoteAddress(address)
             .option(ChannelOption.TCP_NODELAY, true)
             .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, 10_000);
+    this.address = address;
+    this.tls = tls == null ? null : new TlsClient(tls);
     this.users = users;
     this.handler = handler;
     this.onAllUp = onAllUp;
@@ -64,7 +74,7 @@ final class LoginGate {
       int index = started++;
       bootstrap
           .clone()
-          .handler(handler.apply(index))
+          .handler(handlerOf(index))
           .connect()
           .addListener(
               (ChannelFutureListener)
@@ -75,6 +85,19 @@ final class LoginGate {
                     }
                   });
     }
+  }
+
+  /// Of one user: alone, or behind TLS.
+  private ChannelHandler handlerOf(int index) {
+    var user = handler.apply(index);
+    return tls == null
+        ? user
+        : new ChannelInitializer<Channel>() {
+          @Override
+          protected void initChannel(Channel to) {
+            to.pipeline().addLast(tls.handler(to.alloc(), address), user);
+          }
+        };
   }
 
   /// One more is logged in.

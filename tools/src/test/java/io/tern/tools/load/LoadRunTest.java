@@ -183,6 +183,7 @@ class LoadRunTest {
       Duration patience) {
     return new LoadPlan(
         server,
+        null,
         2,
         inFlight,
         rate,
