@@ -5,6 +5,7 @@ import io.tern.accounts.sms.SmsSender;
 import io.tern.protocol.UserId;
 import io.tern.store.RecordKey;
 import io.tern.store.Slots;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.random.RandomGenerator;
 
@@ -53,6 +54,7 @@ public final class Accounts {
         signer,
         sms,
         new PinHasher(PinHasher.MEMORY_KIB),
+        Discovery.STEP,
         pepper,
         meter,
         clock,
@@ -66,6 +68,7 @@ public final class Accounts {
       TokenSigner signer,
       SmsSender sms,
       PinHasher hasher,
+      Duration lookupStep,
       byte[] pepper,
       AccountsMeter meter,
       InstantSource clock,
@@ -82,7 +85,7 @@ public final class Accounts {
     tokens = new Tokens(context, devices);
     linking = new Linking(context);
     usernames = new Usernames(context, erasing);
-    discovery = new Discovery(context, usernames);
+    discovery = new Discovery(context, usernames, lookupStep);
     profiles = new Profiles(context);
     deletion = new Deletion(context, erasing, gate);
     exports = new Exports(context);

@@ -18,14 +18,15 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /// Finds out which of the numbers in an address book are users.
 ///
 /// Each number looked up costs one from the account's bucket, found or not, so that all an account
 /// can learn is bounded. A number of nobody, of one who is hidden from who asks and one that is no
-/// number have the same answer, and the same is read for each, so that it takes the same time. Any
-/// thread; blocks.
+/// number have the same answer, and the same is read for each, so that it takes the same time;
+/// answers leave in steps of [#STEP], in which the rest disappears. Any thread; blocks.
 public final class Discovery {
 
   /// Who finds this user by the number.
@@ -51,13 +52,21 @@ public final class Discovery {
 
   public static final int NUMBERS_MAX = 500;
 
+  /// Answers leave in steps of this.
+  static final Duration STEP = Duration.ofMillis(20);
+
   /// A bucket counts in thousandths.
   private static final long ONE = 1_000;
 
   private final Context context;
   private final Usernames usernames;
+  private final Duration step;
 
-  Discovery(Context context, Usernames usernames) {
+  /// Passes over what is left of a step.
+  ///
+  /// @param step zero = no waiting
+  Discovery(Context context, Usernames usernames, Duration step) {
+    this.step = step;
     this.context = context;
     this.usernames = usernames;
   }
@@ -68,12 +77,14 @@ public final class Discovery {
       if (numbers.isEmpty() || numbers.size() > NUMBERS_MAX) {
         throw new Refusal(ErrorCode.ARGUMENT, "numbers");
       }
+      long began = System.nanoTime();
       long left = charge(by.user(), context.require(by), numbers.size());
       var users = new ArrayList<Optional<UserId>>(numbers.size());
       for (String number : numbers) {
         users.add(find(by.user(), number));
       }
       context.meter.add(AccountsEvent.LOOKUPS);
+      pad(began);
       return new Found(List.copyOf(users), left);
     });
   }
@@ -84,12 +95,14 @@ public final class Discovery {
       if (!context.config.search()) {
         throw new Refusal(ErrorCode.UNSUPPORTED, "username");
       }
+      long began = System.nanoTime();
       charge(by.user(), context.require(by), 1);
       UserId found = usernames.owner(username);
-      UserId user = found == null ? decoy(Pepper.bytes(username)) : found;
+      UserId user = found == null ? by.user() : found;
       boolean blocked =
           context.shards.read(
               snapshots -> Reads.isBlocked(snapshots.of(Slots.of(user)), user, by.user()));
+      pad(began);
       return found == null || blocked ? Optional.empty() : Optional.of(found);
     });
   }
@@ -105,8 +118,8 @@ public final class Discovery {
     PhoneNumber number = PhoneNumbers.parse(text);
     byte[] hash = context.pepper.number(number == null ? text : number.e164());
     NumberOwner owner = context.cells.get(Context.numberKey(hash), NumberOwner.parser());
-    // Somebody is looked at in any case.
-    UserId user = owner == null ? decoy(hash) : new UserId(owner.getUser());
+    // Somebody is looked at in any case: who asks, if there is nobody else.
+    UserId user = owner == null ? by : new UserId(owner.getUser());
     Account account = context.account(user);
     boolean[] contactAndBlocked =
         context.shards.read(snapshots -> {
@@ -116,7 +129,8 @@ public final class Discovery {
           };
         });
     boolean found =
-        account != null
+        owner != null
+            && account != null
             && number != null
             && Context.holds(account, ByteString.copyFrom(hash))
             && (user.equals(by) || (!contactAndBlocked[1] && shows(account, contactAndBlocked[0])));
@@ -128,13 +142,16 @@ public final class Discovery {
     return by == By.EVERYONE.number || (by == By.CONTACTS.number && isContact);
   }
 
-  /// Some user, most likely nobody.
-  private static UserId decoy(byte[] hash) {
-    long value = 1;
-    for (int i = 0; i < Math.min(6, hash.length); i++) {
-      value = value << 8 | (hash[i] & 0xFF);
+  /// Waits for the next step since `began`, so that what little time may still differ does not
+  /// show.
+  private void pad(long began) {
+    long step = this.step.toNanos();
+    if (step > 0) {
+      long end = began + ((System.nanoTime() - began) / step + 1) * step;
+      for (long left = step; left > 0; left = end - System.nanoTime()) {
+        LockSupport.parkNanos(left);
+      }
     }
-    return new UserId(1 + value % UserId.VALUE_MAX);
   }
 
   private long charge(UserId user, Account account, int numbers) {

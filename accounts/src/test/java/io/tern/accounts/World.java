@@ -18,6 +18,7 @@ import io.tern.store.Slots;
 import io.tern.store.memory.MemoryStorage;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashSet;
@@ -61,6 +62,7 @@ final class World implements Shards {
   int writes;
   int reads;
 
+  private Duration lookupStep = Duration.ZERO;
   private Shard shard;
   private AccountsConfig config;
   Accounts accounts;
@@ -91,6 +93,7 @@ final class World implements Shards {
           return smsOutcome;
         },
         new PinHasher(64),
+        lookupStep,
         new byte[32],
         event -> {
           synchronized (counts) {
@@ -103,6 +106,11 @@ final class World implements Shards {
 
   void config(AccountsConfig config) {
     this.config = config;
+    accounts = open(null);
+  }
+
+  void lookupStep(Duration step) {
+    lookupStep = step;
     accounts = open(null);
   }
 

@@ -775,6 +775,52 @@ class DispatcherTest {
     assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
   }
 
+  @Test
+  void theSessionsOfAnErasedUserEndAndItIsAnsweredWhenTheirChatsKnow() {
+    var phone = attach(ALICE, EDGE, 1);
+    var laptop = attach(ALICES_LAPTOP, OTHER_EDGE, 2);
+    attach(BOB, EDGE, 3);
+    var erase = new Command.EraseUser(ALICE.user());
+    var leave = new Command.Leave(GROUP, ALICE.user());
+    on(erase, new Origin(EDGE, 1, 3), new Outcome.UserErased(ALICE.user(), List.of(leave), false));
+    endOfBatch();
+
+    assertThat(only(EDGE, Delivery.Revoked.class))
+        .isEqualTo(new Delivery.Revoked(phone, ErrorCode.REVOKED));
+    assertThat(only(OTHER_EDGE, Delivery.Revoked.class).session()).isEqualTo(laptop);
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).isEmpty();
+    assertThat(settled).isEmpty();
+    assertThat(submitted).extracting(Submitted::command).containsExactly(leave);
+    done(submitted.getFirst());
+    endOfBatch();
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
+    assertThat(settled).containsExactly(1L);
+  }
+
+  @Test
+  void whatAnErasedUsersChatsAreOwedIsRepeatedAfterACrash() {
+    var leave = new Command.Leave(GROUP, ALICE.user());
+    dispatcher.recover(List.of(new OutboxRecord(7, List.of(), List.of(leave))), now);
+    assertThat(submitted).extracting(Submitted::command).containsExactly(leave);
+    done(submitted.getFirst());
+    pass(1);
+    assertThat(settled).containsExactly(7L);
+  }
+
+  @Test
+  void theSessionsOfABannedUserEnd() {
+    var phone = attach(ALICE, EDGE, 1);
+    attach(BOB, EDGE, 3);
+    on(
+        new Command.Ban(ALICE.user(), 99),
+        new Origin(EDGE, 1, 3),
+        new Outcome.UserBanned(ALICE.user()));
+    endOfBatch();
+    assertThat(only(EDGE, Delivery.Revoked.class))
+        .isEqualTo(new Delivery.Revoked(phone, ErrorCode.BANNED));
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
+  }
+
   private void done(Submitted duty) {
     dispatcher.deliver(
         List.of(new Delivery.Answer(duty.origin(), duty.command(), Outcome.Done.DONE)));
