@@ -14,6 +14,7 @@ import io.tern.protocol.v1.Devices;
 import io.tern.protocol.v1.DevicesPage;
 import io.tern.protocol.v1.History;
 import io.tern.protocol.v1.HistoryPage;
+import io.tern.store.Command;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -45,6 +46,38 @@ class DevicesTest {
     assertThat(devices).extracting(DeviceItem::getCurrent).containsExactly(true, false);
     assertThat(devices).allMatch(device -> device.getCreatedMs() == node.wallMillis);
     assertThat(devices).allMatch(device -> device.getLastSeenMs() == node.wallMillis);
+  }
+
+  @Test
+  void aBannedUsersSessionsEndAndNoneComesUntilThen() {
+    Node.Client phone = node.login(ALICE, 1);
+    Node.Client laptop = node.login(ALICE, 2);
+    Node.Client bob = node.login(BOB, 1);
+    node.run(new Command.Ban(ALICE, node.wallMillis + 60_000));
+    assertThat(phone.finished).isEqualTo(CloseReason.BANNED);
+    assertThat(laptop.finished).isEqualTo(CloseReason.BANNED);
+    assertThat(laptop.out.getLast().error()).isEqualTo(ErrorCode.BANNED);
+    assertThat(bob.session.isLive()).isTrue();
+
+    var again = node.new Client(new DeviceId(ALICE, 1));
+    again.hello();
+    node.settle();
+    assertThat(again.finished).isEqualTo(CloseReason.BANNED);
+    node.run(new Command.Ban(ALICE, 0));
+    assertThat(node.login(ALICE, 1).session.isLive()).isTrue();
+  }
+
+  @Test
+  void anErasedUsersSessionsEndAndNoneComes() {
+    Node.Client phone = node.login(ALICE, 1);
+    Node.Client bob = node.login(BOB, 1);
+    node.run(new Command.EraseUser(ALICE));
+    assertThat(phone.finished).isEqualTo(CloseReason.REVOKED);
+    assertThat(bob.session.isLive()).isTrue();
+    var again = node.new Client(new DeviceId(ALICE, 3));
+    again.hello();
+    node.settle();
+    assertThat(again.finished).isEqualTo(CloseReason.REVOKED);
   }
 
   @Test

@@ -1,5 +1,7 @@
 package io.tern.edge.session;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
@@ -206,6 +208,12 @@ final class Node {
 
   static int shardOf(ChatId chat) {
     return Slots.shardOf(Slots.of(chat), SHARDS);
+  }
+
+  /// As the user service asks for it.
+  void run(Command command) {
+    assertThat(submit(command, Origin.NOBODY)).isTrue();
+    settle();
   }
 
   private boolean submit(Command command, Origin origin) {
