@@ -53,7 +53,7 @@ final class CatchUps {
     Path data = bench.newData();
     try (Child server =
         Subject.TERN.server(bench, bench.serverOptions(), data, bench.log("catch-up"))) {
-      String address = server.ready().listen();
+      List<String> address = server.ready().connect(false);
       for (int round = 1; round <= bench.rounds() + 1; round++) {
         try (Child device = returning(server, address, "catch-up-" + round, 1, CHATS, ENTRIES)) {
           JsonNode result = comeBack(device, "catch-up-" + round);
@@ -90,11 +90,15 @@ final class CatchUps {
         faults(one) + faults(crowd));
   }
 
-  private Child returning(
-      Child server, String address, String name, int devices, int chats, int entries)
+  /// Starts devices that are away, and waits until everything is waiting for them.
+  ///
+  /// @param connect where the server is, and whom to trust
+  Child returning(
+      Child server, List<String> connect, String name, int devices, int chats, int entries)
       throws IOException {
     var args = new ArrayList<String>();
-    args.addAll(List.of("--connect", address, "--devices", Integer.toString(devices)));
+    args.addAll(connect);
+    args.addAll(List.of("--devices", Integer.toString(devices)));
     args.addAll(List.of("--chats", Integer.toString(chats)));
     args.addAll(List.of("--entries", Integer.toString(entries)));
     args.addAll(List.of("--server-pid", Long.toString(server.pid())));
@@ -125,11 +129,11 @@ final class CatchUps {
   }
 
   /// SENT p99 of people who write; with `returning`, those come back when the warm-up is over.
-  private double p99(String address, String name, @Nullable Child returning)
+  double p99(List<String> connect, String name, @Nullable Child returning)
       throws IOException, InterruptedException {
     Path json = bench.out().resolve(name + ".json");
-    var args = new ArrayList<String>();
-    args.addAll(List.of("--connect", address, "--users", Integer.toString(Loops.USERS)));
+    var args = new ArrayList<>(connect);
+    args.addAll(List.of("--users", Integer.toString(Loops.USERS)));
     args.addAll(List.of("--rate", Integer.toString(RATE_PER_SECOND)));
     args.addAll(List.of("--seconds", Integer.toString(bench.seconds())));
     args.addAll(List.of("--warmup", Integer.toString(bench.warmup())));
@@ -150,7 +154,7 @@ final class CatchUps {
     return p99;
   }
 
-  private static double faults(List<JsonNode> results) {
+  static double faults(List<JsonNode> results) {
     return results.stream().mapToDouble(r -> Json.number(r, "faults")).sum();
   }
 }

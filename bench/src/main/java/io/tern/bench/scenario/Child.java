@@ -18,6 +18,8 @@ final class Child implements AutoCloseable {
   private static final int READY_SECONDS_MAX = 60;
   private static final int END_SECONDS_MAX = 20;
   private static final Pattern LISTEN = Pattern.compile("listen=(\\S+)");
+  private static final Pattern TLS = Pattern.compile(" tls=(\\S+)");
+  private static final Pattern FINGERPRINT = Pattern.compile("fingerprint=(\\S+)");
   private static final Pattern ADMIN = Pattern.compile("admin=(\\S+)");
 
   private final Process process;
@@ -72,11 +74,25 @@ final class Child implements AutoCloseable {
     if (!listen.find()) {
       throw new IOException("no listen= in: " + line);
     }
-    return new Addresses(listen.group(1), admin.find() ? admin.group(1) : "");
+    Matcher tls = TLS.matcher(line);
+    Matcher fingerprint = FINGERPRINT.matcher(line);
+    return new Addresses(
+        listen.group(1),
+        admin.find() ? admin.group(1) : "",
+        tls.find() ? tls.group(1) : "",
+        fingerprint.find() ? fingerprint.group(1) : "");
   }
 
   /// @param admin empty when the server has none
-  record Addresses(String listen, String admin) {}
+  /// @param tls empty when the server has no such door
+  record Addresses(String listen, String admin, String tls, String fingerprint) {
+    /// What a client is told to connect so.
+    List<String> connect(boolean overTls) {
+      return overTls
+          ? List.of("--connect", tls, "--pin", fingerprint)
+          : List.of("--connect", listen);
+    }
+  }
 
   /// Waits for a line of output that starts so.
   String awaitLine(String start) throws IOException {

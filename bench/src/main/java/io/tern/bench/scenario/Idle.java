@@ -25,9 +25,12 @@ final class Idle {
   private static final int CLASSES_SHOWN = 15;
 
   private final Bench bench;
+  private final boolean tls;
 
-  Idle(Bench bench) {
-    this.bench = bench;
+  /// @param tls whether the sessions come over TLS
+  Idle(Bench bench, boolean tls) {
+    this.bench = tls ? bench.with("net.tls.listen=127.0.0.1:0") : bench;
+    this.tls = tls;
   }
 
   /// @param sessions logged in
@@ -50,8 +53,9 @@ final class Idle {
   Result run() throws IOException, InterruptedException {
     Path data = bench.newData();
     try (Child server =
-        Subject.TERN.server(bench, bench.serverOptions(), data, bench.log("idle"))) {
-      String address = server.ready().listen();
+        Subject.TERN.server(
+            bench, bench.serverOptions(), data, bench.log(tls ? "idle-tls" : "idle"))) {
+      List<String> connect = server.ready().connect(tls);
       var usage = new ProcessUsage(server.pid());
       TimeUnit.SECONDS.sleep(SETTLE_SECONDS);
       int cpuSeconds = Math.max(10, Math.min(30, bench.seconds() * 3));
@@ -59,7 +63,7 @@ final class Idle {
       System.out.printf("idle server without sessions: %.2f %% of a core%n", cpu);
 
       int descriptors = usage.descriptors();
-      try (Child sessions = sessions(address)) {
+      try (Child sessions = sessions(connect)) {
         await(usage, descriptors + STEP);
       }
       awaitAtMost(usage, descriptors + 8);
@@ -71,7 +75,7 @@ final class Idle {
       try {
         for (int step : STEPS) {
           if (step > 0) {
-            children.add(sessions(address));
+            children.add(sessions(connect));
             await(usage, descriptors + step);
           }
           settle(usage);
@@ -105,12 +109,10 @@ final class Idle {
   }
 
   /// A process that logs [#STEP] users in and holds them.
-  private Child sessions(String address) throws IOException {
-    return Subject.TERN.load(
-        bench,
-        List.of(
-            "--connect", address, "--users", Integer.toString(STEP), "--idle", "--seconds", "900"),
-        bench.log("idle-sessions"));
+  private Child sessions(List<String> connect) throws IOException {
+    var args = new ArrayList<>(connect);
+    args.addAll(List.of("--users", Integer.toString(STEP), "--idle", "--seconds", "900"));
+    return Subject.TERN.load(bench, args, bench.log("idle-sessions"));
   }
 
   private static double cpuPercent(ProcessUsage usage, int seconds)

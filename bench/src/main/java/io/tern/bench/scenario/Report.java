@@ -119,9 +119,11 @@ final class Report {
     }
   }
 
-  void add(Idle.Result idle) throws IOException {
-    json.put("idle", idle);
-    text.append("\n## Sessions that do nothing\n\n");
+  void add(Idle.Result idle, boolean tls) throws IOException {
+    String name = tls ? "idle-tls" : "idle";
+    json.put(name, idle);
+    text.append(
+        tls ? "\n## Sessions that do nothing, over TLS\n\n" : "\n## Sessions that do nothing\n\n");
     text.append(
         "| sessions | resident, KB | of it anonymous, KB | live heap, KB |\n|--:|--:|--:|--:|\n");
     for (Idle.Point point : idle.points()) {
@@ -151,9 +153,13 @@ final class Report {
               share.instances(),
               share.bytes()));
     }
-    text.append("\n![Resident memory over sessions](idle.png)\n");
-    Plots.idle(bench.out().resolve("idle.png"), idle);
+    text.append("\n![Resident memory over sessions](" + name + ".png)\n");
+    Plots.idle(bench.out().resolve(name + ".png"), idle);
     double kilobytes = idle.residentPerSession() / 1024;
+    if (tls) {
+      goal("memory of an idle TLS session", "≤ 14 KB", "%.2f KB", kilobytes, kilobytes <= 14);
+      return;
+    }
     goal("memory of an idle session", "≤ 2.5 KB", "%.2f KB", kilobytes, kilobytes <= 2.5);
     goal(
         "an idle server without sessions",
@@ -222,6 +228,30 @@ final class Report {
     goal("summary of 10,000 entries in 200 chats", "≤ 100 ms", "%.1f ms", summary, summary <= 100);
     goal("entries caught up a second and core", "≥ 50,000", "%,.0f", perCore, perCore >= 50_000);
     goal("SENT p99 while 10,000 devices come back", "within 3×", "%.2f×", ratio, ratio <= 3);
+    goal("missing or out of order", "0", "%.0f", result.faults(), result.faults() == 0);
+  }
+
+  void add(Reconnect.Result result) {
+    json.put("reconnect", result);
+    double ratio = result.p99BesideMillis() / result.p99AloneMillis();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%n## Coming back over TLS%n%n%,d devices that come back at once over TLS, each to %,d"
+                + " entries, have everything after %.1f s; for those who write meanwhile SENT p99 is"
+                + " %.3f ms, and %.3f ms when nobody comes back.%n",
+            result.devices(),
+            CatchUps.CROWD_ENTRIES,
+            result.seconds(),
+            result.p99BesideMillis(),
+            result.p99AloneMillis()));
+    goal(
+        "15,000 TLS sessions back and caught up",
+        "≤ 12 s",
+        "%.1f s",
+        result.seconds(),
+        result.seconds() <= 12);
+    goal("SENT p99 while they come back", "within 3×", "%.2f×", ratio, ratio <= 3);
     goal("missing or out of order", "0", "%.0f", result.faults(), result.faults() == 0);
   }
 

@@ -3,11 +3,14 @@ package io.tern.bench.scenario;
 import com.google.protobuf.ByteString;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufInputStream;
+import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.tern.bench.measure.Json;
 import io.tern.bench.measure.Latencies;
 import io.tern.bench.measure.ProcessUsage;
+import io.tern.client.ClientTls;
+import io.tern.client.netty.TlsClient;
 import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
@@ -33,6 +36,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -56,6 +60,9 @@ public final class ReturningSessions implements Callable<Integer> {
 
   @Option(names = "--connect", required = true)
   private String server;
+
+  @Option(names = "--pin", defaultValue = "", description = "For TLS.")
+  private String pin;
 
   @Option(names = "--devices", defaultValue = "1")
   private int devices;
@@ -81,6 +88,7 @@ public final class ReturningSessions implements Callable<Integer> {
   private final Latencies summaryNanos = new Latencies();
   private final Latencies doneNanos = new Latencies();
   private ByteString text = ByteString.EMPTY;
+  private @Nullable TlsClient tls;
   private SocketAddress address = new InetSocketAddress(0);
   private long faults;
   private long retries;
@@ -93,6 +101,7 @@ public final class ReturningSessions implements Callable<Integer> {
   public Integer call() throws Exception {
     text = ByteString.copyFrom(new byte[size]);
     address = RawSession.address(server);
+    tls = pin.isEmpty() ? null : new TlsClient(ClientTls.pinned(List.of(pin)));
     String prefix = "returning-" + ProcessHandle.current().pid() + "-";
     var loop = (EventLoop) new MultiThreadIoEventLoopGroup(1, RawSession.ioHandler()).next();
     for (int i = 0; i < devices; i++) {
@@ -108,6 +117,12 @@ public final class ReturningSessions implements Callable<Integer> {
     Json.write(json, comeBack(loop));
     System.out.println("back");
     return 0;
+  }
+
+  private void addTls(Channel to) {
+    if (tls != null) {
+      to.pipeline().addLast(tls.handler(to.alloc(), address));
+    }
   }
 
   /// Each device has its own address, as it would have at home.
@@ -186,9 +201,14 @@ public final class ReturningSessions implements Callable<Integer> {
   }
 
   /// Logs in, so that there is somebody to write to.
-  private static final class Visit extends RawSession {
+  private final class Visit extends RawSession {
     Visit(UserId user) {
       super(user);
+    }
+
+    @Override
+    void configure(Channel to) {
+      addTls(to);
     }
 
     @Override
@@ -206,6 +226,11 @@ public final class ReturningSessions implements Callable<Integer> {
     Sender(UserId user, CountDownLatch written) {
       super(user);
       this.written = written;
+    }
+
+    @Override
+    void configure(Channel to) {
+      addTls(to);
     }
 
     void more() {
@@ -315,6 +340,11 @@ public final class ReturningSessions implements Callable<Integer> {
             again(serverMillis);
           }
         });
+      }
+
+      @Override
+      void configure(Channel to) {
+        addTls(to);
       }
 
       @Override

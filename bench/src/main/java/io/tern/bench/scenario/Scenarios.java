@@ -29,8 +29,10 @@ public final class Scenarios implements Callable<Integer> {
   enum Scenario {
     LOOPS,
     IDLE,
+    IDLE_TLS,
     SLOW,
     CATCHUP,
+    RECONNECT,
     FANOUT,
     FLAGS
   }
@@ -93,13 +95,19 @@ public final class Scenarios implements Callable<Integer> {
       report.add(comparison);
     }
     if (only.contains(Scenario.IDLE)) {
-      report.add(new Idle(bench).run());
+      report.add(new Idle(bench, false).run(), false);
+    }
+    if (only.contains(Scenario.IDLE_TLS)) {
+      report.add(new Idle(bench, true).run(), true);
     }
     if (only.contains(Scenario.SLOW)) {
       report.add(new SlowConsumers(bench).run());
     }
     if (only.contains(Scenario.CATCHUP)) {
       report.add(new CatchUps(bench).run());
+    }
+    if (only.contains(Scenario.RECONNECT)) {
+      report.add(new Reconnect(bench).run());
     }
     if (only.contains(Scenario.FANOUT)) {
       report.add(new FanOut(bench).run());

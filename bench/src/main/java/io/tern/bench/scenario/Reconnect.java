@@ -1,0 +1,58 @@
+package io.tern.bench.scenario;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tern.bench.measure.Folders;
+import io.tern.bench.measure.Json;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// 15,000 devices that come back over TLS at once, each to what it missed, beside people who go on
+/// writing: what a restart of a full server is to its clients.
+final class Reconnect {
+
+  private static final int DEVICES = 15_000;
+
+  private final Bench bench;
+
+  Reconnect(Bench bench) {
+    this.bench = bench.with("net.tls.listen=127.0.0.1:0");
+  }
+
+  /// @param seconds until the last of them had everything
+  /// @param p99AloneMillis SENT of the people who go on writing, when nobody comes back
+  record Result(
+      int devices, double seconds, double p99AloneMillis, double p99BesideMillis, double faults) {}
+
+  Result run() throws IOException, InterruptedException {
+    var back = new ArrayList<JsonNode>();
+    var alone = new ArrayList<Double>();
+    var beside = new ArrayList<Double>();
+    Path data = bench.newData();
+    try (Child server =
+        Subject.TERN.server(bench, bench.serverOptions(), data, bench.log("reconnect"))) {
+      Child.Addresses addresses = server.ready();
+      List<String> connect = addresses.connect(true);
+      var people = new CatchUps(bench);
+      for (int round = 1; round <= bench.rounds(); round++) {
+        String name = "reconnect-" + round;
+        try (Child devices =
+            people.returning(server, connect, name, DEVICES, 1, CatchUps.CROWD_ENTRIES)) {
+          alone.add(people.p99(connect, name + "-alone", null));
+          beside.add(people.p99(connect, name + "-beside", devices));
+          devices.awaitLine("back");
+          back.add(Json.read(bench.out().resolve(name + ".json")));
+        }
+      }
+    } finally {
+      Folders.delete(data);
+    }
+    return new Result(
+        DEVICES,
+        Medians.of(back, "seconds"),
+        Medians.of(alone),
+        Medians.of(beside),
+        CatchUps.faults(back));
+  }
+}
