@@ -19,8 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Hand-made bodies that are small to send and dear to read, through every door: each is refused with
-/// its code, and somebody else's session goes on. Bombs of what is around the frames are in
+/// Hand-made bodies that are small to send and dear to read, through every door: each is refused
+/// with its code, and somebody else's session goes on. Bombs of what is around the frames are in
 /// [WebSocketDoorTest], [ProxyDoorTest] and [OpensslProbesTest].
 class BombsTest {
 
