@@ -16,6 +16,10 @@ public interface Bus {
   /// A receiver that is not there (another life of it may be): counted and dropped.
   void toEdge(EdgeId edge, List<Delivery> deliveries);
 
+  /// Hands one thing to everyone who is registered, edges or not; who has nothing to do with it
+  /// passes it over. For what is rare and must not depend on the directory.
+  void toEveryEdge(Delivery delivery);
+
   /// From now on `deliveries` gets what is sent to `edge`. Any thread. At most one receiver for
   /// each id.
   ///

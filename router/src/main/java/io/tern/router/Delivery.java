@@ -49,6 +49,12 @@ public sealed interface Delivery {
   /// close its session with that.
   record Revoked(Attachment session, ErrorCode why) implements Delivery {}
 
+  /// The same as [Revoked], to every edge, for sessions that the directory does not name: it may be
+  /// away, or have lost them.
+  ///
+  /// @param device of this device; 0 = of every device of the user
+  record Gone(UserId user, int device, ErrorCode why) implements Delivery {}
+
   /// An entry that this session's device should have acknowledged by now has not been: catch the
   /// chat up from the store, if nothing of it is in flight.
   record Nudge(ChatId chat, Attachment to) implements Delivery {}

@@ -281,13 +281,10 @@ public final class Dispatcher implements Deliveries {
       }
       case Outcome.Refused refused -> {}
       case Outcome.Enrolled enrolled -> {}
-      case Outcome.DeviceRemoved removed -> users.add(removed.device().user());
+      case Outcome.DeviceRemoved removed -> {}
       case Outcome.Recorded recorded -> {}
-      case Outcome.UserErased erased -> {
-        users.add(erased.user());
-        roundHasEntries |= !erased.duties().isEmpty();
-      }
-      case Outcome.UserBanned banned -> users.add(banned.user());
+      case Outcome.UserErased erased -> roundHasEntries |= !erased.duties().isEmpty();
+      case Outcome.UserBanned banned -> {}
       case Outcome.Ticked ticked -> {
         for (var progress : ticked.progress()) {
           for (var author : progress.authors()) {
@@ -303,6 +300,10 @@ public final class Dispatcher implements Deliveries {
   ///
   /// @param n number of the committed batch, 0 when it wrote nothing
   public void endOfBatch(long n, long nowMillis) {
+    // First, and without the directory: whatever else fails, who is out is out.
+    for (int i = 0; i < roundSize; i++) {
+      putOut(roundOutcomes[i]);
+    }
     users.lookUp(directory);
     if (roundHasEntries) {
       addNews();
@@ -317,17 +318,10 @@ public final class Dispatcher implements Deliveries {
         }
       } else if (outcome instanceof Outcome.Ticked ticked) {
         deliverProgress(ticked);
-      } else if (outcome instanceof Outcome.DeviceRemoved removed) {
-        revoke(removed.device());
-      } else if (outcome instanceof Outcome.UserErased erased) {
-        revokeAll(erased.user(), ErrorCode.REVOKED);
-        if (round != null) {
-          for (var duty : erased.duties()) {
-            owe(round, duty, List.of(), held, nowMillis);
-          }
+      } else if (outcome instanceof Outcome.UserErased erased && round != null) {
+        for (var duty : erased.duties()) {
+          owe(round, duty, List.of(), held, nowMillis);
         }
-      } else if (outcome instanceof Outcome.UserBanned banned) {
-        revokeAll(banned.user(), ErrorCode.BANNED);
       }
     }
     // Last, so that a receipt never runs ahead of the entry it speaks of.
@@ -540,18 +534,32 @@ public final class Dispatcher implements Deliveries {
     }
   }
 
-  // A device that logs in meanwhile is refused, or finds out when it says that it is there.
-  private void revoke(DeviceId device) {
-    for (var session : users.routes(device.user()).sessions()) {
-      if (session.device().equals(device)) {
-        edge(session.edge()).deliveries.add(new Delivery.Revoked(session, ErrorCode.REVOKED));
-      }
+  private void putOut(@Nullable Outcome outcome) {
+    switch (outcome) {
+      case Outcome.DeviceRemoved(DeviceId device) ->
+          putOut(device.user(), device.index(), ErrorCode.REVOKED);
+      case Outcome.UserErased erased -> putOut(erased.user(), 0, ErrorCode.REVOKED);
+      case Outcome.UserBanned(UserId user) -> putOut(user, 0, ErrorCode.BANNED);
+      case null, default -> {}
     }
   }
 
-  private void revokeAll(UserId user, ErrorCode why) {
-    for (var session : users.routes(user).sessions()) {
-      edge(session.edge()).deliveries.add(new Delivery.Revoked(session, why));
+  // Every edge is told, and ends within a sweep whatever session it has: the directory may be away,
+  // or have forgotten one. The sessions that it does name end at once. A device that logs in
+  // meanwhile is refused by its shard.
+  private void putOut(UserId user, int device, ErrorCode why) {
+    bus.toEveryEdge(new Delivery.Gone(user, device, why));
+    List<Attachment> sessions;
+    try {
+      sessions = directory.lookup(List.of(user)).getFirst().sessions();
+    } catch (RuntimeException e) {
+      LOG.warn("the directory does not answer: the sessions of {} end at a sweep", user, e);
+      return;
+    }
+    for (var session : sessions) {
+      if (device == 0 || session.device().index() == device) {
+        edge(session.edge()).deliveries.add(new Delivery.Revoked(session, why));
+      }
     }
   }
 

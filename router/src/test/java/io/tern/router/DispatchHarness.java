@@ -64,6 +64,9 @@ final class DispatchHarness {
           }
 
           @Override
+          public void toEveryEdge(Delivery delivery) {}
+
+          @Override
           public void register(EdgeId id, Deliveries deliveries) {}
 
           @Override

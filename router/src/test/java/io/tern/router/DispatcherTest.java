@@ -772,6 +772,9 @@ class DispatcherTest {
 
     assertThat(only(OTHER_EDGE, Delivery.Revoked.class).session()).isEqualTo(laptop);
     assertThat(deliveries(EDGE, Delivery.Revoked.class)).isEmpty();
+    assertThat(everywhere)
+        .containsExactly(
+            new Delivery.Gone(laptop.device().user(), laptop.device().index(), ErrorCode.REVOKED));
     assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
   }
 
@@ -826,6 +829,9 @@ class DispatcherTest {
         List.of(new Delivery.Answer(duty.origin(), duty.command(), Outcome.Done.DONE)));
   }
 
+  /// What went to every edge.
+  private final List<Delivery> everywhere = new ArrayList<>();
+
   private Dispatcher dispatcher(Directory over) {
     return new Dispatcher(
         ADDRESS,
@@ -835,6 +841,11 @@ class DispatcherTest {
           public void toEdge(EdgeId edge, List<Delivery> deliveries) {
             assertThat(deliveries).isNotEmpty();
             calls.add(Map.entry(edge, deliveries));
+          }
+
+          @Override
+          public void toEveryEdge(Delivery delivery) {
+            everywhere.add(delivery);
           }
 
           @Override

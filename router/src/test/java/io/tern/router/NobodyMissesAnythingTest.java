@@ -306,6 +306,7 @@ class NobodyMissesAnythingTest {
           case Delivery.Replaced replaced -> {}
           case Delivery.Progress progress -> {}
           case Delivery.Revoked revoked -> {}
+          case Delivery.Gone gone -> {}
           case Delivery.Presence presence -> {}
           case Delivery.Typing typing -> {}
         }

@@ -31,6 +31,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Objects;
@@ -247,6 +248,7 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       case Delivery.Nudge nudge -> mark(nudge.to().session(), concerned);
       case Delivery.Revoked(Attachment session, ErrorCode why) ->
           mark(session.session(), concerned);
+      case Delivery.Gone gone -> Arrays.fill(concerned, true);
       case Delivery.Progress progress -> mark(progress.to(), concerned);
       case Delivery.Typing typing -> mark(typing.to(), concerned);
       case Delivery.Presence presence -> mark(presence.to(), concerned);

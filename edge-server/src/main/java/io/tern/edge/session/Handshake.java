@@ -19,6 +19,7 @@ import io.tern.router.Delivery;
 import io.tern.router.Directory;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /// How a session learns whom it serves: HELLO, and REAUTH later. Confined to the session's event
@@ -179,7 +180,13 @@ final class Handshake {
 
   private void attach(Authenticator.Accepted identity, long began) {
     edge.knownUsers().add(identity.device().user().value());
-    var attaching = edge.directory().attach(identity.device(), edge.edge(), session.id());
+    CompletableFuture<Directory.Attached> attaching;
+    try {
+      attaching = edge.directory().attach(identity.device(), edge.edge(), session.id());
+    } catch (RuntimeException e) {
+      // It is away. Without it nobody comes in.
+      attaching = CompletableFuture.failedFuture(e);
+    }
     if (attaching.isDone() && !attaching.isCompletedExceptionally()) {
       onAttached(identity, attaching.join(), null, began);
     } else {

@@ -703,7 +703,11 @@ public final class SessionLogic {
     return outbound;
   }
 
-  /// Who this is, once it is known.
+  /// Who this is, once it is known. The device, once its proof has been accepted.
+  @Nullable DeviceId whoOrNull() {
+    return device;
+  }
+
   DeviceId who() {
     return Objects.requireNonNull(device);
   }

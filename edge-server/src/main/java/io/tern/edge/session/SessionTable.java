@@ -4,7 +4,9 @@ import io.netty.util.collection.LongObjectHashMap;
 import io.netty.util.collection.LongObjectMap;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
 import io.tern.store.Command;
@@ -54,6 +56,9 @@ public final class SessionTable {
   private final LongObjectMap<SessionLogic> sessions = new LongObjectHashMap<>();
   private long last;
 
+  /// Who has been put out and not looked for yet, at most until the next [#endGone].
+  private final Map<UserId, List<Delivery.Gone>> gone = new HashMap<>();
+
   private final ArrayDeque<Delivery> waiting = new ArrayDeque<>();
 
   /// How many of `waiting` are about a chat.
@@ -102,6 +107,28 @@ public final class SessionTable {
   /// Every session, to look at or to end; must not be changed meanwhile.
   public List<SessionLogic> all() {
     return new ArrayList<>(sessions.values());
+  }
+
+  /// Ends the sessions of who has been put out since the last time; about twice a second. One look
+  /// at every session, however many were put out.
+  public void endGone(long now) {
+    if (gone.isEmpty()) {
+      return;
+    }
+    for (SessionLogic session : all()) {
+      DeviceId who = session.whoOrNull();
+      List<Delivery.Gone> hits = who == null ? null : gone.get(who.user());
+      if (who == null || hits == null) {
+        continue;
+      }
+      for (Delivery.Gone hit : hits) {
+        if (hit.device() == 0 || hit.device() == who.index()) {
+          session.disconnect(CloseReason.ofIdentity(hit.why()), "", now);
+          break;
+        }
+      }
+    }
+    gone.clear();
   }
 
   /// Takes what a batch has for this loop's sessions, and passes over the rest: the same batch goes
@@ -211,7 +238,7 @@ public final class SessionTable {
                 Command.Tick _ ->
                 null;
           };
-      case Delivery.Replaced _, Delivery.Revoked _, Delivery.Presence _ -> null;
+      case Delivery.Replaced _, Delivery.Revoked _, Delivery.Gone _, Delivery.Presence _ -> null;
     };
   }
 
@@ -226,7 +253,7 @@ public final class SessionTable {
       case Delivery.Revoked(Attachment session, ErrorCode _) -> List.of(session);
       case Delivery.Nudge nudge -> List.of(nudge.to());
       case Delivery.Replaced(Attachment session) -> List.of(session);
-      case Delivery.Answer _ -> List.of();
+      case Delivery.Answer _, Delivery.Gone _ -> List.of();
     };
   }
 
@@ -306,6 +333,11 @@ public final class SessionTable {
         SessionLogic session = of(revoked.session());
         if (session != null) {
           session.onRevoked(revoked, why, now);
+        }
+      }
+      case Delivery.Gone who -> {
+        if (!sessions.isEmpty()) {
+          gone.computeIfAbsent(who.user(), user -> new ArrayList<>(1)).add(who);
         }
       }
       case Delivery.Replaced(Attachment replaced) -> {

@@ -97,18 +97,43 @@ class DevicesTest {
   }
 
   @Test
-  void aDeviceThatIsRemovedWhileItLogsInEndsToo() {
+  void aDeviceRemovedWhileTheDirectoryIsAwayEndsWithinASweep() {
     Node.Client phone = node.login(ALICE, 1);
-    node.login(ALICE, 2).disconnect();
-    // Its HELLO has passed, its route has not been there when the removal was dispatched.
+    Node.Client laptop = node.login(ALICE, 2);
+    Node.Client bob = node.login(BOB, 2);
+    node.directoryAway = true;
+    assertThat(remove(phone, 2).type()).isEqualTo(FrameType.DEVICE_REMOVED);
+
+    node.pass(Duration.ofSeconds(1));
+
+    assertThat(laptop.finished).isEqualTo(CloseReason.REVOKED);
+    assertThat(laptop.out.getLast().error()).isEqualTo(ErrorCode.REVOKED);
+    assertThat(phone.session.isLive()).isTrue();
+    assertThat(bob.session.isLive()).isTrue();
+    // It is refused for good, and nobody else comes in either.
+    var again = node.new Client(new DeviceId(ALICE, 2));
+    again.hello();
+    var other = node.new Client(new DeviceId(ALICE, 3));
+    other.hello();
+    node.settle();
+    assertThat(again.finished).isEqualTo(CloseReason.REVOKED);
+    assertThat(other.finished).isEqualTo(CloseReason.BUSY);
+    assertThat(other.out.getLast().error()).isEqualTo(ErrorCode.BUSY);
+
+    node.directoryAway = false;
+    assertThat(node.login(ALICE, 3).session.isLive()).isTrue();
+  }
+
+  @Test
+  void aDeviceThatTheDirectoryHasForgottenEndsToo() {
+    Node.Client phone = node.login(ALICE, 1);
     Node.Client laptop = node.login(ALICE, 2);
     var route = node.directory.lookup(List.of(ALICE)).getFirst().sessions().getLast();
     node.directory.detach(route, null);
     remove(phone, 2);
-    assertThat(laptop.finished).isNull();
+
     node.pass(Duration.ofSeconds(1));
-    laptop.text(CHAT, "am I still me?");
-    node.pass(Duration.ofSeconds(61));
+
     assertThat(laptop.finished).isEqualTo(CloseReason.REVOKED);
   }
 

@@ -28,6 +28,8 @@ import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Send;
 import io.tern.protocol.v1.Setting;
 import io.tern.protocol.v1.Settings;
+import io.tern.router.Attachment;
+import io.tern.router.Directory;
 import io.tern.router.DispatchConfig;
 import io.tern.router.Dispatcher;
 import io.tern.router.EdgeId;
@@ -58,6 +60,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -97,7 +101,7 @@ final class Node {
       dispatcher =
           new Dispatcher(
               address,
-              directory,
+              asked,
               bus,
               (user, chat, seq) -> true,
               Node.this::submit,
@@ -130,6 +134,41 @@ final class Node {
 
   final Counters counters = new Counters();
   final MemoryDirectory directory = new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 1);
+
+  /// Whether the directory does not answer.
+  boolean directoryAway;
+
+  /// What everything asks.
+  private final Directory asked =
+      new Directory() {
+        private Directory there() {
+          if (directoryAway) {
+            throw new IllegalStateException("the directory is away");
+          }
+          return directory;
+        }
+
+        @Override
+        public CompletableFuture<Attached> attach(DeviceId device, EdgeId at, long session) {
+          return there().attach(device, at, session);
+        }
+
+        @Override
+        public void detach(Attachment attachment, @Nullable Set<ChatId> due) {
+          directory.detach(attachment, due);
+        }
+
+        @Override
+        public List<Routes> lookup(List<UserId> users) {
+          return there().lookup(users);
+        }
+
+        @Override
+        public void addNews(List<News> news) {
+          there().addNews(news);
+        }
+      };
+
   final MemoryBus bus = new MemoryBus(RouterMetrics.NONE);
   final MemoryPresenceHub hub = new MemoryPresenceHub(10_000, () -> this.wallMillis);
   final List<Partition> partitions = new ArrayList<>();
@@ -178,14 +217,14 @@ final class Node {
             return true;
           }
         };
-    desk = new PresenceDesk(hub, directory, readers, relay, counters);
+    desk = new PresenceDesk(hub, asked, readers, relay, counters);
     edge =
         new EdgeContext(
             EDGE,
             ServerConfig.load(null, set).limits(),
             this::submit,
             readers,
-            directory,
+            asked,
             relay,
             new Trusting(),
             new Disconnector(counters, new Disconnector.Spread(100, 200)),
@@ -249,6 +288,7 @@ final class Node {
     for (long second = 0; second < time.toSeconds(); second++) {
       now += 1_000_000_000L;
       wallMillis += 1_000;
+      table.endGone(now);
       for (SessionLogic session : table.all()) {
         session.onWake(now);
         session.onSweep(now);

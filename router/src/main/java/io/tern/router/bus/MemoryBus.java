@@ -35,6 +35,13 @@ public final class MemoryBus implements Bus {
   }
 
   @Override
+  public void toEveryEdge(Delivery delivery) {
+    for (Deliveries receiver : receivers.values()) {
+      receiver.deliver(List.of(delivery));
+    }
+  }
+
+  @Override
   public void register(EdgeId edge, Deliveries deliveries) {
     if (receivers.putIfAbsent(edge, deliveries) != null) {
       throw new IllegalStateException(edge + " is registered already");

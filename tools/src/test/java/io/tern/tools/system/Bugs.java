@@ -378,6 +378,11 @@ final class Bugs {
     }
 
     @Override
+    public final void toEveryEdge(Delivery delivery) {
+      bus.toEveryEdge(delivery);
+    }
+
+    @Override
     public final void register(EdgeId edge, Deliveries deliveries) {
       bus.register(edge, deliveries);
     }
