@@ -1,9 +1,14 @@
 package io.tern.edge;
 
+import io.tern.accounts.Accounts;
+import io.tern.accounts.AccountsEvent;
 import io.tern.edge.admin.AdminServer;
 import io.tern.edge.admin.HealthCheck;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.config.ShutdownConfig;
+import io.tern.edge.http.AccountRoutes;
+import io.tern.edge.http.HttpGateway;
+import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.metrics.ServerMetrics;
 import io.tern.edge.netty.EdgeNetwork;
@@ -15,7 +20,9 @@ import io.tern.edge.session.Relay;
 import io.tern.edge.session.StageWatch;
 import io.tern.edge.session.Turns;
 import io.tern.edge.tls.Certificates;
+import io.tern.edge.token.KeyFile;
 import io.tern.edge.token.ResumeTickets;
+import io.tern.edge.token.SigningKeys;
 import io.tern.edge.token.TokenAuthenticator;
 import io.tern.edge.token.TokenKeys;
 import io.tern.edge.token.TokenVerifier;
@@ -31,6 +38,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -43,6 +51,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -79,6 +88,11 @@ public final class TernServer implements AutoCloseable {
   private final EdgeNetwork.Listening listening;
   private final @Nullable Certificates certificates;
   private final AdminServer admin;
+  private final @Nullable HttpGateway http;
+  private final SigningKeys signingKeys;
+  private final Accounts accounts;
+  private final RouterShards accountShards;
+  private final SmsSenders.Owned sms;
   private volatile boolean draining;
 
   /// Starts a server and returns when it takes connections.
@@ -87,14 +101,16 @@ public final class TernServer implements AutoCloseable {
   /// @throws io.tern.store.rocks.CannotOpen with one line, when the data folder will not open
   /// @throws IOException when an address cannot be had
   public static TernServer start(ServerConfig config) throws IOException {
-    return start(config, TernServer::halt);
+    return start(config, TernServer::halt, System.out::println);
   }
 
-  /// As [#start(ServerConfig)], with another idea of what to do when a shard cannot go on.
-  static TernServer start(ServerConfig config, Router.Fatal fatal) throws IOException {
+  /// As [#start(ServerConfig)], with another idea of what to do when a shard cannot go on, and of
+  /// where the console is.
+  static TernServer start(ServerConfig config, Router.Fatal fatal, Consumer<String> console)
+      throws IOException {
     var started = new Started();
     try {
-      return new TernServer(config, fatal, started);
+      return new TernServer(config, fatal, console, started);
     } catch (IOException | RuntimeException e) {
       started.undo();
       throw e;
@@ -104,7 +120,9 @@ public final class TernServer implements AutoCloseable {
     }
   }
 
-  private TernServer(ServerConfig config, Router.Fatal fatal, Started started) throws Exception {
+  private TernServer(
+      ServerConfig config, Router.Fatal fatal, Consumer<String> console, Started started)
+      throws Exception {
     this.config = config;
     counters = new Counters();
     ShutdownConfig shutdown = config.shutdown();
@@ -113,12 +131,16 @@ public final class TernServer implements AutoCloseable {
             counters,
             new Disconnector.Spread(
                 (int) shutdown.spreadMin().toMillis(), (int) shutdown.spreadMax().toMillis()));
-    var verifier = new TokenVerifier(TokenKeys.of(config.auth()));
     metrics = started.add(new ServerMetrics(counters, disconnector));
     store = started.add(RocksStore.open(config.store()));
+    var secrets = new SecureRandom();
+    signingKeys =
+        SigningKeys.open(
+            config.store().data().resolve("token-keys"), config.tokens(), Instant.now(), secrets);
+    var verifier = new TokenVerifier(TokenKeys.of(config.auth()), signingKeys);
     var tickets =
         new ResumeTickets(
-            ResumeTickets.keyIn(config.store().data().resolve("resume.key")),
+            KeyFile.in(config.store().data().resolve("resume.key")),
             config.auth().resumeLifetime());
     bus = new MemoryBus(metrics);
     // Epochs must rise over restarts too; there is no more than one session a millisecond and
@@ -141,7 +163,6 @@ public final class TernServer implements AutoCloseable {
                 fatal));
     authThreads = authThreads(config);
     started.add(authThreads::shutdownNow);
-    var secrets = new SecureRandom();
     edgeId = new EdgeId(config.name(), secrets.nextLong() & Long.MAX_VALUE);
     Relay relay = (to, delivery) -> bus.toEdge(to, List.of(delivery));
     var turns = new Turns(config.turns(), counters, secrets, System::nanoTime);
@@ -155,6 +176,7 @@ public final class TernServer implements AutoCloseable {
     var hub =
         new MemoryPresenceHub(
             MemoryPresenceHub.WATCHES_MAX, () -> TimeUnit.NANOSECONDS.toMillis(System.nanoTime()));
+    var knownUsers = new KnownUsers(config.knownUsers());
     var edge =
         new EdgeContext(
             edgeId,
@@ -165,7 +187,7 @@ public final class TernServer implements AutoCloseable {
             relay,
             new TokenAuthenticator(verifier, tickets, authThreads, System::currentTimeMillis),
             disconnector,
-            new KnownUsers(config.knownUsers()),
+            knownUsers,
             counters,
             stages,
             config.catchUp(),
@@ -175,7 +197,7 @@ public final class TernServer implements AutoCloseable {
             System::nanoTime,
             System::currentTimeMillis);
     certificates =
-        config.net().needsTls()
+        config.net().needsTls() || (config.http().listen() != null && config.http().tls())
             ? started.add(
                 Certificates.open(config.tls(), config.store().data(), counters, Clock.systemUTC()))
             : null;
@@ -197,8 +219,52 @@ public final class TernServer implements AutoCloseable {
             network::connections,
             config.admin().probeTimeout());
     admin = started.add(new AdminServer(config.admin().listen(), health, metrics::scrape));
+    accountShards =
+        started.add(
+            new RouterShards(
+                router,
+                router.readers(),
+                bus,
+                knownUsers,
+                new EdgeId("accounts", secrets.nextLong() & Long.MAX_VALUE)));
+    sms = started.add(SmsSenders.of(config.sms(), console));
+    accounts =
+        new Accounts(
+            config.accounts(),
+            accountShards,
+            signingKeys,
+            sms,
+            KeyFile.in(config.store().data().resolve("pepper")),
+            event -> counters.add(countOf(event)),
+            Clock.systemUTC(),
+            secrets);
+    finishInterruptedWork(accounts);
+    http =
+        config.http().listen() == null
+            ? null
+            : started.add(
+                new HttpGateway(
+                    config.http(),
+                    config.limits().loopbackExempt(),
+                    AccountRoutes.of(accounts, () -> signingKeys.published(Instant.now())),
+                    verifier,
+                    accountShards,
+                    counters,
+                    config.http().tls() ? certificates : null));
     listening = network.listen();
     log.info("edge {} listens on {}", edgeId, listening);
+  }
+
+  /// What a crash left half done is finished before anyone can ask about it.
+  private static void finishInterruptedWork(Accounts accounts) {
+    int resumed = accounts.resume();
+    if (resumed > 0) {
+      log.info("finished {} interrupted changes of accounts", resumed);
+    }
+  }
+
+  private static Count countOf(AccountsEvent event) {
+    return Count.valueOf(event.name());
   }
 
   private static ThreadPoolExecutor authThreads(ServerConfig config) {
@@ -252,6 +318,21 @@ public final class TernServer implements AutoCloseable {
     return admin.address();
   }
 
+  /// Where accounts are; null when they are nowhere.
+  public @Nullable InetSocketAddress http() {
+    return http == null ? null : http.address();
+  }
+
+  /// What signs this server's tokens.
+  SigningKeys signingKeys() {
+    return signingKeys;
+  }
+
+  /// The user service.
+  Accounts accounts() {
+    return accounts;
+  }
+
   public Path data() {
     return config.store().data();
   }
@@ -262,12 +343,16 @@ public final class TernServer implements AutoCloseable {
   }
 
   /// What `tern server` prints when it is ready: fields `name=value` on one line, the folder last
-  /// because it may hold spaces. `tls`, `websocket` (`wss` with TLS) and `fingerprint` are there
-  /// when there is such a door.
+  /// because it may hold spaces. `http` (`https` with TLS), `tls`, `websocket` (`wss` with TLS) and
+  /// `fingerprint` are there when there is such a door.
   public String readyLine() {
     var line = new StringBuilder("ready listen=");
     InetSocketAddress plain = plain();
     line.append(plain == null ? "none" : text(plain)).append(" admin=").append(text(admin()));
+    InetSocketAddress ofAccounts = http();
+    if (ofAccounts != null) {
+      line.append(config.http().tls() ? " https=" : " http=").append(text(ofAccounts));
+    }
     InetSocketAddress tls = first(listening.tls());
     if (tls != null) {
       line.append(" tls=").append(text(tls));
@@ -302,6 +387,9 @@ public final class TernServer implements AutoCloseable {
     draining = true;
     log.info("shutting down with {} connections", network.connections());
     Duration timeout = config.shutdown().timeout();
+    if (http != null) {
+      http.close();
+    }
     network.stopAccepting();
     network.stopReading(Duration.ofSeconds(1));
     boolean drained = closeRouter(timeout);
@@ -311,6 +399,8 @@ public final class TernServer implements AutoCloseable {
       LockSupport.parkNanos(5_000_000);
     }
     bus.unregister(edgeId);
+    accountShards.close();
+    sms.close();
     network.close();
     if (certificates != null) {
       certificates.close();

@@ -30,6 +30,7 @@ final class TestServer implements AutoCloseable {
     set.put("data", '"' + data.toString() + '"');
     set.put("net.listen", "127.0.0.1:0");
     set.put("admin.listen", "127.0.0.1:0");
+    set.put("http.listen", "off");
     set.put("store.shards", "2");
     set.put("store.block-cache", "8 MiB");
     set.put("store.write-buffer", "8 MiB");

@@ -2,6 +2,7 @@ package io.tern.store;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatSetting;
@@ -521,6 +522,25 @@ public final class Reads {
   public static long bannedUntil(KeyValues shard, UserId user) {
     byte[] value = shard.get(Keys.user(user));
     return value == null ? 0 : Protos.parse(User.parser(), value).getBannedUntilMs();
+  }
+
+  /// Why the device may not act for its user: REVOKED, BANNED; null when it may, or has never been
+  /// there. `shard` is the user's shard.
+  public static @Nullable ErrorCode refusal(KeyValues shard, DeviceId device, long nowMillis) {
+    byte[] value = shard.get(Keys.user(device.user()));
+    if (value != null) {
+      User user = Protos.parse(User.parser(), value);
+      if (user.getErased()) {
+        return ErrorCode.REVOKED;
+      }
+      if (user.getBannedUntilMs() > nowMillis) {
+        return ErrorCode.BANNED;
+      }
+    }
+    byte[] found = shard.get(Keys.device(device));
+    return found != null && Protos.parse(Device.parser(), found).getRemoved()
+        ? ErrorCode.REVOKED
+        : null;
   }
 
   /// A record of the user service.

@@ -24,8 +24,8 @@ import picocli.CommandLine.Spec;
       "Run a server: everything in one process, which needs a folder and nothing else.",
       "When it is ready it prints one line:",
       "  ready listen=HOST:PORT admin=HOST:PORT data=DIR",
-      "and before data=, where there are such doors, tls=HOST:PORT, websocket=HOST:PORT (wss= with",
-      "TLS) and fingerprint=sha256:..., which clients give to --pin."
+      "and before data=, where there are such doors, http=HOST:PORT (accounts; https= with TLS),",
+      "tls=HOST:PORT, websocket=HOST:PORT (wss= with TLS) and fingerprint=sha256:..., which clients give to --pin."
     })
 final class ServerCommand implements Callable<Integer> {
 
@@ -66,6 +66,13 @@ final class ServerCommand implements Callable<Integer> {
       converter = HostPort.Converter.class,
       description = "Where /health and /metrics are; port 0 takes any free one.")
   private @Nullable HostPort admin;
+
+  @Option(
+      names = "--http",
+      paramLabel = "HOST:PORT",
+      converter = HostPort.Converter.class,
+      description = "Where accounts are, over HTTP; port 0 takes any free one.")
+  private @Nullable HostPort http;
 
   @Option(
       names = "--config",
@@ -125,6 +132,9 @@ final class ServerCommand implements Callable<Integer> {
     }
     if (webSocket != null) {
       settings.put("net.websocket.listen", "[" + quoted(webSocket.toString()) + "]");
+    }
+    if (http != null) {
+      settings.put("http.listen", quoted(http.toString()));
     }
     if (admin != null) {
       settings.put("admin.listen", quoted(admin.toString()));

@@ -99,7 +99,10 @@ public final class ServerProcess implements AutoCloseable {
             "--listen",
             listen.toString(),
             "--admin",
-            "127.0.0.1:0"));
+            "127.0.0.1:0",
+            // Several run at once; who wants it says where.
+            "--set",
+            "http.listen=off"));
     command.addAll(more);
     try {
       var builder =

@@ -95,6 +95,8 @@ class ArchitectureTest {
     "io.netty.handler..,         io.tern.edge.. io.tern.client.netty.. io.tern.protocol.netty.. io.tern.tools..",
     "com.nimbusds..,             io.tern.edge.token..",
     "com.linecorp.armeria..,     io.tern.edge.http..",
+    "com.fasterxml.jackson..,    io.tern.edge.http..",
+    "com.google.zxing..,         io.tern.tools.account..",
     "io.github.bucket4j..,       io.tern.accounts.budget..",
     "com.google.i18n..,          io.tern.accounts.number..",
     "com.password4j..,           io.tern.accounts.pin..",

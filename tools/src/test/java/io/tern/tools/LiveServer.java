@@ -5,10 +5,13 @@ import io.tern.edge.config.ServerConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /// A server in this process on a free port, and commands that talk to it.
 public final class LiveServer implements AutoCloseable {
@@ -25,17 +28,35 @@ public final class LiveServer implements AutoCloseable {
   private final TernServer server;
 
   public LiveServer(Path folder) throws IOException {
+    this(folder, new String[0]);
+  }
+
+  /// @param settings key, value, key, value…
+  public LiveServer(Path folder, String... settings) throws IOException {
     this.folder = folder;
-    this.server =
-        TernServer.start(
-            ServerConfig.load(
-                null,
-                Map.of(
-                    "data", '"' + folder.resolve("data").toString() + '"',
-                    "net.listen", "[\"127.0.0.1:0\"]",
-                    "admin.listen", "\"127.0.0.1:0\"",
-                    "limits.send.rate", "0",
-                    "store.shards", "2")));
+    var set =
+        new HashMap<>(
+            Map.of(
+                "data", '"' + folder.resolve("data").toString() + '"',
+                "net.listen", "[\"127.0.0.1:0\"]",
+                "admin.listen", "\"127.0.0.1:0\"",
+                "http.listen", "\"127.0.0.1:0\"",
+                "limits.send.rate", "0",
+                "store.shards", "2"));
+    for (int i = 0; i < settings.length; i += 2) {
+      set.put(settings[i], settings[i + 1]);
+    }
+    this.server = TernServer.start(ServerConfig.load(null, set));
+  }
+
+  /// Where accounts are.
+  public InetSocketAddress http() {
+    return Objects.requireNonNull(server.http());
+  }
+
+  /// Of the server's certificate, where it has one.
+  public String fingerprint() {
+    return Objects.requireNonNull(server.fingerprint());
   }
 
   public HostPort address() {

@@ -31,7 +31,8 @@ enum Subject {
     Child server(Bench bench, List<String> jvmOptions, Path data, Path log) throws IOException {
       var args = new ArrayList<String>();
       args.addAll(List.of("server", "--data", data.toString()));
-      args.addAll(List.of("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"));
+      args.addAll(
+          List.of("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--set", "http.listen=off"));
       // A load test sends more than a person may.
       args.addAll(List.of("--set", "limits.send.rate=0"));
       for (String setting : bench.settings()) {

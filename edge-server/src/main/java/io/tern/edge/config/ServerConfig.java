@@ -1,19 +1,27 @@
 package io.tern.edge.config;
 
+import io.tern.accounts.AccountsConfig;
+import io.tern.accounts.Secret;
+import io.tern.accounts.sms.WebhookSms;
 import io.tern.protocol.Limits;
 import io.tern.router.DispatchConfig;
 import io.tern.router.RouterConfig;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
 import io.tern.store.rocks.RocksStoreConfig;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Everything a server is told before it starts; `reference.conf` beside this class says what each
@@ -24,6 +32,10 @@ public record ServerConfig(
     TlsConfig tls,
     AdminConfig admin,
     AuthConfig auth,
+    TokensConfig tokens,
+    HttpConfig http,
+    AccountsConfig accounts,
+    SmsConfig sms,
     LimitsConfig limits,
     TurnsConfig turns,
     RocksStoreConfig store,
@@ -46,12 +58,17 @@ public record ServerConfig(
   public static ServerConfig load(@Nullable Path file, Map<String, String> set) {
     Settings from = Settings.load(file, set);
     NetConfig net = net(from);
+    HttpConfig http = http(from);
     return new ServerConfig(
         from.text("name"),
         net,
         tls(from),
         admin(from),
-        auth(from, net),
+        auth(from, net, http),
+        tokens(from),
+        http,
+        accounts(from),
+        sms(from, http),
         limits(from),
         turns(from),
         store(from),
@@ -184,19 +201,20 @@ public record ServerConfig(
         from.duration("admin.probe-timeout", Duration.ofMillis(50), Duration.ofSeconds(25)));
   }
 
-  private static AuthConfig auth(Settings from, NetConfig net) {
+  private static AuthConfig auth(Settings from, NetConfig net, HttpConfig http) {
     String issuer = from.word("auth.development-issuer", List.of("auto", "off", "accept-anywhere"));
     Map<String, Path> keys = from.files("auth.keys");
     boolean onlyLoopback =
-        net.everyListen().allMatch(address -> address.getAddress().isLoopbackAddress());
+        Stream.concat(net.everyListen(), Stream.ofNullable(http.listen()))
+            .allMatch(address -> address.getAddress().isLoopbackAddress());
     boolean development =
         issuer.equals("accept-anywhere") || (issuer.equals("auto") && onlyLoopback);
-    if (!development && keys.isEmpty()) {
+    if (!development && keys.isEmpty() && http.listen() == null) {
       throw ConfigProblem.of(
           "auth.development-issuer",
           issuer,
           "accept-anywhere (anyone who can connect can be anyone), or auth.keys must name an"
-              + " issuer's key: as it is nobody could log in");
+              + " issuer's key, or http.listen must not be off: as it is nobody could log in");
     }
     return new AuthConfig(
         development,
@@ -204,6 +222,155 @@ public record ServerConfig(
         from.duration("auth.resume-lifetime", SECOND, Duration.ofDays(365)),
         from.number("auth.threads", 1, 256),
         from.number("auth.queue", 1, 1_000_000));
+  }
+
+  private static TokensConfig tokens(Settings from) {
+    Duration lifetime =
+        from.duration("tokens.lifetime", Duration.ofMinutes(1), Duration.ofHours(24));
+    Duration rotateEvery =
+        from.duration("tokens.rotate-every", Duration.ofHours(1), Duration.ofDays(3650));
+    return new TokensConfig(
+        lifetime,
+        rotateEvery,
+        from.duration("tokens.publish-ahead", Duration.ZERO, rotateEvery.dividedBy(2)));
+  }
+
+  private static HttpConfig http(Settings from) {
+    InetSocketAddress listen =
+        from.text("http.listen").equalsIgnoreCase("off") ? null : from.address("http.listen");
+    String plain = from.word("http.plain", List.of("loopback-only", "anywhere"));
+    boolean tls = from.flag("http.tls");
+    if (listen != null
+        && !tls
+        && plain.equals("loopback-only")
+        && !listen.getAddress().isLoopbackAddress()) {
+      throw ConfigProblem.of(
+          "http.listen",
+          listen,
+          "on loopback, because it is plain HTTP; or set http.tls = true, or http.plain = anywhere");
+    }
+    var forwardedFrom = new HashSet<InetAddress>();
+    for (String text : from.texts("http.forwarded-from")) {
+      forwardedFrom.add(numeric("http.forwarded-from", text));
+    }
+    return new HttpConfig(
+        listen,
+        tls,
+        forwardedFrom,
+        from.number("http.connections-max", 1, 1_000_000),
+        from.number("http.connections-per-address-max", 1, 1_000_000),
+        from.number("http.requests-max", 1, 100_000),
+        (int) from.bytes("http.body-max", 4096, 16 * MIB),
+        (int) from.bytes("http.head-max", 1024, MIB),
+        from.duration("http.head-timeout", Duration.ofMillis(100), HOUR),
+        from.duration("http.request-timeout", Duration.ofMillis(100), HOUR),
+        from.duration("http.export-timeout", SECOND, DAY),
+        from.duration("http.idle-timeout", SECOND, HOUR),
+        from.duration("http.connection-age-max", SECOND, DAY),
+        rate(from, "http.rate.address"),
+        rate(from, "http.rate.device"),
+        rate(from, "http.rate.account"));
+  }
+
+  private static HttpConfig.Rate rate(Settings from, String key) {
+    return new HttpConfig.Rate(
+        from.number(key + ".rate", 0, 1_000_000), from.number(key + ".burst", 1, 1_000_000));
+  }
+
+  /// No look-up of names: who is believed must not depend on one.
+  private static InetAddress numeric(String key, String text) {
+    try {
+      return InetAddress.ofLiteral(text);
+    } catch (IllegalArgumentException e) {
+      throw ConfigProblem.of(key, text, "IP addresses");
+    }
+  }
+
+  private static AccountsConfig accounts(Settings from) {
+    int lookupsMax = from.number("accounts.lookups.max", 1, 100_000);
+    var regions = new HashSet<String>();
+    for (String region : from.texts("accounts.regions")) {
+      if (!region.matches("[A-Z]{2}|001")) {
+        throw ConfigProblem.of(
+            "accounts.regions", region, "codes of countries, as DE, or 001; [] for all");
+      }
+      regions.add(region);
+    }
+    return new AccountsConfig(
+        regions,
+        from.duration("accounts.code-life", Duration.ofMinutes(1), Duration.ofMinutes(10)),
+        from.number("accounts.code-tries", 1, 5),
+        from.duration("accounts.resend-after", SECOND, DAY),
+        from.number("accounts.sms.per-number", 1, 20),
+        new AccountsConfig.SmsBudget(
+            from.number("accounts.sms.per-address", 1, 1_000_000),
+            from.number("accounts.sms.per-network", 1, 1_000_000),
+            from.number("accounts.sms.per-block", 1, 1_000_000),
+            from.number("accounts.sms.per-prefix", 1, 1_000_000),
+            from.number("accounts.sms.per-verified", 0, 100),
+            from.number("accounts.sms.wrong-per-address", 1, 1_000_000),
+            from.number("accounts.sms.per-day", 1, 100_000_000)),
+        from.duration("accounts.pin-idle", DAY, Duration.ofDays(365)),
+        from.duration("accounts.link-life", Duration.ofMinutes(1), Duration.ofMinutes(5)),
+        lookupsMax,
+        from.number("accounts.lookups.per-day", 1, 100_000),
+        from.number("accounts.lookups.young", 0, lookupsMax),
+        from.duration("accounts.username-hold", Duration.ZERO, Duration.ofDays(365)),
+        from.flag("accounts.search"));
+  }
+
+  private static SmsConfig sms(Settings from, HttpConfig http) {
+    String provider =
+        from.word(
+            "accounts.sms.provider", List.of("console", "console-anywhere", "webhook", "smpp"));
+    Duration timeout =
+        from.duration("accounts.sms.timeout", Duration.ofMillis(100), Duration.ofMinutes(1));
+    return switch (provider) {
+      case "webhook" ->
+          new SmsConfig.Webhook(
+              url("accounts.sms.webhook.url", from.text("accounts.sms.webhook.url")),
+              new Secret(from.secretIn("accounts.sms.webhook.bearer-file")),
+              timeout);
+      case "smpp" -> {
+        try {
+          yield new SmsConfig.Smpp(
+              from.text("accounts.sms.smpp.host"),
+              from.number("accounts.sms.smpp.port", 1, 65_535),
+              from.textOrEmpty("accounts.sms.smpp.system-id"),
+              new Secret(from.secretIn("accounts.sms.smpp.password-file")),
+              from.textOrEmpty("accounts.sms.smpp.system-type"),
+              from.text("accounts.sms.smpp.source"),
+              timeout);
+        } catch (IllegalArgumentException e) {
+          throw ConfigProblem.of("accounts.sms.smpp", "(as given)", String.valueOf(e.getMessage()));
+        }
+      }
+      default -> {
+        InetSocketAddress listen = http.listen();
+        if (provider.equals("console")
+            && listen != null
+            && !listen.getAddress().isLoopbackAddress()) {
+          throw ConfigProblem.of(
+              "accounts.sms.provider",
+              provider,
+              "webhook or smpp, because http.listen is not on loopback; or console-anywhere, with"
+                  + " which nobody gets a code but from who reads this server's output");
+        }
+        yield new SmsConfig.Console();
+      }
+    };
+  }
+
+  private static URI url(String key, String text) {
+    try {
+      URI url = new URI(text);
+      // The rules of where codes may go are the sender's own.
+      var _ = new WebhookSms.Config(url, "", SECOND);
+      return url;
+    } catch (URISyntaxException | IllegalArgumentException e) {
+      throw ConfigProblem.of(
+          key, text, "https://HOST/… (http only on loopback), without a password");
+    }
   }
 
   private static LimitsConfig limits(Settings from) {

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -127,6 +128,39 @@ final class Settings {
       return value;
     } catch (ConfigException e) {
       throw ConfigProblem.of(key, shown(key), "text");
+    }
+  }
+
+  /// Text that may be empty.
+  String textOrEmpty(String key) {
+    try {
+      return config.getString(key).strip();
+    } catch (ConfigException e) {
+      throw ConfigProblem.of(key, shown(key), "text, or \"\"");
+    }
+  }
+
+  /// A list of texts, or some separated by commas; may be empty.
+  List<String> texts(String key) {
+    List<String> texts;
+    try {
+      texts = config.getStringList(key);
+    } catch (ConfigException e) {
+      texts = List.of(textOrEmpty(key).split(","));
+    }
+    return texts.stream().map(String::strip).filter(text -> !text.isEmpty()).toList();
+  }
+
+  /// The first line of the file named; empty when none is.
+  String secretIn(String key) {
+    String file = textOrEmpty(key);
+    if (file.isEmpty()) {
+      return "";
+    }
+    try (var lines = Files.lines(Path.of(file))) {
+      return lines.findFirst().orElse("").strip();
+    } catch (IOException | RuntimeException e) {
+      throw ConfigProblem.of(key, file, "a readable file with the secret as its first line");
     }
   }
 

@@ -6,14 +6,8 @@ import io.tern.edge.session.Authenticator.Refused;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -72,27 +66,6 @@ public final class ResumeTickets {
     }
     this.key = new SecretKeySpec(key, "AES");
     this.lifetime = lifetime;
-  }
-
-  /// The key in `file`, which is made, readable by its owner alone, when it is not there.
-  public static byte[] keyIn(Path file) throws IOException {
-    var key = new byte[KEY_BYTES];
-    new SecureRandom().nextBytes(key);
-    try {
-      Path made =
-          Files.createFile(
-              file,
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-      Files.write(made, key, StandardOpenOption.SYNC);
-      return key;
-    } catch (FileAlreadyExistsException e) {
-      byte[] found = Files.readAllBytes(file);
-      if (found.length != KEY_BYTES) {
-        throw new IOException(
-            file + " is damaged: delete it, and devices will log in with their tokens", e);
-      }
-      return found;
-    }
   }
 
   /// Seals a ticket for `identity`, one generation on.

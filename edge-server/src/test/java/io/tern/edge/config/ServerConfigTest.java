@@ -4,15 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.ConfigFactory;
+import io.tern.accounts.AccountsConfig;
 import io.tern.router.RouterConfig;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,6 +47,30 @@ class ServerConfigTest {
         .isEqualTo(new TlsConfig(null, null, Duration.ofSeconds(10), TlsConfig.Provider.AUTO));
     assertThat(config.admin().listen().getPort()).isEqualTo(7421);
     assertThat(config.auth().acceptDevelopment()).isTrue();
+    assertThat(config.tokens())
+        .isEqualTo(
+            new TokensConfig(Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)));
+    assertThat(config.http())
+        .isEqualTo(
+            new HttpConfig(
+                new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 7422),
+                false,
+                Set.of(),
+                10_000,
+                64,
+                256,
+                64 * 1024,
+                8 * 1024,
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(20),
+                Duration.ofMinutes(10),
+                Duration.ofSeconds(60),
+                Duration.ofHours(1),
+                new HttpConfig.Rate(20, 100),
+                new HttpConfig.Rate(5, 50),
+                new HttpConfig.Rate(10, 100)));
+    assertThat(config.accounts()).isEqualTo(AccountsConfig.DEFAULTS);
+    assertThat(config.sms()).isEqualTo(new SmsConfig.Console());
     assertThat(config.limits())
         .isEqualTo(
             new LimitsConfig(
@@ -74,6 +102,8 @@ class ServerConfigTest {
   private Map<String, String> others() throws IOException {
     Path key = folder.resolve("key.pem");
     Files.writeString(key, "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n");
+    Path password = folder.resolve("password");
+    Files.writeString(password, "secret\n");
     return Map.ofEntries(
         Map.entry("data", "elsewhere"),
         Map.entry("name", "edge-7"),
@@ -101,6 +131,58 @@ class ServerConfigTest {
         Map.entry("auth.resume-lifetime", "1 h"),
         Map.entry("auth.threads", "3"),
         Map.entry("auth.queue", "100"),
+        Map.entry("tokens.lifetime", "5 m"),
+        Map.entry("tokens.rotate-every", "10 d"),
+        Map.entry("tokens.publish-ahead", "1 m"),
+        Map.entry("http.listen", "127.0.0.1:0"),
+        Map.entry("http.plain", "anywhere"),
+        Map.entry("http.tls", "true"),
+        Map.entry("http.forwarded-from", "[\"10.0.0.1\"]"),
+        Map.entry("http.connections-max", "11"),
+        Map.entry("http.connections-per-address-max", "12"),
+        Map.entry("http.requests-max", "13"),
+        Map.entry("http.body-max", "8 KiB"),
+        Map.entry("http.head-max", "4 KiB"),
+        Map.entry("http.head-timeout", "1 s"),
+        Map.entry("http.request-timeout", "2 s"),
+        Map.entry("http.export-timeout", "3 s"),
+        Map.entry("http.idle-timeout", "4 s"),
+        Map.entry("http.connection-age-max", "5 s"),
+        Map.entry("http.rate.address.rate", "1"),
+        Map.entry("http.rate.address.burst", "2"),
+        Map.entry("http.rate.device.rate", "3"),
+        Map.entry("http.rate.device.burst", "4"),
+        Map.entry("http.rate.account.rate", "5"),
+        Map.entry("http.rate.account.burst", "6"),
+        Map.entry("accounts.regions", "[DE, 001]"),
+        Map.entry("accounts.code-life", "5 m"),
+        Map.entry("accounts.code-tries", "3"),
+        Map.entry("accounts.resend-after", "2 m"),
+        Map.entry("accounts.sms.provider", "webhook"),
+        Map.entry("accounts.sms.timeout", "5 s"),
+        Map.entry("accounts.sms.webhook.url", "\"https://sms.example/send\""),
+        Map.entry("accounts.sms.webhook.bearer-file", '"' + key.toString() + '"'),
+        Map.entry("accounts.sms.smpp.host", "smsc.example"),
+        Map.entry("accounts.sms.smpp.port", "2776"),
+        Map.entry("accounts.sms.smpp.system-id", "tern"),
+        Map.entry("accounts.sms.smpp.password-file", '"' + password.toString() + '"'),
+        Map.entry("accounts.sms.smpp.system-type", "x"),
+        Map.entry("accounts.sms.smpp.source", "Other"),
+        Map.entry("accounts.sms.per-number", "4"),
+        Map.entry("accounts.sms.per-address", "5"),
+        Map.entry("accounts.sms.per-network", "6"),
+        Map.entry("accounts.sms.per-block", "7"),
+        Map.entry("accounts.sms.per-prefix", "8"),
+        Map.entry("accounts.sms.per-verified", "9"),
+        Map.entry("accounts.sms.wrong-per-address", "10"),
+        Map.entry("accounts.sms.per-day", "11"),
+        Map.entry("accounts.pin-idle", "8 d"),
+        Map.entry("accounts.link-life", "2 m"),
+        Map.entry("accounts.lookups.max", "900"),
+        Map.entry("accounts.lookups.per-day", "90"),
+        Map.entry("accounts.lookups.young", "80"),
+        Map.entry("accounts.username-hold", "1 d"),
+        Map.entry("accounts.search", "true"),
         Map.entry("limits.connections-max", "5"),
         Map.entry("limits.unauthenticated-per-ip-max", "6"),
         Map.entry("limits.failures-per-minute-max", "7"),
@@ -181,9 +263,31 @@ class ServerConfigTest {
         case "net.proxy.listeners" -> set.put("net.proxy.from", "10.0.0.1");
         case "tls.certificate" -> set.put("tls.key", others.get("tls.key"));
         case "tls.key" -> set.put("tls.certificate", others.get("tls.certificate"));
+        case "accounts.sms.provider" ->
+            set.put("accounts.sms.webhook.url", others.get("accounts.sms.webhook.url"));
         default -> {}
       }
-      assertThat(ServerConfig.load(null, set)).as(other.getKey()).isNotEqualTo(defaults);
+      ServerConfig beside = defaults;
+      if (other.getKey().equals("http.plain")) {
+        set.put("http.listen", "0.0.0.0:0");
+        set.put("accounts.sms.provider", "console-anywhere");
+        assertThat(ServerConfig.load(null, set).http().listen()).isNotNull();
+        continue;
+      }
+      if (other.getKey().matches("accounts\\.sms\\.(timeout|webhook.*|smpp.*)")) {
+        Map<String, String> named =
+            other.getKey().contains("smpp")
+                ? Map.of(
+                    "accounts.sms.provider", "smpp", "accounts.sms.smpp.host", "smsc.elsewhere")
+                : Map.of(
+                    "accounts.sms.provider",
+                    "webhook",
+                    "accounts.sms.webhook.url",
+                    "\"https://elsewhere.example\"");
+        beside = ServerConfig.load(null, named);
+        named.forEach(set::putIfAbsent);
+      }
+      assertThat(ServerConfig.load(null, set)).as(other.getKey()).isNotEqualTo(beside);
     }
     assertThat(ServerConfig.load(null, others).limits().sendRate()).isZero();
   }
@@ -232,14 +336,25 @@ class ServerConfigTest {
           tls.reload                    | 1 ms        | tls.reload = 1 ms: must be a time, 100 ms to 86400 s
           tls.provider                  | mine        | tls.provider = mine: must be auto, boringssl, jdk
           admin.listen                  | 0.0.0.0:1   | must be on loopback
-          auth.development-issuer       | off         | as it is nobody could log in
           auth.keys.mine                | /nowhere    | auth.keys.mine = /nowhere: must be a readable file
           router.ring-events            | 1000        | router.ring-events = 1000: must be a power of two
           router.nudge-after            | 10 s        | router.nudge-after = 10 s: must be a time
           shutdown.spread-max           | 1 ms        | shutdown.spread-max = 1 ms: must be a time, 500 ms to 3600 s
+          http.listen                   | 0.0.0.0:1   | on loopback, because it is plain HTTP
+          http.plain                    | yes         | http.plain = yes: must be loopback-only, anywhere
+          http.forwarded-from           | ["proxy"]   | http.forwarded-from = proxy: must be IP addresses
+          http.body-max                 | 1 KiB       | http.body-max = 1 KiB: must be a size, 4 KiB to 16 MiB
+          http.rate.device.burst        | 0           | http.rate.device.burst = 0: must be a number
+          tokens.lifetime               | 1 s         | tokens.lifetime = 1 s: must be a time, 60 s to 86400 s
+          tokens.publish-ahead          | 30 d        | tokens.publish-ahead = 2592000 s: must be a time, 0 s to 1296000 s
+          accounts.regions              | [Germany]   | accounts.regions = Germany: must be codes of countries
+          accounts.code-tries           | 6           | accounts.code-tries = 6: must be a number, 1 to 5
+          accounts.sms.provider         | pigeon      | must be console, console-anywhere, webhook, smpp
+          accounts.sms.provider         | webhook     | accounts.sms.webhook.url = "": must be some text
+          accounts.sms.provider         | smpp        | accounts.sms.smpp.host = "": must be some text
           data                          | ""          | data = "": must be some text
           limits.sends.rate             | 1           | no key limits.sends.rate; there are limits.{
-          nonsense                      | 1           | no key nonsense; there are admin, auth
+          nonsense                      | 1           | no key nonsense; there are accounts, admin
           """)
   void aBadValueIsOneLineWithKeyValueAndWhatWouldBeValid(
       String key, String value, String expected) {
@@ -252,7 +367,8 @@ class ServerConfigTest {
 
   @Test
   void beyondLoopbackDevelopmentTokensNeedWords() {
-    Map<String, String> anywhere = Map.of("net.listen", "0.0.0.0:0", "net.plain-tcp", "anywhere");
+    Map<String, String> anywhere =
+        Map.of("net.listen", "0.0.0.0:0", "net.plain-tcp", "anywhere", "http.listen", "off");
     assertThatThrownBy(() -> ServerConfig.load(null, anywhere))
         .isInstanceOf(ConfigProblem.class)
         .hasMessageContaining("accept-anywhere");
@@ -260,6 +376,62 @@ class ServerConfigTest {
     var withWords = new HashMap<>(anywhere);
     withWords.put("auth.development-issuer", "accept-anywhere");
     assertThat(ServerConfig.load(null, withWords).auth().acceptDevelopment()).isTrue();
+
+    // Without them, whose accounts are here can log in; nobody else.
+    var withAccounts = new HashMap<>(anywhere);
+    withAccounts.put("http.listen", "127.0.0.1:0");
+    assertThat(ServerConfig.load(null, withAccounts).auth().acceptDevelopment()).isFalse();
+    assertThat(
+            ServerConfig.load(
+                    null,
+                    Map.of(
+                        "http.listen",
+                        "0.0.0.0:0",
+                        "http.tls",
+                        "true",
+                        "accounts.sms.provider",
+                        "console-anywhere"))
+                .auth()
+                .acceptDevelopment())
+        .isFalse();
+    assertThatThrownBy(() ->
+            ServerConfig.load(null, Map.of("auth.development-issuer", "off", "http.listen", "off")))
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessageContaining("as it is nobody could log in");
+  }
+
+  @Test
+  void whereCodesGoIsSaidInWordsBeyondLoopback() throws IOException {
+    Map<String, String> anywhere = Map.of("http.listen", "0.0.0.0:0", "http.plain", "anywhere");
+    assertThatThrownBy(() -> ServerConfig.load(null, anywhere))
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessageContaining("console-anywhere");
+    for (String url : new String[] {"http://sms.example", "https://u:p@sms.example", "ftp://x"}) {
+      assertThatThrownBy(() ->
+              ServerConfig.load(
+                  null,
+                  Map.of(
+                      "accounts.sms.provider",
+                      "webhook",
+                      "accounts.sms.webhook.url",
+                      '"' + url + '"')))
+          .isInstanceOf(ConfigProblem.class)
+          .hasMessageContaining("accounts.sms.webhook.url");
+    }
+    Path secret = folder.resolve("bearer");
+    Files.writeString(secret, "canary-bearer\n");
+    ServerConfig config =
+        ServerConfig.load(
+            null,
+            Map.of(
+                "accounts.sms.provider",
+                "webhook",
+                "accounts.sms.webhook.url",
+                "\"https://sms.example\"",
+                "accounts.sms.webhook.bearer-file",
+                '"' + secret.toString() + '"'));
+    assertThat(((SmsConfig.Webhook) config.sms()).bearer().reveal()).isEqualTo("canary-bearer");
+    assertThat(config.toString()).doesNotContain("canary");
   }
 
   @Test

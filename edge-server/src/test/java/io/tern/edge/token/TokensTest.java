@@ -186,12 +186,12 @@ class TokensTest {
   @Test
   void theKeyIsMadeOnceAndReadableByItsOwnerAlone() throws IOException {
     Path file = folder.resolve("resume.key");
-    byte[] made = ResumeTickets.keyIn(file);
+    byte[] made = KeyFile.in(file);
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
         .isEqualTo("rw-------");
-    assertThat(ResumeTickets.keyIn(file)).isEqualTo(made).hasSize(32);
+    assertThat(KeyFile.in(file)).isEqualTo(made).hasSize(32);
     Files.write(file, new byte[3]);
-    assertThatThrownBy(() -> ResumeTickets.keyIn(file))
+    assertThatThrownBy(() -> KeyFile.in(file))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("damaged");
   }

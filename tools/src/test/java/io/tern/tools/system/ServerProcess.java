@@ -126,7 +126,9 @@ final class ServerProcess implements AutoCloseable {
             "--listen",
             "127.0.0.1:" + plan.port,
             "--admin",
-            "127.0.0.1:0"));
+            "127.0.0.1:0",
+            "--set",
+            "http.listen=off"));
     command.addAll(plan.arguments);
     Files.createDirectories(plan.log.toAbsolutePath().getParent());
     var process =

@@ -1,0 +1,136 @@
+package io.tern.edge.http;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.AttributeKey;
+import io.netty.util.concurrent.ScheduledFuture;
+import io.tern.accounts.budget.Block;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/// Stands first in an HTTP connection's pipeline: so many connections from one address, and the
+/// head of a request must be complete so long after its first byte (of the first request: after the
+/// connection), whatever trickles in. Confined to its event loop; the table of addresses is shared.
+///
+/// What Armeria itself bounds (all connections, idle ones, bodies, heads, the time of a request) is
+/// set in [HttpGateway].
+final class DoorGuard extends ChannelInboundHandlerAdapter {
+
+  /// What all guards of a server share. Any thread.
+  ///
+  /// @param loopbackExempt whether loopback may have any number: only this machine is behind it
+  record Shared(
+      int connectionsPerAddressMax,
+      boolean loopbackExempt,
+      long headerNanos,
+      Counters counters,
+      ConcurrentHashMap<Block, Integer> connections) {
+
+    private boolean enter(Block address) {
+      int now = connections.merge(address, 1, Integer::sum);
+      return now <= connectionsPerAddressMax;
+    }
+
+    private void leave(Block address) {
+      connections.computeIfPresent(address, (key, n) -> n == 1 ? null : n - 1);
+    }
+  }
+
+  private static final AttributeKey<DoorGuard> KEY = AttributeKey.valueOf(DoorGuard.class, "guard");
+
+  private final Shared shared;
+  private @Nullable Block address;
+  private @Nullable ScheduledFuture<?> deadline;
+  private int underWay;
+  private boolean served;
+  private long lastRead;
+
+  DoorGuard(Shared shared) {
+    this.shared = shared;
+  }
+
+  /// The guard of this connection, or null.
+  static @Nullable DoorGuard of(Channel channel) {
+    return channel.attr(KEY).get();
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext ctx) throws Exception {
+    ctx.channel().attr(KEY).set(this);
+    InetAddress from =
+        ctx.channel().remoteAddress() instanceof InetSocketAddress remote
+            ? remote.getAddress()
+            : InetAddress.getLoopbackAddress();
+    if (!(shared.loopbackExempt() && from.isLoopbackAddress())) {
+      address = Block.of(from);
+      if (!shared.enter(address)) {
+        shared.counters().add(Count.HTTP_CONNECTIONS_REFUSED_PER_IP);
+        ctx.close();
+        return;
+      }
+    }
+    shared.counters().add(Count.HTTP_CONNECTIONS);
+    begin(ctx);
+    super.channelActive(ctx);
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) throws Exception {
+    stop();
+    if (address != null) {
+      shared.leave(address);
+      address = null;
+    }
+    super.channelInactive(ctx);
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) throws Exception {
+    lastRead = System.nanoTime();
+    if (underWay == 0 && deadline == null) {
+      begin(ctx);
+    }
+    super.channelRead(ctx, message);
+  }
+
+  /// The head of a request is complete. On the event loop.
+  void onRequest() {
+    underWay++;
+    served = true;
+    stop();
+  }
+
+  /// A request has been answered. On the event loop.
+  void onAnswered() {
+    underWay--;
+  }
+
+  private void begin(ChannelHandlerContext ctx) {
+    deadline =
+        ctx.executor().schedule(() -> onDeadline(ctx), shared.headerNanos(), TimeUnit.NANOSECONDS);
+  }
+
+  private void onDeadline(ChannelHandlerContext ctx) {
+    deadline = null;
+    // HTTP/2 says things between requests (SETTINGS, WINDOW_UPDATE) that no request follows: then
+    // it is idle, which has its own limit. What still trickles now is a head that never ends.
+    if (served && System.nanoTime() - lastRead > shared.headerNanos() / 2) {
+      return;
+    }
+    shared.counters().add(Count.HTTP_HEADS_TOO_SLOW);
+    ctx.close();
+  }
+
+  private void stop() {
+    if (deadline != null) {
+      deadline.cancel(false);
+      deadline = null;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package io.tern.edge.http;
+
+import com.linecorp.armeria.common.HttpMethod;
+import io.tern.edge.http.Shape.Fields;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// One method of one address: what it takes and gives, who may ask, and what it does.
+///
+/// @param id its name in the document
+/// @param path with parameters in braces; their shapes are [#PARAMETERS]
+/// @param access who may ask
+/// @param takes the body, or null when there is none
+/// @param status of success
+/// @param gives the body of success, or null when there is none
+/// @param streams the body is lines of JSON, each of any shape, instead
+/// @param says one line for the document
+/// @param handler runs on a virtual thread, and may block
+record Endpoint(
+    String id,
+    HttpMethod method,
+    String path,
+    Access access,
+    @Nullable Fields takes,
+    int status,
+    @Nullable Fields gives,
+    boolean streams,
+    String says,
+    Handler handler) {
+
+  /// Who may ask.
+  enum Access {
+    /// Anyone: what is asked proves itself, or is public.
+    OPEN,
+    /// A device with a good access token, in the name of its user.
+    DEVICE
+  }
+
+  @FunctionalInterface
+  interface Handler {
+    Reply handle(Call call) throws InterruptedException;
+  }
+
+  /// Shapes of what may stand in a path, by name.
+  static final Map<String, Shape> PARAMETERS =
+      Map.of(
+          "device", Shape.matching("[1-9][0-9]{0,6}", 7, "2"),
+          "user", Shape.matching("[1-9][0-9]{0,14}", 15, "281474976710655"),
+          "link", Shape.matching("[A-Za-z0-9_-]{1,64}", 64, "q83vEjRWeJA"),
+          "username", Shape.matching("[A-Za-z0-9_.]{1,32}", 32, "alice_1"));
+
+  /// Its parameters, in order.
+  List<String> parameters() {
+    return List.of(path.split("/")).stream()
+        .filter(part -> part.startsWith("{"))
+        .map(part -> part.substring(1, part.length() - 1))
+        .toList();
+  }
+
+  boolean isOpen() {
+    return access == Access.OPEN;
+  }
+}

@@ -1,0 +1,590 @@
+package io.tern.edge.http;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.linecorp.armeria.common.AggregatedHttpRequest;
+import com.linecorp.armeria.common.AggregatedHttpResponse;
+import com.linecorp.armeria.common.ContentTooLargeException;
+import com.linecorp.armeria.common.HttpData;
+import com.linecorp.armeria.common.HttpHeaderNames;
+import com.linecorp.armeria.common.HttpMethod;
+import com.linecorp.armeria.common.HttpRequest;
+import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.common.HttpResponseWriter;
+import com.linecorp.armeria.common.HttpStatus;
+import com.linecorp.armeria.common.MediaType;
+import com.linecorp.armeria.common.RequestHeaders;
+import com.linecorp.armeria.common.ResponseHeaders;
+import com.linecorp.armeria.common.ResponseHeadersBuilder;
+import com.linecorp.armeria.common.TlsKeyPair;
+import com.linecorp.armeria.common.TlsProvider;
+import com.linecorp.armeria.server.ClientAddressSource;
+import com.linecorp.armeria.server.HttpService;
+import com.linecorp.armeria.server.RequestTimeoutException;
+import com.linecorp.armeria.server.Route;
+import com.linecorp.armeria.server.Server;
+import com.linecorp.armeria.server.ServerErrorHandler;
+import com.linecorp.armeria.server.ServiceConfig;
+import com.linecorp.armeria.server.ServiceRequestContext;
+import io.tern.accounts.Shards;
+import io.tern.accounts.Unavailable;
+import io.tern.accounts.budget.Block;
+import io.tern.accounts.budget.Budget;
+import io.tern.accounts.budget.Budgets;
+import io.tern.edge.config.HttpConfig;
+import io.tern.edge.http.Reply.Refusal;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
+import io.tern.edge.tls.Certificates;
+import io.tern.edge.tls.Identity;
+import io.tern.edge.token.TokenVerifier;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The HTTP server around a list of [Endpoint]s. A request's way:
+///
+/// ```
+/// event loop       connections (DoorGuard), head, routing, budget of the address, a place, body
+/// virtual thread   who asks (Bearers), budgets of device and account, shape of the body, handler
+/// event loop       the answer
+/// ```
+///
+/// It has an event loop of its own: what happens here takes no time from the sessions.
+///
+/// Bounds, each with an answer: connections in all and of an address (closed), the head of a
+/// request (431, or closed when it takes too long), its body (413), requests under way (503 BUSY),
+/// their time (503 TIMEOUT; the thread is interrupted), requests a second of an address, a device
+/// and an account (429 RATE). A body is kept until its answer: `requests-max × body-max` bytes.
+///
+/// Logs no address, header, path or body; a failure with the kind of its exception, without its
+/// message, which may hold what was sent.
+///
+/// Lives from construction, when it listens, to [#close]. Any thread.
+public final class HttpGateway implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(HttpGateway.class);
+
+  private static final int ADDRESSES_MAX = 100_000;
+  private static final int DEVICES_MAX = 100_000;
+  private static final int STREAMS_MAX = 32;
+  private static final int LINE_BYTES_MAX = 4096;
+  private static final long BUSY_RETRY_MILLIS = 1_000;
+
+  private static final JsonMapper JSON =
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder()
+                          .maxNestingDepth(8)
+                          .maxNumberLength(20)
+                          .maxNameLength(64)
+                          .maxStringLength(16_384)
+                          .build())
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  .build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  private final HttpConfig config;
+  private final Counters counters;
+  private final Bearers bearers;
+  private final Semaphore places;
+  private final @Nullable Budgets<Block> byAddress;
+  private final @Nullable Budgets<DeviceId> byDevice;
+  private final @Nullable Budgets<UserId> byAccount;
+  private final boolean loopbackExempt;
+  private final boolean tls;
+  private final Server server;
+  private volatile boolean draining;
+
+  /// Starts to listen.
+  ///
+  /// @param loopbackExempt whether loopback is exempt from what is counted by address, as
+  ///   `limits.loopback-exempt` says
+  /// @param certificates the current one is asked for from time to time; null = plain
+  /// @throws IOException when the address cannot be had
+  public HttpGateway(
+      HttpConfig config,
+      boolean loopbackExempt,
+      List<Endpoint> endpoints,
+      TokenVerifier tokens,
+      Shards shards,
+      Counters counters,
+      @Nullable Certificates certificates)
+      throws IOException {
+    this.config = config;
+    this.counters = counters;
+    this.loopbackExempt = loopbackExempt;
+    bearers = new Bearers(tokens, shards, System::currentTimeMillis);
+    places = new Semaphore(config.requestsMax());
+    byAddress = budgets(ADDRESSES_MAX, config.addressRate());
+    byDevice = budgets(DEVICES_MAX, config.deviceRate());
+    byAccount = budgets(DEVICES_MAX, config.accountRate());
+    tls = certificates != null;
+    server = server(endpoints, certificates);
+    try {
+      server.start().get(30, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    } catch (ExecutionException | TimeoutException e) {
+      close();
+      throw new IOException("http.listen = " + config.listen() + ": " + e.getCause(), e);
+    }
+  }
+
+  private static <K> @Nullable Budgets<K> budgets(int keysMax, HttpConfig.Rate rate) {
+    if (rate.perSecond() == 0) {
+      return null;
+    }
+    // The bucket's size is the burst; it fills at the rate.
+    long millis = Math.max(1, rate.burst() * 1000L / rate.perSecond());
+    return new Budgets<>(
+        keysMax, System::nanoTime, new Budget(rate.burst(), Duration.ofMillis(millis)));
+  }
+
+  private Server server(List<Endpoint> endpoints, @Nullable Certificates certificates) {
+    var listen = Objects.requireNonNull(config.listen());
+    var guards =
+        new DoorGuard.Shared(
+            config.connectionsPerAddressMax(),
+            loopbackExempt,
+            config.headTimeout().toNanos(),
+            counters,
+            new ConcurrentHashMap<>());
+    var builder =
+        Server.builder()
+            .workerGroup(1)
+            .maxNumConnections(config.connectionsMax())
+            .childChannelPipelineCustomizer(pipeline -> pipeline.addFirst(new DoorGuard(guards)))
+            .http1MaxInitialLineLength(LINE_BYTES_MAX)
+            .http1MaxHeaderSize(config.headBytesMax())
+            .http2MaxHeaderListSize(config.headBytesMax())
+            .http2MaxStreamsPerConnection(STREAMS_MAX)
+            .http2MaxResetFramesPerWindow(100, 60)
+            .maxRequestLength(config.bodyBytesMax())
+            .requestTimeout(config.requestTimeout())
+            .idleTimeout(config.idleTimeout())
+            .maxConnectionAge(config.connectionAgeMax())
+            .connectionDrainDuration(Duration.ofSeconds(1))
+            .gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
+            .disableServerHeader()
+            .disableDateHeader()
+            .clientAddressSources(ClientAddressSource.ofHeader("x-forwarded-for"))
+            .clientAddressTrustedProxyFilter(config.forwardedFrom()::contains)
+            .errorHandler(new Failures());
+    if (certificates == null) {
+      builder.http(listen);
+    } else {
+      builder.https(listen);
+      builder.tlsProvider(
+          TlsProvider.ofScheduled(
+              () -> {
+                Identity now = certificates.identity();
+                return TlsKeyPair.of(now.key(), now.chain());
+              },
+              Duration.ofSeconds(10)));
+      builder.tlsCustomizer(context -> context.protocols("TLSv1.3"));
+    }
+    var byPath = new LinkedHashMap<String, Map<HttpMethod, Endpoint>>();
+    for (Endpoint endpoint : endpoints) {
+      byPath
+          .computeIfAbsent(endpoint.path(), path -> new EnumMap<>(HttpMethod.class))
+          .put(endpoint.method(), endpoint);
+    }
+    byPath.forEach((path, methods) ->
+        builder.service(
+            Route.builder().path(path).methods(HttpMethod.knownMethods()).build(),
+            watched((ctx, request) -> serve(ctx, request, methods))));
+    builder.serviceUnder("/", watched((ctx, request) -> nothingThere(ctx)));
+    return builder.build();
+  }
+
+  /// Where it listens.
+  public InetSocketAddress address() {
+    return Objects.requireNonNull(server.activePort()).localAddress();
+  }
+
+  /// Requests from now on are told to come back.
+  public void drain() {
+    draining = true;
+  }
+
+  @Override
+  public void close() {
+    draining = true;
+    try {
+      server.stop().get(10, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      log.warn("http did not end in time");
+    }
+  }
+
+  // ---- on the event loop -----------------------------------------------------------------------
+
+  /// Tells the connection's guard when a request begins and ends.
+  private HttpService watched(HttpService service) {
+    return (ctx, request) -> {
+      counters.add(Count.HTTP_REQUESTS);
+      var channel = ctx.log().partial().channel();
+      DoorGuard guard = channel == null ? null : DoorGuard.of(channel);
+      if (guard != null) {
+        guard.onRequest();
+        ctx.log().whenComplete().thenRun(() -> ctx.eventLoop().execute(guard::onAnswered));
+      }
+      return service.serve(ctx, request);
+    };
+  }
+
+  private HttpResponse nothingThere(ServiceRequestContext ctx) {
+    long wait = charge(byAddress, ctx.clientAddress());
+    if (wait > 0) {
+      return refused(rate(wait));
+    }
+    // Another version of all this: the client is newer, or older, than this server.
+    boolean version = ctx.path().matches("/v[0-9]{1,4}(/.*)?") && !ctx.path().startsWith("/v1/");
+    return refused(Refusal.of(version ? ErrorCode.VERSION : ErrorCode.NOT_FOUND));
+  }
+
+  private HttpResponse serve(
+      ServiceRequestContext ctx, HttpRequest request, Map<HttpMethod, Endpoint> methods) {
+    InetAddress address = ctx.clientAddress();
+    long wait = charge(byAddress, address);
+    if (wait > 0) {
+      return refused(rate(wait));
+    }
+    Endpoint endpoint = methods.get(ctx.method());
+    if (endpoint == null) {
+      String allowed =
+          String.join(", ", methods.keySet().stream().map(HttpMethod::name).sorted().toList());
+      counters.addError(ErrorCode.UNSUPPORTED);
+      return answer(
+              HttpStatus.METHOD_NOT_ALLOWED,
+              bytes(Errors.body(Refusal.of(ErrorCode.UNSUPPORTED))),
+              Map.of("allow", allowed))
+          .toHttpResponse();
+    }
+    if (draining) {
+      return refused(new Refusal(ErrorCode.DRAIN, "", BUSY_RETRY_MILLIS));
+    }
+    if (!places.tryAcquire()) {
+      counters.add(Count.HTTP_REQUESTS_BUSY);
+      return refused(new Refusal(ErrorCode.BUSY, "", BUSY_RETRY_MILLIS));
+    }
+    var response = new CompletableFuture<HttpResponse>();
+    request
+        .aggregate()
+        .handle((whole, failure) -> {
+          if (whole == null) {
+            places.release();
+            response.completeExceptionally(Objects.requireNonNull(failure));
+          } else {
+            run(ctx, whole, endpoint, address, response);
+          }
+          return null;
+        });
+    return HttpResponse.of(response);
+  }
+
+  private long charge(@Nullable Budgets<Block> budgets, InetAddress address) {
+    if (budgets == null || (loopbackExempt && address.isLoopbackAddress())) {
+      return 0;
+    }
+    return budgets.take(Block.of(address));
+  }
+
+  private Refusal rate(long waitMillis) {
+    counters.add(Count.HTTP_REQUESTS_RATE);
+    return new Refusal(ErrorCode.RATE, "", Math.min(waitMillis, 86_400_000));
+  }
+
+  // ---- on a virtual thread ---------------------------------------------------------------------
+
+  /// Has the place, and gives it back.
+  private void run(
+      ServiceRequestContext ctx,
+      AggregatedHttpRequest request,
+      Endpoint endpoint,
+      InetAddress address,
+      CompletableFuture<HttpResponse> response) {
+    Thread thread =
+        Thread.ofVirtual()
+            .name("tern-http")
+            .unstarted(() -> {
+              try {
+                Reply reply = replyTo(ctx, request, endpoint, address);
+                if (reply instanceof Reply.Lines(Reply.Page first)) {
+                  stream(ctx, first, endpoint, response);
+                } else {
+                  response.complete(httpResponse(reply, endpoint));
+                }
+              } catch (Throwable t) {
+                response.completeExceptionally(t);
+              } finally {
+                places.release();
+              }
+            });
+    // When the time is up the answer goes out without it.
+    ctx.whenRequestCancelling().thenRun(thread::interrupt);
+    thread.start();
+  }
+
+  private Reply replyTo(
+      ServiceRequestContext ctx,
+      AggregatedHttpRequest request,
+      Endpoint endpoint,
+      InetAddress address)
+      throws InterruptedException {
+    try {
+      DeviceId device = null;
+      if (!endpoint.isOpen()) {
+        var bearer = bearers.of(request.headers().get(HttpHeaderNames.AUTHORIZATION));
+        if (bearer.refusal() != null) {
+          counters.add(Count.HTTP_UNAUTHENTICATED);
+          return Refusal.of(bearer.refusal());
+        }
+        device = Objects.requireNonNull(bearer.device());
+        long wait = byDevice == null ? 0 : byDevice.take(device);
+        if (wait == 0) {
+          wait = byAccount == null ? 0 : byAccount.take(device.user());
+        }
+        if (wait > 0) {
+          return rate(wait);
+        }
+      }
+      for (String name : endpoint.parameters()) {
+        String value = ctx.pathParam(name);
+        Shape shape = Objects.requireNonNull(Endpoint.PARAMETERS.get(name));
+        if (value == null || shape.problem(JSON.getNodeFactory().textNode(value), name) != null) {
+          return Refusal.argument(name);
+        }
+      }
+      JsonNode body = Call.NOTHING;
+      if (endpoint.takes() != null) {
+        MediaType type = request.contentType();
+        if (type == null || !type.isJson()) {
+          return new Refusal(ErrorCode.UNSUPPORTED, "content-type", 0);
+        }
+        try {
+          body = JSON.readTree(request.content().array());
+        } catch (JsonProcessingException e) {
+          return Refusal.argument("body");
+        } catch (IOException e) {
+          throw new IllegalStateException("from memory", e);
+        }
+        String problem =
+            body == null ? "body" : endpoint.takes().problem(body, body.isObject() ? "" : "body");
+        if (problem != null) {
+          return Refusal.argument(problem);
+        }
+      }
+      return endpoint.handler().handle(new Call(device, address, ctx.pathParams(), body));
+    } catch (Unavailable e) {
+      return new Refusal(e.code(), "", e.retryMillis());
+    }
+  }
+
+  private HttpResponse httpResponse(Reply reply, Endpoint endpoint) {
+    return switch (reply) {
+      case Reply.Nothing n ->
+          HttpResponse.of(headers(HttpStatus.NO_CONTENT, null, Map.of()).build());
+      case Reply.Json(var body) -> answered(endpoint, bytes(body));
+      case Reply.Raw(byte[] body) -> answered(endpoint, body);
+      case Refusal refusal -> refused(refusal);
+      case Reply.Lines lines -> throw new IllegalStateException("streamed elsewhere: " + lines);
+    };
+  }
+
+  private HttpResponse answered(Endpoint endpoint, byte[] body) {
+    return answer(HttpStatus.valueOf(endpoint.status()), body, Map.of()).toHttpResponse();
+  }
+
+  /// Page after page, each when the one before has gone out.
+  private void stream(
+      ServiceRequestContext ctx,
+      Reply.Page first,
+      Endpoint endpoint,
+      CompletableFuture<HttpResponse> response)
+      throws InterruptedException {
+    ctx.setRequestTimeout(config.exportTimeout());
+    HttpResponseWriter out = HttpResponse.streaming();
+    out.write(
+        headers(
+                HttpStatus.valueOf(endpoint.status()),
+                MediaType.parse("application/x-ndjson; charset=utf-8"),
+                Map.of())
+            .build());
+    response.complete(out);
+    try {
+      Reply.Page page = first;
+      while (true) {
+        if (!out.tryWrite(HttpData.ofUtf8(page.lines()))) {
+          return;
+        }
+        out.whenConsumed().get(config.exportTimeout().toMillis(), TimeUnit.MILLISECONDS);
+        if (page.last()) {
+          out.close();
+          return;
+        }
+        if (page.rest().next() instanceof Reply.Lines(Reply.Page next)) {
+          page = next;
+        } else {
+          // The head has said 200: cut off, so that nobody takes it for whole.
+          out.close(new CancellationException("no more"));
+          return;
+        }
+      }
+    } catch (ExecutionException | TimeoutException | RuntimeException e) {
+      out.close(e);
+    } catch (InterruptedException e) {
+      out.close(e);
+      throw e;
+    }
+  }
+
+  // ---- answers ---------------------------------------------------------------------------------
+
+  private HttpResponse refused(Refusal refusal) {
+    return refusal(refusal).toHttpResponse();
+  }
+
+  private AggregatedHttpResponse refusal(Refusal refusal) {
+    counters.addError(refusal.code());
+    counters.add(Count.HTTP_REFUSED);
+    var extra = new LinkedHashMap<String, String>();
+    HttpStatus status = Errors.status(refusal.code());
+    if (refusal.retryMillis() > 0) {
+      extra.put("retry-after", Long.toString(Errors.retrySeconds(refusal)));
+    }
+    if (status.equals(HttpStatus.UNAUTHORIZED)) {
+      extra.put("www-authenticate", "Bearer");
+    }
+    return answer(status, bytes(Errors.body(refusal)), extra);
+  }
+
+  private AggregatedHttpResponse answer(HttpStatus status, byte[] body, Map<String, String> extra) {
+    return AggregatedHttpResponse.of(
+        headers(status, MediaType.JSON_UTF_8, extra).build(), HttpData.wrap(body));
+  }
+
+  private ResponseHeadersBuilder headers(
+      HttpStatus status, @Nullable MediaType type, Map<String, String> extra) {
+    ResponseHeadersBuilder headers = ResponseHeaders.builder(status);
+    if (type != null) {
+      headers.contentType(type);
+    }
+    headers.add("cache-control", "no-store");
+    headers.add("x-content-type-options", "nosniff");
+    headers.add("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+    headers.add("referrer-policy", "no-referrer");
+    if (tls) {
+      headers.add("strict-transport-security", "max-age=31536000");
+    }
+    extra.forEach(headers::add);
+    return headers;
+  }
+
+  private static byte[] bytes(JsonNode body) {
+    return body.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  /// What ends without an answer of an endpoint.
+  private final class Failures implements ServerErrorHandler {
+    @Override
+    public HttpResponse onServiceException(ServiceRequestContext ctx, Throwable thrown) {
+      Throwable cause =
+          thrown instanceof CompletionException && thrown.getCause() != null
+              ? thrown.getCause()
+              : thrown;
+      if (cause instanceof ContentTooLargeException
+          || cause.getCause() instanceof ContentTooLargeException) {
+        return refused(Refusal.of(ErrorCode.BODY_TOO_LARGE));
+      }
+      if (cause instanceof RequestTimeoutException || cause instanceof InterruptedException) {
+        counters.add(Count.HTTP_REQUESTS_TIMED_OUT);
+        return refused(new Refusal(ErrorCode.TIMEOUT, "", BUSY_RETRY_MILLIS));
+      }
+      if (cause instanceof Unavailable e) {
+        return refused(new Refusal(e.code(), "", e.retryMillis()));
+      }
+      if (!ctx.isCancelled()) {
+        log.error("a request failed: {}", withoutMessage(cause));
+      }
+      return refused(Refusal.of(ErrorCode.INTERNAL));
+    }
+
+    @Override
+    public AggregatedHttpResponse onProtocolViolation(
+        ServiceConfig service,
+        @Nullable RequestHeaders headers,
+        HttpStatus status,
+        @Nullable String description,
+        @Nullable Throwable cause) {
+      return renderStatus(null, service, headers, status, description, cause);
+    }
+
+    @Override
+    public AggregatedHttpResponse renderStatus(
+        @Nullable ServiceRequestContext ctx,
+        ServiceConfig service,
+        @Nullable RequestHeaders headers,
+        HttpStatus status,
+        @Nullable String description,
+        @Nullable Throwable cause) {
+      ErrorCode code =
+          switch (status.code()) {
+            case 404 -> ErrorCode.NOT_FOUND;
+            case 405, 415 -> ErrorCode.UNSUPPORTED;
+            case 413 -> ErrorCode.BODY_TOO_LARGE;
+            case 503 -> ErrorCode.BUSY;
+            default -> status.code() < 500 ? ErrorCode.MALFORMED : ErrorCode.INTERNAL;
+          };
+      counters.addError(code);
+      counters.add(Count.HTTP_REFUSED);
+      return answer(status, bytes(Errors.body(Refusal.of(code))), Map.of());
+    }
+  }
+
+  /// Where it happened, and nothing of what was being worked on.
+  private static String withoutMessage(Throwable thrown) {
+    var lines = new ArrayList<String>();
+    for (Throwable t = thrown; t != null && lines.size() < 24; t = t.getCause()) {
+      lines.add(t.getClass().getName());
+      StackTraceElement[] stack = t.getStackTrace();
+      for (int i = 0; i < Math.min(8, stack.length); i++) {
+        lines.add("  at " + stack[i]);
+      }
+    }
+    return String.join("\n", lines);
+  }
+}

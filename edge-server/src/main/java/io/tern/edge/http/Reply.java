@@ -1,0 +1,56 @@
+package io.tern.edge.http;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tern.protocol.ErrorCode;
+import java.nio.charset.StandardCharsets;
+
+/// What an [Endpoint] answers. Immutable, but for the pages of [Lines].
+sealed interface Reply {
+
+  /// 204.
+  Nothing NOTHING = new Nothing();
+
+  record Nothing() implements Reply {}
+
+  /// A body of the shape that the endpoint gives.
+  record Json(ObjectNode body) implements Reply {}
+
+  /// A body that is made already.
+  record Raw(byte[] body) implements Reply {
+    static Raw of(String json) {
+      return new Raw(json.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  /// Lines of JSON, page after page, as fast as the other side takes them.
+  ///
+  /// @param first the first page, already there
+  record Lines(Page first) implements Reply {}
+
+  /// It will not be done.
+  ///
+  /// @param code of the protocol's registry
+  /// @param field what is wrong in the request, or an empty text
+  /// @param retryMillis when it may be tried again; 0 when that is not known
+  record Refusal(ErrorCode code, String field, long retryMillis) implements Reply {
+    static Refusal of(ErrorCode code) {
+      return new Refusal(code, "", 0);
+    }
+
+    static Refusal argument(String field) {
+      return new Refusal(ErrorCode.ARGUMENT, field, 0);
+    }
+  }
+
+  /// Some of the lines.
+  ///
+  /// @param lines each ends with a line feed
+  /// @param rest asks for the next page; not to be asked when `last`
+  record Page(String lines, boolean last, Rest rest) {}
+
+  /// The next page.
+  @FunctionalInterface
+  interface Rest {
+    Reply next();
+  }
+}

@@ -1,0 +1,290 @@
+package io.tern.edge;
+
+import static io.tern.edge.HttpWorld.body;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tern.edge.HttpWorld.Answer;
+import io.tern.edge.HttpWorld.Operation;
+import io.tern.edge.HttpWorld.Person;
+import io.tern.edge.metrics.Count;
+import io.tern.protocol.ErrorCode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What the gateway does not take: every answer has a code, and nothing waits without an end.
+class HttpLimitsTest {
+
+  @TempDir Path folder;
+
+  private static String somewhere(Operation operation, Person person) {
+    return operation
+        .path()
+        .replace("{device}", "1")
+        .replace("{user}", Long.toString(person.user()))
+        .replace("{link}", "abc")
+        .replace("{username}", "abc");
+  }
+
+  /// For every operation of the document: each member of the wrong type, too long, missing where it
+  /// is required; each is named in the refusal.
+  @Test
+  void everyMemberOfEveryRequestIsChecked() throws IOException {
+    try (var world = new HttpWorld(folder, "http.rate.device.rate=0", "http.rate.account.rate=0")) {
+      Person person = world.register("Olga");
+      int checked = 0;
+      for (Operation operation : world.operations) {
+        JsonNode schema = operation.node().at("/requestBody/content/application~1json/schema");
+        for (var property : schema.path("properties").properties()) {
+          ObjectNode good = valid(schema);
+          ObjectNode wrong = good.deepCopy();
+          wrong.putObject(property.getKey());
+          assertArgument(world, operation, person, wrong, property.getKey());
+          if (property.getValue().has("maxLength")) {
+            wrong = good.deepCopy();
+            wrong.put(
+                property.getKey(), "9".repeat(property.getValue().get("maxLength").intValue() + 1));
+            assertArgument(world, operation, person, wrong, property.getKey());
+            wrong.put(property.getKey(), "x\ud800");
+            assertArgument(world, operation, person, wrong, property.getKey());
+          }
+          checked++;
+        }
+        for (JsonNode name : schema.path("required")) {
+          ObjectNode wrong = valid(schema);
+          wrong.remove(name.textValue());
+          assertArgument(world, operation, person, wrong, name.textValue());
+        }
+      }
+      assertThat(checked).isGreaterThan(30);
+    }
+  }
+
+  /// A value that the schema allows for each member.
+  private static ObjectNode valid(JsonNode schema) {
+    ObjectNode good = body();
+    for (var property : schema.get("properties").properties()) {
+      JsonNode shape = property.getValue();
+      switch (shape.get("type").textValue()) {
+        case "string" ->
+            good.put(
+                property.getKey(),
+                shape.has("enum")
+                    ? shape.get("enum").get(0).textValue()
+                    : shape.has("example") ? shape.get("example").textValue() : "abcd");
+        case "integer" -> good.put(property.getKey(), 1);
+        case "boolean" -> good.put(property.getKey(), true);
+        case "array" -> good.putArray(property.getKey());
+        default -> throw new AssertionError(shape);
+      }
+    }
+    return good;
+  }
+
+  private static void assertArgument(
+      HttpWorld world, Operation operation, Person person, ObjectNode wrong, String field) {
+    Answer answer =
+        world.ask(
+            operation.method(),
+            somewhere(operation, person),
+            operation.isOpen() ? null : person.token,
+            wrong);
+    assertThat(answer.code()).as("%s %s", operation.id(), field).isEqualTo(400);
+    assertThat(answer.field()).as("%s: %s", operation.id(), answer.raw()).isEqualTo(field);
+    assertThat(answer.status()).isEqualTo(400);
+  }
+
+  private static void assertRefused(HttpResponse<String> response, int status, ErrorCode code) {
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(status);
+    JsonNode error = HttpWorld.tree(response.body()).get("error");
+    assertThat(error.get("code").intValue()).isEqualTo(code.number());
+    assertThat(error.get("name").textValue()).isEqualTo(code.name());
+  }
+
+  @Test
+  void whatIsNoRequestIsRefusedWithACode() throws IOException {
+    try (var world = new HttpWorld(folder)) {
+      String code = "/v1/registration/code";
+      for (String bad :
+          new String[] {
+            "",
+            "{",
+            "[]",
+            "null",
+            "7",
+            "{\"number\":\"+49151\",\"number\":\"+49152\"}",
+            "{\"number\":\"+4915112345678\"} {}",
+            "[".repeat(10_000),
+            "{\"number\":" + "[".repeat(9) + "]".repeat(9) + "}",
+            "{\"x\":" + "1".repeat(100) + "}",
+            "{\"" + "n".repeat(100) + "\":1}",
+            "\u0000"
+          }) {
+        assertRefused(world.send("POST", code, null, bad), 400, ErrorCode.ARGUMENT);
+      }
+      assertRefused(
+          world.send("POST", code, null, "{\"number\":\"" + "1".repeat(70_000) + "\"}"),
+          413,
+          ErrorCode.BODY_TOO_LARGE);
+      assertRefused(world.send("GET", "/v1/nothing", null, null), 404, ErrorCode.NOT_FOUND);
+      assertRefused(world.send("GET", "/v2/profile", null, null), 404, ErrorCode.VERSION);
+      assertRefused(world.send("GET", "/v1/profile/", null, null), 404, ErrorCode.NOT_FOUND);
+      HttpResponse<String> method = world.send("DELETE", "/v1/profile", null, null);
+      assertRefused(method, 405, ErrorCode.UNSUPPORTED);
+      assertThat(method.headers().firstValue("allow")).hasValue("GET, PATCH");
+      Person person = world.register("Olga");
+      for (String device : new String[] {"0", "x", "-1", "99999999", "1%2F2", "%00"}) {
+        assertThat(world.send("DELETE", "/v1/devices/" + device, person.token, null).statusCode())
+            .as(device)
+            .isIn(400, 404);
+      }
+      // What is not known is passed over: a newer client may send it.
+      assertThat(
+              world
+                  .send("PATCH", "/v1/profile", person.token, "{\"about\":\"hi\",\"later\":[1,{}]}")
+                  .statusCode())
+          .isEqualTo(204);
+      assertRefused(
+          raw(
+              world,
+              "POST "
+                  + code
+                  + " HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
+                  + "content-type: text/plain\r\n\r\n{}"),
+          415,
+          ErrorCode.UNSUPPORTED);
+      // Heads: too large, or no HTTP at all; each has an answer or an end.
+      assertThat(
+              rawStatus(
+                  world,
+                  "GET /v1/profile HTTP/1.1\r\nhost: x\r\nx: " + "a".repeat(20_000) + "\r\n\r\n"))
+          .isIn(431, 400, -1);
+      assertThat(rawStatus(world, "GET /" + "a".repeat(20_000) + " HTTP/1.1\r\nhost: x\r\n\r\n"))
+          .isIn(414, 400, -1);
+      assertThat(rawStatus(world, "\u0001\u0002\u0003\r\n\r\n")).isIn(400, -1);
+      assertThat(world.ask("GET", "/v1/profile", person.token, null).status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void aHeadThatTricklesIsCutOffAndSoIsABodyThatDoes() throws IOException {
+    try (var world =
+        new HttpWorld(folder, "http.head-timeout=400 ms", "http.request-timeout=600 ms")) {
+      try (Socket socket = world.connect()) {
+        socket.setSoTimeout(10_000);
+        long began = System.nanoTime();
+        socket.getOutputStream().write("GET /v1/profile HT".getBytes(StandardCharsets.US_ASCII));
+        assertThat(socket.getInputStream().read()).isEqualTo(-1);
+        assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
+      }
+      assertThat(world.server.counters().get(Count.HTTP_HEADS_TOO_SLOW)).isPositive();
+      // The head is whole, the body never comes.
+      assertThat(
+              rawStatus(
+                  world,
+                  "POST /v1/registration/code HTTP/1.1\r\nhost: x\r\ncontent-length: 20\r\n"
+                      + "content-type: application/json\r\n\r\n{"))
+          .isIn(503, -1);
+      assertThat(world.server.counters().get(Count.HTTP_REQUESTS_TIMED_OUT)).isPositive();
+    }
+  }
+
+  @Test
+  void whoAsksTooOftenIsToldWhenToComeBack() throws IOException {
+    try (var world =
+        new HttpWorld(
+            folder,
+            "limits.loopback-exempt=false",
+            "http.rate.address.rate=1",
+            "http.rate.address.burst=12",
+            "http.rate.device.rate=1",
+            "http.rate.device.burst=3",
+            "http.connections-per-address-max=3")) {
+      Person person = world.register("Olga");
+      int before = 0;
+      Answer answer = world.ask("GET", "/v1/profile", person.token, null);
+      while (answer.status() == 200 && before++ < 20) {
+        answer = world.ask("GET", "/v1/profile", person.token, null);
+      }
+      assertThat(answer.status()).isEqualTo(429);
+      assertThat(answer.code()).isEqualTo(ErrorCode.RATE.number());
+      assertThat(answer.body().at("/error/retry_ms").longValue()).isBetween(1L, 15_000L);
+      assertThat(answer.http().headers().firstValueAsLong("retry-after").getAsLong())
+          .isBetween(1L, 15L);
+      // Then the address, whatever it asks for.
+      while (answer.status() == 429 && before++ < 40) {
+        answer = world.ask("GET", "/openapi.json", null, null);
+        if (answer.status() == 429) {
+          break;
+        }
+        answer = world.ask("GET", "/v1/nothing", null, null);
+        if (answer.status() == 404) {
+          answer = new Answer("", 429, answer.body(), "", answer.http());
+        }
+      }
+      assertThat(answer.code()).isEqualTo(ErrorCode.RATE.number());
+      assertThat(world.server.counters().get(Count.HTTP_REQUESTS_RATE)).isPositive();
+
+      var open = new Socket[4];
+      int closed = 0;
+      for (int i = 0; i < open.length; i++) {
+        open[i] = world.connect();
+        open[i].setSoTimeout(200);
+      }
+      for (Socket socket : open) {
+        try (socket) {
+          closed += socket.getInputStream().read() == -1 ? 1 : 0;
+        } catch (java.net.SocketTimeoutException e) {
+          // Open, and waits for a request.
+        }
+      }
+      assertThat(closed).isPositive();
+      assertThat(world.server.counters().get(Count.HTTP_CONNECTIONS_REFUSED_PER_IP)).isPositive();
+    }
+  }
+
+  // ---- by hand ---------------------------------------------------------------------------------
+
+  private static HttpResponse<String> raw(HttpWorld world, String request) {
+    // The JDK's client sets the type of a text body by the header it is given.
+    assertThat(request).contains("text/plain");
+    try {
+      return java.net.http.HttpClient.newHttpClient()
+          .send(
+              java.net.http.HttpRequest.newBuilder(
+                      java.net.URI.create(
+                          "http://127.0.0.1:" + world.port() + "/v1/registration/code"))
+                  .header("content-type", "text/plain")
+                  .POST(java.net.http.HttpRequest.BodyPublishers.ofString("{}"))
+                  .build(),
+              HttpResponse.BodyHandlers.ofString());
+    } catch (IOException | InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /// The status of what comes back; -1 when the connection ends without an answer.
+  private static int rawStatus(HttpWorld world, String request) throws IOException {
+    try (Socket socket = world.connect()) {
+      socket.setSoTimeout(10_000);
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
+      socket.getOutputStream().flush();
+      InputStream in = socket.getInputStream();
+      byte[] head = in.readNBytes(12);
+      if (head.length < 12) {
+        return -1;
+      }
+      return Integer.parseInt(new String(head, StandardCharsets.US_ASCII).substring(9, 12));
+    } catch (java.net.SocketException e) {
+      return -1;
+    }
+  }
+}
