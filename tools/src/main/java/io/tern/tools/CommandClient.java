@@ -5,11 +5,14 @@ import io.tern.client.ClientListener;
 import io.tern.client.ForwardingListener;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
+import io.tern.client.account.AccountTokens;
+import io.tern.client.account.CredentialsFile;
 import io.tern.client.store.FileClientStore;
 import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -28,10 +31,12 @@ public final class CommandClient implements AutoCloseable {
 
   private final TernClient client;
   private final HostPort server;
+  private final @Nullable AccountTokens tokens;
 
-  private CommandClient(TernClient client, HostPort server) {
+  private CommandClient(TernClient client, HostPort server, @Nullable AccountTokens tokens) {
     this.client = client;
     this.server = server;
+    this.tokens = tokens;
   }
 
   /// Logs in, and waits for it as long as `connect` has patience.
@@ -42,19 +47,27 @@ public final class CommandClient implements AutoCloseable {
     var id = user.id();
     int device = user.deviceOr(usualDevice);
     var watch = new ConnectionWatch(listener);
+    AccountTokens tokens = user.account == null ? null : tokens(user.account);
     var config =
         ClientConfig.of(
                 id,
                 device,
                 List.of(connect.server.resolve()),
-                () -> DevelopmentIssuer.token(id, device),
+                tokens == null ? () -> DevelopmentIssuer.token(id, device) : tokens::current,
                 FileClientStore.open(folder(user, connect.server, id, device)))
             .withApp("tern " + usualDevice);
     var tls = connect.tls();
     if (tls != null) {
       config = config.withTls(tls);
     }
-    var client = new CommandClient(TernClient.start(config, watch), connect.server);
+    var client =
+        new CommandClient(
+            TernClient.start(config, tokens == null ? watch : tokens.watching(watch)),
+            connect.server,
+            tokens);
+    if (tokens != null) {
+      tokens.feed(client.client);
+    }
     try {
       client.client.ready().get(connect.patience().toMillis(), TimeUnit.MILLISECONDS);
       return client;
@@ -68,6 +81,17 @@ public final class CommandClient implements AutoCloseable {
       client.close();
       Thread.currentThread().interrupt();
       throw new Failure(ExitCode.FAILED, "interrupted", e);
+    }
+  }
+
+  /// The tokens of an account's device; a new one first, if need be.
+  private static AccountTokens tokens(Path account) {
+    try {
+      return AccountTokens.open(new CredentialsFile(account));
+    } catch (IOException e) {
+      throw new Failure(ExitCode.UNREACHABLE, String.valueOf(e.getMessage()), e);
+    } catch (TernException e) {
+      throw failure(e);
     }
   }
 
@@ -172,8 +196,8 @@ public final class CommandClient implements AutoCloseable {
       return "the message is too large: 16 KiB at most";
     }
     if (code == ErrorCode.TOKEN_INVALID) {
-      return "the server does not accept tokens of the development issuer"
-          + " (it does by default only on loopback)";
+      return "the server does not know this device, or does not accept tokens of the development"
+          + " issuer (it does by default only on loopback)";
     }
     if (code == ErrorCode.REVOKED) {
       return "this device was removed (--device N makes this one another)";
@@ -186,6 +210,9 @@ public final class CommandClient implements AutoCloseable {
 
   @Override
   public void close() {
+    if (tokens != null) {
+      tokens.close();
+    }
     client.close();
     try {
       client.closed().get(GOODBYE.toMillis(), TimeUnit.MILLISECONDS);

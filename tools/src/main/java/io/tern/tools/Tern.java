@@ -1,6 +1,7 @@
 package io.tern.tools;
 
 import io.tern.client.TernException;
+import io.tern.tools.account.AccountCommand;
 import io.tern.tools.chat.ChatCommand;
 import io.tern.tools.demo.DemoCommand;
 import io.tern.tools.load.LoadCommand;
@@ -43,6 +44,7 @@ import picocli.CommandLine.Spec;
       InfoCommand.class,
       SettingsCommand.class,
       DevicesCommand.class,
+      AccountCommand.class,
       PresenceCommand.class,
       TokenCommand.class,
       InspectCommand.class,

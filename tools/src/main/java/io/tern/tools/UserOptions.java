@@ -1,6 +1,9 @@
 package io.tern.tools;
 
+import io.tern.client.account.Credentials;
+import io.tern.client.account.CredentialsFile;
 import io.tern.protocol.UserId;
+import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -11,9 +14,14 @@ public final class UserOptions {
   @Option(
       names = {"-u", "--user"},
       paramLabel = "NAME",
-      required = true,
       description = "Who you are, for example alice. @ID names a user by id.")
-  public String name;
+  private @Nullable String name;
+
+  @Option(
+      names = "--account",
+      paramLabel = "FILE",
+      description = "Who you are, by an account (see tern account), in place of --user.")
+  public @Nullable Path account;
 
   @Option(
       names = "--device",
@@ -33,18 +41,34 @@ public final class UserOptions {
   public @Nullable Path state;
 
   public UserId id() {
-    return Names.id(name);
+    return account == null ? Names.id(name()) : credentials(account).user();
+  }
+
+  /// As the person calls themselves.
+  public String name() {
+    if ((name == null) == (account == null)) {
+      throw new Failure(ExitCode.USAGE, "who are you? --user NAME or --account FILE");
+    }
+    return name != null ? name : "@" + id();
   }
 
   public int deviceOr(int usual) {
-    return device == null ? usual : device;
+    return account != null ? credentials(account).device() : device == null ? usual : device;
+  }
+
+  private static Credentials credentials(Path account) {
+    try {
+      return new CredentialsFile(account).load();
+    } catch (IOException e) {
+      throw new Failure(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
+    }
   }
 
   public Path stateFolder() {
     return stateFolder(state);
   }
 
-  static Path stateFolder(@Nullable Path given) {
+  public static Path stateFolder(@Nullable Path given) {
     if (given != null) {
       return given;
     }
@@ -57,7 +81,7 @@ public final class UserOptions {
   /// The names this person has used so far.
   public Names names() {
     var names = new Names(stateFolder().resolve("names"));
-    names.learn(name);
+    names.learn(name());
     return names;
   }
 }

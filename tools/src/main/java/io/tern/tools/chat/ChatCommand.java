@@ -98,7 +98,7 @@ public final class ChatCommand implements Callable<Integer> {
       typing.in(talk.chat());
       String line;
       try {
-        line = reader.readLine(user.name + "> ");
+        line = reader.readLine(user.name() + "> ");
       } catch (EndOfFileException | UserInterruptException e) {
         // Ctrl-D and Ctrl-C are how one leaves.
         return ExitCode.OK;
