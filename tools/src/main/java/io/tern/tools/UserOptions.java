@@ -6,10 +6,16 @@ import io.tern.protocol.UserId;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /// Who the person at the keyboard is, and where their device keeps what it must not forget.
 public final class UserOptions {
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
 
   @Option(
       names = {"-u", "--user"},
@@ -47,7 +53,8 @@ public final class UserOptions {
   /// As the person calls themselves.
   public String name() {
     if ((name == null) == (account == null)) {
-      throw new Failure(ExitCode.USAGE, "who are you? --user NAME or --account FILE");
+      throw new ParameterException(
+          spec.commandLine(), "Who are you? Either --user NAME or --account FILE.");
     }
     return name != null ? name : "@" + id();
   }

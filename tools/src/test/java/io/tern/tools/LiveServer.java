@@ -40,7 +40,7 @@ public final class LiveServer implements AutoCloseable {
                 "data", '"' + folder.resolve("data").toString() + '"',
                 "net.listen", "[\"127.0.0.1:0\"]",
                 "admin.listen", "\"127.0.0.1:0\"",
-                "http.listen", "\"127.0.0.1:0\"",
+                "http.listen", "off",
                 "limits.send.rate", "0",
                 "store.shards", "2"));
     for (int i = 0; i < settings.length; i += 2) {

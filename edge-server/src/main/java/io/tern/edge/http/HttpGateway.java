@@ -31,12 +31,16 @@ import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerErrorHandler;
 import com.linecorp.armeria.server.ServiceConfig;
 import com.linecorp.armeria.server.ServiceRequestContext;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import io.tern.accounts.Shards;
 import io.tern.accounts.Unavailable;
 import io.tern.accounts.budget.Block;
 import io.tern.accounts.budget.Budget;
 import io.tern.accounts.budget.Budgets;
 import io.tern.edge.config.HttpConfig;
+import io.tern.edge.config.Transport;
 import io.tern.edge.http.Reply.Refusal;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
@@ -122,6 +126,12 @@ public final class HttpGateway implements AutoCloseable {
   private final @Nullable Budgets<UserId> byAccount;
   private final boolean loopbackExempt;
   private final boolean tls;
+
+  /// Its own, so that it ends at once: Armeria's would wait two seconds for more work.
+  private final EventLoopGroup loop =
+      new MultiThreadIoEventLoopGroup(
+          1, new DefaultThreadFactory("tern-http-loop", true), Transport.AUTO.ioHandlers());
+
   private final Server server;
   private volatile boolean draining;
 
@@ -182,7 +192,7 @@ public final class HttpGateway implements AutoCloseable {
             new ConcurrentHashMap<>());
     var builder =
         Server.builder()
-            .workerGroup(1)
+            .workerGroup(loop, false)
             .maxNumConnections(config.connectionsMax())
             .childChannelPipelineCustomizer(pipeline -> pipeline.addFirst(new DoorGuard(guards)))
             .http1MaxInitialLineLength(LINE_BYTES_MAX)
@@ -248,6 +258,7 @@ public final class HttpGateway implements AutoCloseable {
     } catch (ExecutionException | TimeoutException e) {
       log.warn("http did not end in time");
     }
+    loop.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
   }
 
   // ---- on the event loop -----------------------------------------------------------------------

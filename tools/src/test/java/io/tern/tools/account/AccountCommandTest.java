@@ -61,6 +61,8 @@ class AccountCommandTest {
     server =
         new LiveServer(
             folder,
+            "http.listen",
+            "\"127.0.0.1:0\"",
             "accounts.sms.provider",
             "webhook",
             "accounts.sms.webhook.url",
