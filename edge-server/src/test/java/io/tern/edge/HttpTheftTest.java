@@ -19,16 +19,32 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /// What a thief of tokens and secrets gets: nothing, and the owner is told. What a lost answer, a
 /// rotation of keys or a restart costs the owner: nothing.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class HttpTheftTest {
 
   private static final Duration REVOKED_WITHIN = Duration.ofSeconds(5);
 
-  @TempDir Path folder;
+  @TempDir static Path shared;
+
+  private HttpWorld world;
+
+  @BeforeAll
+  void start() throws IOException {
+    world = new HttpWorld(shared);
+  }
+
+  @AfterAll
+  void end() {
+    world.close();
+  }
 
   private static String attempt(int n) {
     return "attempt-%016d".formatted(n);
@@ -61,167 +77,154 @@ class HttpTheftTest {
 
   @Test
   void aLostAnswerCostsNothingAndAStolenSecretIsNoticed() throws IOException {
-    try (var world = new HttpWorld(folder)) {
-      Person owner = world.register("Olga");
-      ObjectNode stolen = owner.proof(attempt(1));
-      Answer first = refresh(world, stolen);
-      Answer repeated = refresh(world, stolen);
-      assertThat(repeated.status()).isEqualTo(200);
-      assertThat(repeated.body().get("secret")).isEqualTo(first.body().get("secret"));
-      take(owner, repeated.body());
-      assertThat(refresh(world, owner.proof(attempt(2))).status()).isEqualTo(200);
+    Person owner = world.register("Olga");
+    ObjectNode stolen = owner.proof(attempt(1));
+    Answer first = refresh(world, stolen);
+    Answer repeated = refresh(world, stolen);
+    assertThat(repeated.status()).isEqualTo(200);
+    assertThat(repeated.body().get("secret")).isEqualTo(first.body().get("secret"));
+    take(owner, repeated.body());
+    assertThat(refresh(world, owner.proof(attempt(2))).status()).isEqualTo(200);
 
-      RawClient session = world.session(owner);
-      long began = System.nanoTime();
-      // The thief has the secret that was used first; their attempt is another.
-      stolen.put("attempt", attempt(3));
-      Answer thief = refresh(world, stolen);
-      assertThat(thief.code()).isEqualTo(ErrorCode.REVOKED.number());
-      assertEnds(session, ErrorCode.REVOKED, began);
-      session.close();
-      // Nobody has the device now: not by token, not by either secret.
-      assertThat(world.ask("GET", "/v1/profile", owner.token, null).code())
-          .isEqualTo(ErrorCode.REVOKED.number());
-      assertRefused(world, owner, ErrorCode.REVOKED);
-      assertThat(refresh(world, owner.proof(attempt(4))).status()).isEqualTo(401);
-    }
+    RawClient session = world.session(owner);
+    long began = System.nanoTime();
+    // The thief has the secret that was used first; their attempt is another.
+    stolen.put("attempt", attempt(3));
+    Answer thief = refresh(world, stolen);
+    assertThat(thief.code()).isEqualTo(ErrorCode.REVOKED.number());
+    assertEnds(session, ErrorCode.REVOKED, began);
+    session.close();
+    // Nobody has the device now: not by token, not by either secret.
+    assertThat(world.ask("GET", "/v1/profile", owner.token, null).code())
+        .isEqualTo(ErrorCode.REVOKED.number());
+    assertRefused(world, owner, ErrorCode.REVOKED);
+    assertThat(refresh(world, owner.proof(attempt(4))).status()).isEqualTo(401);
   }
 
   @Test
   void anothersSecretOrAnothersDeviceIsNoProof() throws IOException {
-    try (var world = new HttpWorld(folder)) {
-      Person owner = world.register("Olga");
-      Person tablet = world.link(owner);
-      Person stranger = world.register("Sam");
-      for (ObjectNode wrong :
-          new ObjectNode[] {
-            owner.proof(attempt(1)).put("device", tablet.device.index()),
-            owner.proof(attempt(1)).put("user", stranger.user()),
-            stranger.proof(attempt(1)).put("secret", owner.secret),
-            owner.proof(attempt(1)).put("user", 77),
-            owner.proof(attempt(1)).put("secret", "x"),
-          }) {
-        Answer refused = refresh(world, wrong);
-        assertThat(refused.code()).isEqualTo(ErrorCode.TOKEN_INVALID.number());
-        assertThat(refused.status()).isEqualTo(401);
-      }
-      // A token is its device's: HELLO with another index is refused.
-      try (RawClient session = RawClient.connect(world.server.listen())) {
-        session.write(
-            RawClient.preface(),
-            RawClient.hello(
-                HttpWorld.hello(owner).toBuilder().setDevice(tablet.device.index()).build()));
-        assertThat(session.read().error().getCode()).isEqualTo(ErrorCode.TOKEN_INVALID.number());
-      }
-      assertThat(refresh(world, owner.proof(attempt(1))).status()).isEqualTo(200);
+    Person owner = world.register("Olga");
+    Person tablet = world.link(owner);
+    Person stranger = world.register("Sam");
+    for (ObjectNode wrong :
+        new ObjectNode[] {
+          owner.proof(attempt(1)).put("device", tablet.device.index()),
+          owner.proof(attempt(1)).put("user", stranger.user()),
+          stranger.proof(attempt(1)).put("secret", owner.secret),
+          owner.proof(attempt(1)).put("user", 77),
+          owner.proof(attempt(1)).put("secret", "x"),
+        }) {
+      Answer refused = refresh(world, wrong);
+      assertThat(refused.code()).isEqualTo(ErrorCode.TOKEN_INVALID.number());
+      assertThat(refused.status()).isEqualTo(401);
     }
+    // A token is its device's: HELLO with another index is refused.
+    try (RawClient session = RawClient.connect(world.server.listen())) {
+      session.write(
+          RawClient.preface(),
+          RawClient.hello(
+              HttpWorld.hello(owner).toBuilder().setDevice(tablet.device.index()).build()));
+      assertThat(session.read().error().getCode()).isEqualTo(ErrorCode.TOKEN_INVALID.number());
+    }
+    assertThat(refresh(world, owner.proof(attempt(1))).status()).isEqualTo(200);
   }
 
   @Test
   void anotherUsersLinkLetsNobodyIn() throws IOException {
-    try (var world = new HttpWorld(folder)) {
-      Person owner = world.register("Olga");
-      Person thief = world.register("Theo");
-      JsonNode link = world.ask("POST", "/v1/links", null, body("device_name", "pad")).body();
-      String path = "/v1/links/" + link.get("link").textValue();
-      ObjectNode key = body("key", link.get("key").textValue());
-      assertThat(world.ask("POST", path + "/claim", owner.token, key).status()).isEqualTo(200);
-      // Who photographed the code is too late, and cannot say yes; without the key nothing is told.
-      assertThat(world.ask("POST", path + "/claim", thief.token, key).status()).isEqualTo(409);
-      assertThat(world.ask("POST", path + "/confirm", thief.token, body("yes", true)).status())
-          .isEqualTo(403);
-      assertThat(world.ask("POST", path + "/status", null, body("key", "guessed")).status())
-          .isEqualTo(403);
-      assertThat(world.ask("POST", path + "/complete", null, key).status()).isEqualTo(403);
-      assertThat(world.ask("POST", path + "/confirm", owner.token, body("yes", false)).status())
-          .isEqualTo(204);
-      assertThat(world.ask("POST", path + "/complete", null, key).status()).isEqualTo(403);
-      assertThat(world.ask("GET", "/v1/devices", owner.token, null).body().get("devices").size())
-          .isEqualTo(1);
-    }
+    Person owner = world.register("Olga");
+    Person thief = world.register("Theo");
+    JsonNode link = world.ask("POST", "/v1/links", null, body("device_name", "pad")).body();
+    String path = "/v1/links/" + link.get("link").textValue();
+    ObjectNode key = body("key", link.get("key").textValue());
+    assertThat(world.ask("POST", path + "/claim", owner.token, key).status()).isEqualTo(200);
+    // Who photographed the code is too late, and cannot say yes; without the key nothing is told.
+    assertThat(world.ask("POST", path + "/claim", thief.token, key).status()).isEqualTo(409);
+    assertThat(world.ask("POST", path + "/confirm", thief.token, body("yes", true)).status())
+        .isEqualTo(403);
+    assertThat(world.ask("POST", path + "/status", null, body("key", "guessed")).status())
+        .isEqualTo(403);
+    assertThat(world.ask("POST", path + "/complete", null, key).status()).isEqualTo(403);
+    assertThat(world.ask("POST", path + "/confirm", owner.token, body("yes", false)).status())
+        .isEqualTo(204);
+    assertThat(world.ask("POST", path + "/complete", null, key).status()).isEqualTo(403);
+    assertThat(world.ask("GET", "/v1/devices", owner.token, null).body().get("devices").size())
+        .isEqualTo(1);
   }
 
   @Test
   void aRevokedDevicesLiveSessionEndsAndNeitherTokenNorTicketBringsItBack() throws IOException {
-    try (var world = new HttpWorld(folder)) {
-      Person owner = world.register("Olga");
-      Person tablet = world.link(owner);
-      RawClient session = RawClient.connect(world.server.listen());
-      session.write(RawClient.preface(), RawClient.hello(HttpWorld.hello(tablet)));
-      ByteString ticket = session.helloAck().getResume();
-      RawClient stays = world.session(owner);
+    Person owner = world.register("Olga");
+    Person tablet = world.link(owner);
+    RawClient session = RawClient.connect(world.server.listen());
+    session.write(RawClient.preface(), RawClient.hello(HttpWorld.hello(tablet)));
+    ByteString ticket = session.helloAck().getResume();
+    RawClient stays = world.session(owner);
 
-      long began = System.nanoTime();
-      assertThat(
-              world
-                  .ask("DELETE", "/v1/devices/" + tablet.device.index(), owner.token, null)
-                  .status())
-          .isEqualTo(204);
-      assertEnds(session, ErrorCode.REVOKED, began);
-      session.close();
-      assertRefused(world, tablet, ErrorCode.REVOKED);
-      try (RawClient again = RawClient.connect(world.server.listen())) {
-        again.write(
-            RawClient.preface(),
-            RawClient.hello(
-                HttpWorld.hello(tablet).toBuilder()
-                    .clearToken()
-                    .setResume(ticket)
-                    .setCount(1)
-                    .build()));
-        assertThat(again.read().error().getCode()).isEqualTo(ErrorCode.REVOKED.number());
-      }
-      assertThat(refresh(world, tablet.proof(attempt(1))).status()).isEqualTo(401);
-      // The other device has heard nothing of it.
-      stays.write(RawClient.frame(FrameType.PING, 0, 0, 0, 0, new byte[0]));
-      stays.until(FrameType.PONG);
-      stays.close();
+    long began = System.nanoTime();
+    assertThat(
+            world.ask("DELETE", "/v1/devices/" + tablet.device.index(), owner.token, null).status())
+        .isEqualTo(204);
+    assertEnds(session, ErrorCode.REVOKED, began);
+    session.close();
+    assertRefused(world, tablet, ErrorCode.REVOKED);
+    try (RawClient again = RawClient.connect(world.server.listen())) {
+      again.write(
+          RawClient.preface(),
+          RawClient.hello(
+              HttpWorld.hello(tablet).toBuilder()
+                  .clearToken()
+                  .setResume(ticket)
+                  .setCount(1)
+                  .build()));
+      assertThat(again.read().error().getCode()).isEqualTo(ErrorCode.REVOKED.number());
     }
+    assertThat(refresh(world, tablet.proof(attempt(1))).status()).isEqualTo(401);
+    // The other device has heard nothing of it.
+    stays.write(RawClient.frame(FrameType.PING, 0, 0, 0, 0, new byte[0]));
+    stays.until(FrameType.PONG);
+    stays.close();
   }
 
   @Test
   void aDeletedAccountsSessionsEndAndABannedUsersToo() throws IOException {
-    try (var world = new HttpWorld(folder)) {
-      Person owner = world.register("Olga");
-      RawClient session = world.session(owner);
-      long began = System.nanoTime();
-      assertThat(world.ask("POST", "/v1/account/delete", owner.token, body()).status())
-          .isEqualTo(204);
-      assertEnds(session, ErrorCode.REVOKED, began);
-      session.close();
-      assertRefused(world, owner, ErrorCode.REVOKED);
+    Person owner = world.register("Olga");
+    RawClient session = world.session(owner);
+    long began = System.nanoTime();
+    assertThat(world.ask("POST", "/v1/account/delete", owner.token, body()).status())
+        .isEqualTo(204);
+    assertEnds(session, ErrorCode.REVOKED, began);
+    session.close();
+    assertRefused(world, owner, ErrorCode.REVOKED);
 
-      Person banned = world.register("Bart");
-      RawClient his = world.session(banned);
-      began = System.nanoTime();
-      world.server.accounts().admin().ban(banned.device.user(), Long.MAX_VALUE);
-      assertEnds(his, ErrorCode.BANNED, began);
-      his.close();
-      assertRefused(world, banned, ErrorCode.BANNED);
-      assertThat(refresh(world, banned.proof(attempt(1))).code())
-          .isEqualTo(ErrorCode.BANNED.number());
-    }
+    Person banned = world.register("Bart");
+    RawClient his = world.session(banned);
+    began = System.nanoTime();
+    world.server.accounts().admin().ban(banned.device.user(), Long.MAX_VALUE);
+    assertEnds(his, ErrorCode.BANNED, began);
+    his.close();
+    assertRefused(world, banned, ErrorCode.BANNED);
+    assertThat(refresh(world, banned.proof(attempt(1))).code())
+        .isEqualTo(ErrorCode.BANNED.number());
   }
 
   @Test
   void anExpiredTokenIsNoProof() throws IOException {
-    try (var world = new HttpWorld(folder)) {
-      Person owner = world.register("Olga");
-      owner.token =
-          SigningKeys.open(
-                  folder.resolve("token-keys"),
-                  new TokensConfig(
-                      Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)),
-                  Instant.now(),
-                  new SecureRandom())
-              .sign(owner.device, Instant.now().minusSeconds(3600))
-              .value();
-      assertRefused(world, owner, ErrorCode.TOKEN_EXPIRED);
-    }
+    Person owner = world.register("Olga");
+    owner.token =
+        SigningKeys.open(
+                shared.resolve("token-keys"),
+                new TokensConfig(
+                    Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)),
+                Instant.now(),
+                new SecureRandom())
+            .sign(owner.device, Instant.now().minusSeconds(3600))
+            .value();
+    assertRefused(world, owner, ErrorCode.TOKEN_EXPIRED);
   }
 
   @Test
-  void keysRotateUnderLiveSessionsAndOverARestartAndNobodyIsLoggedOut() throws IOException {
+  void keysRotateUnderLiveSessionsAndOverARestartAndNobodyIsLoggedOut(@TempDir Path folder)
+      throws IOException {
     Person owner;
     try (var world = new HttpWorld(folder, "tokens.publish-ahead=0 s")) {
       owner = world.register("Olga");
