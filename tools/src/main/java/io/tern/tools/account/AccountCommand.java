@@ -83,7 +83,12 @@ public final class AccountCommand implements Runnable {
         run(out);
         return ExitCode.OK;
       } catch (IOException e) {
-        throw new Failure(ExitCode.UNREACHABLE, String.valueOf(e.getMessage()), e);
+        String message = e.getMessage();
+        // The JDK's client says nothing when nobody listens there.
+        throw new Failure(
+            ExitCode.UNREACHABLE,
+            message == null ? "nobody answers at " + options.server() : message,
+            e);
       } catch (TernException e) {
         throw new Failure(ExitCode.REFUSED, explain(e), e);
       } finally {

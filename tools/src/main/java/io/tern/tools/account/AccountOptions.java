@@ -61,6 +61,11 @@ final class AccountOptions {
     return path().resolveSibling(path().getFileName() + ".pending");
   }
 
+  /// Where accounts are, for a new one.
+  String server() {
+    return http;
+  }
+
   AccountApi api() {
     try {
       URI uri = new URI(http);
