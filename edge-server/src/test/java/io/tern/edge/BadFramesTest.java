@@ -238,7 +238,9 @@ class BadFramesTest {
               100);
       case 4 -> new Bad("LEN of 4 bytes", join(bytes(0xFF, 0xFF, 0xFF, 0x01), noise), 100);
       case 5 -> {
-        int length = max + 1 + dice.nextInt((1 << 21) - max - 1);
+        // Three bytes of LEN, in their shortest form.
+        int min = Math.max(max + 1, 1 << 14);
+        int length = min + dice.nextInt((1 << 21) - min);
         yield new Bad(
             "LEN too large",
             bytes(0x80 | (length & 0x7F), 0x80 | ((length >>> 7) & 0x7F), length >>> 14),
