@@ -285,13 +285,28 @@ final class Entries {
     CatchUpPage page = CatchUpPage.parseFrom(core.bodyOf(in));
     for (ChatDue due : page.getChatsList()) {
       if (UserId.isValid(due.getChat())) {
-        begin(core.chatOf(due.getChat(), due.getGroup()), due.getPosition());
+        Chat chat = core.chatOf(due.getChat(), due.getGroup());
+        if (!isWaitedFor(chat, due.getPosition())) {
+          begin(chat, due.getPosition());
+        }
       }
     }
     if (page.getDone() && !caughtUpTold) {
       caughtUpDue = true;
       tellCaughtUp();
     }
+  }
+
+  /// Whether something up to `position` has come, or will, that cannot be taken before it is known
+  /// where the chat begins. Then a page tells how far the server has pushed, which says nothing
+  /// about that, and CHAT_INFO is asked.
+  private static boolean isWaitedFor(Chat chat, long position) {
+    Chat.Repair repair = chat.repair;
+    if (repair == null) {
+      return false;
+    }
+    Message first = repair.behind.peek();
+    return position >= (first == null ? repair.until : first.seq());
   }
 
   /// The server says from where on a chat is this device's: of use to one that knows nothing of it.

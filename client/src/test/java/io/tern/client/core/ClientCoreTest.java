@@ -464,6 +464,36 @@ class ClientCoreTest {
     assertThat(client.out(FrameType.HISTORY)).isEmpty();
   }
 
+  /// Found by the crash campaign over groups: a user was added while the session was live, and the
+  /// session fell behind before it was known where the chat begins.
+  @Test
+  void whatCatchesUpLaterDoesNotSayWhereToBegin() {
+    client.up().deliver(42).deliver(43);
+    var question = client.out(FrameType.CHAT_INFO);
+    assertThat(question).hasSize(1);
+    // 42 and 43 were pushed live, so the rest comes behind 43.
+    client.in(
+        FrameType.CATCH_UP_PAGE,
+        0,
+        0,
+        0,
+        0,
+        CatchUpPage.newBuilder()
+            .addChats(
+                ChatDue.newBuilder().setChat(PEER.value()).setHead(44).setDue(1).setPosition(43))
+            .build());
+    assertThat(client.store.position(CHAT)).isLessThan(42);
+    client.deliver(44);
+    client.in(
+        FrameType.CHAT_INFO_PAGE,
+        FrameHeader.RID,
+        question.get(0).rid(),
+        0,
+        0,
+        ChatInfoPage.newBuilder().setHead(44).setPosition(41).build());
+    assertThat(client.messages).extracting(Message::seq).containsExactly(42L, 43L, 44L);
+  }
+
   @Test
   void whatIsMissingFromTheStartIsReadByHistory() {
     client.up().deliver(3);
