@@ -39,7 +39,10 @@ public final class Tokens {
   private enum Verdict {
     RIGHT,
     WRONG,
-    STOLEN
+    STOLEN,
+
+    /// The right secret of a banned user: it stays unused. Nobody else learns of the ban.
+    BANNED
   }
 
   private final Context context;
@@ -62,15 +65,14 @@ public final class Tokens {
       long banned =
           context.shards.read(
               snapshots -> Reads.bannedUntil(snapshots.of(Slots.of(device.user())), device.user()));
-      if (banned > context.now()) {
-        throw new Refusal(ErrorCode.BANNED, "", banned - context.now());
-      }
+      long banLeft = banned - context.now();
       byte[] use = Pepper.sha256(Pepper.bytes(attempt));
       byte[] nonce = Pepper.random(context.random, USED_BYTES);
       Secret[] next = {new Secret("")};
       Verdict verdict =
           context.change(
-              device.user(), account -> decide(account, device, secret, number, use, nonce, next));
+              device.user(),
+              account -> decide(account, device, secret, number, use, nonce, banLeft > 0, next));
       if (verdict == null || verdict == Verdict.WRONG) {
         context.meter.add(AccountsEvent.TOKENS_REFUSED);
         throw new Refusal(ErrorCode.TOKEN_INVALID, "secret");
@@ -79,6 +81,9 @@ public final class Tokens {
         context.meter.add(AccountsEvent.SECRETS_REUSED);
         devices.stolen(device.user(), device.index());
         throw new Refusal(ErrorCode.REVOKED, "secret");
+      }
+      if (verdict == Verdict.BANNED) {
+        throw new Refusal(ErrorCode.BANNED, "", banLeft);
       }
       return new Pair(context.token(device), next[0], number + 1);
     });
@@ -91,6 +96,7 @@ public final class Tokens {
       long number,
       byte[] use,
       byte[] nonce,
+      boolean banned,
       Secret[] next) {
     int at = -1;
     for (int i = 0; i < account.getDevicesCount(); i++) {
@@ -118,6 +124,9 @@ public final class Tokens {
       after.setNonce(ByteString.copyFrom(nonce)).setAttempt(ByteString.copyFrom(use));
     } else if (!Context.matches(use, device.getAttempt())) {
       return Step.keep(Verdict.STOLEN);
+    }
+    if (banned) {
+      return Step.keep(Verdict.BANNED);
     }
     next[0] =
         context.pepper.secret(

@@ -111,6 +111,20 @@ class TokensTest {
   }
 
   @Test
+  void nobodyElseLearnsOfABan() {
+    ok(world.accounts.admin().ban(phone.device().user(), world.clock.millis() + 60_000));
+    refused(refresh(new Secret("guess"), 1, ONE), ErrorCode.TOKEN_INVALID, "secret");
+  }
+
+  @Test
+  void aRefusalForABanUsesNoSecretUp() {
+    ok(world.accounts.admin().ban(phone.device().user(), world.clock.millis() + 60_000));
+    refused(refresh(phone.secret(), 1, ONE), ErrorCode.BANNED, "");
+    ok(world.accounts.admin().ban(phone.device().user(), 0));
+    ok(refresh(phone.secret(), 1, TWO));
+  }
+
+  @Test
   void aRevokedDeviceHasNoTokenAndNoAccess() {
     ok(world.accounts.devices().revoke(phone.device(), phone.device().index()));
     refused(refresh(phone.secret(), 1, ONE), ErrorCode.TOKEN_INVALID, "secret");
