@@ -1,5 +1,6 @@
 package io.tern.client.account;
 
+import io.tern.client.ClientTls;
 import io.tern.client.TernException;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
@@ -10,10 +11,14 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
 import org.jspecify.annotations.Nullable;
 
 /// The server's `/v1` over HTTP, as `/openapi.json` describes it. Any thread; every call blocks,
@@ -43,9 +48,19 @@ public final class AccountApi {
             .followRedirects(HttpClient.Redirect.NEVER)
             .connectTimeout(TIMEOUT);
     if (pin != null) {
-      builder.sslContext(Pinned.context(pin));
+      builder.sslContext(context(ClientTls.pinned(List.of(pin))));
     }
     client = builder.build();
+  }
+
+  private static SSLContext context(ClientTls tls) {
+    try {
+      SSLContext context = SSLContext.getInstance("TLSv1.3");
+      context.init(null, new TrustManager[] {tls.trust()}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("every JDK has TLS 1.3", e);
+    }
   }
 
   // ---- coming in -------------------------------------------------------------------------------
