@@ -27,12 +27,18 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongBinaryOperator;
+import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /// One group, all of it online, some of it writing: how many deliveries a second, and what a sender
 /// waits. A child of [FanOut]. Every member checks that the entries come one after the other.
+///
+/// Who writes has an event loop to itself: on the one that reads for everybody, an answer would lie
+/// in its socket until hundreds of others are read, and the load would measure itself.
 @Command(name = "fan-out-sessions")
 public final class FanOutSessions implements Callable<Integer> {
 
@@ -74,19 +80,21 @@ public final class FanOutSessions implements Callable<Integer> {
   private Path json;
 
   private final List<MemberSession> sessions = new ArrayList<>();
+  private final EventLoop writers = newLoop();
+  private final EventLoop readers = newLoop();
   private final CompletableFuture<Long> created = new CompletableFuture<>();
   private ByteString text = ByteString.EMPTY;
   private Latencies sentNanos = new Latencies();
-  private long group;
-  private long head;
+  private volatile long group;
   private long messages;
-  private long deliveries;
-  private long faults;
-  private long refused;
-  private boolean sending;
+  private volatile boolean sending;
   private double due;
   private long ticked;
   private int turn;
+
+  private static EventLoop newLoop() {
+    return (EventLoop) new MultiThreadIoEventLoopGroup(1, RawSession.ioHandler()).next();
+  }
 
   public static void main(String[] args) {
     System.exit(new CommandLine(new FanOutSessions()).execute(args));
@@ -95,37 +103,37 @@ public final class FanOutSessions implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     text = ByteString.copyFrom(new byte[size]);
-    var loop = (EventLoop) new MultiThreadIoEventLoopGroup(1, RawSession.ioHandler()).next();
-    login(loop);
-    create(loop);
+    login();
+    create();
     var usage = new ProcessUsage(serverPid);
-    loop.execute(this::begin);
+    writers.execute(this::begin);
     TimeUnit.SECONDS.sleep(warmup);
-    long[] before = loop.submit(this::start).get();
+    long messagesBefore = writers.submit(this::start).get();
+    long deliveriesBefore = sum(session -> session.deliveries);
     long cpu = usage.cpuMicros();
     long began = System.nanoTime();
     TimeUnit.SECONDS.sleep(seconds);
-    long[] after = loop.submit(this::counts).get();
+    long written = writers.submit(() -> messages).get() - messagesBefore;
+    long delivered = sum(session -> session.deliveries) - deliveriesBefore;
     double measured = (System.nanoTime() - began) / 1e9;
     long cpuMicros = usage.cpuMicros() - cpu;
-    loop.submit(() -> sending = false).get();
-    awaitAll(loop);
-    long delivered = after[1] - before[1];
+    sending = false;
+    awaitAll();
     var result = new LinkedHashMap<String, Object>();
     result.put("members", members);
-    result.put("messages_per_s", (after[0] - before[0]) / measured);
+    result.put("messages_per_s", written / measured);
     result.put("deliveries_per_s", delivered / measured);
     result.put("deliveries_per_cpu_s", cpuMicros == 0 ? 0 : delivered * 1e6 / cpuMicros);
     result.put("server_cpu_us_per_delivery", cpuMicros / (double) Math.max(1, delivered));
     result.put("sent_ms", sentNanos.millis());
-    result.put("faults", faults);
-    result.put("refused", refused);
-    result.put("lost", loop.submit(this::missing).get());
+    result.put("faults", sum(session -> session.faults));
+    result.put("refused", sum(session -> session.refused));
+    result.put("lost", missing());
     Json.write(json, result);
     return 0;
   }
 
-  private void login(EventLoop loop) throws Exception {
+  private void login() throws Exception {
     String prefix = "fan-out-" + ProcessHandle.current().pid() + "-";
     var address = RawSession.address(server);
     for (int from = 0; from < members; from += LOGINS_AT_ONCE) {
@@ -133,7 +141,7 @@ public final class FanOutSessions implements Callable<Integer> {
       for (int i = from; i < Math.min(members, from + LOGINS_AT_ONCE); i++) {
         var session = new MemberSession(DevelopmentIssuer.userId(prefix + i));
         session.connect(
-            loop, address, new InetSocketAddress("127.3." + i / 250 + "." + (i % 250 + 1), 0));
+            loopOf(i), address, new InetSocketAddress("127.3." + i / 250 + "." + (i % 250 + 1), 0));
         sessions.add(session);
         some.add(session);
       }
@@ -143,11 +151,15 @@ public final class FanOutSessions implements Callable<Integer> {
     }
   }
 
-  private void create(EventLoop loop) throws Exception {
+  private EventLoop loopOf(int member) {
+    return member < senders ? writers : readers;
+  }
+
+  private void create() throws Exception {
     var body =
         GroupCreate.newBuilder().setTitle("fan-out").setOpId(ByteString.copyFrom(new byte[16]));
     sessions.stream().skip(1).forEach(session -> body.addMembers(session.user.value()));
-    loop.execute(() -> {
+    writers.execute(() -> {
       MemberSession owner = sessions.getFirst();
       owner.frame(FrameType.GROUP_CREATE, FrameHeader.RID, 1, 0, 0, body.build().toByteArray());
       owner.flush();
@@ -155,7 +167,7 @@ public final class FanOutSessions implements Callable<Integer> {
     group = created.get(STEP_SECONDS_MAX, TimeUnit.SECONDS);
   }
 
-  // ---- on the loop
+  // ---- on the loop of those who write
 
   private void begin() {
     sending = true;
@@ -191,24 +203,37 @@ public final class FanOutSessions implements Callable<Integer> {
     var _ = sessions.getFirst().later(this::tick, TICK_MICROS);
   }
 
-  private long[] start() {
+  private long start() {
     sentNanos = new Latencies();
-    return counts();
+    return messages;
   }
 
-  private long[] counts() {
-    return new long[] {messages, deliveries};
-  }
+  // ---- of all
 
-  private long missing() {
+  /// Entries that somebody has not got.
+  private long missing() throws Exception {
+    long head =
+        onLoops(sessions -> sessions.mapToLong(session -> session.head).max().orElse(0), Math::max);
     // A send without an answer is an entry that nobody has heard of yet.
-    return sessions.stream().mapToLong(session -> head - session.last + session.since.size()).sum();
+    return sum(session -> head - session.last + session.since.size());
+  }
+
+  private long sum(ToLongFunction<MemberSession> of) throws Exception {
+    return onLoops(sessions -> sessions.mapToLong(of).sum(), Long::sum);
+  }
+
+  /// Asks each loop about its own sessions.
+  private long onLoops(ToLongFunction<Stream<MemberSession>> ask, LongBinaryOperator join)
+      throws Exception {
+    long ofWriters = writers.submit(() -> ask.applyAsLong(sessions.stream().limit(senders))).get();
+    long ofReaders = readers.submit(() -> ask.applyAsLong(sessions.stream().skip(senders))).get();
+    return join.applyAsLong(ofWriters, ofReaders);
   }
 
   /// Until everybody has everything.
-  private void awaitAll(EventLoop loop) throws Exception {
+  private void awaitAll() throws Exception {
     for (int i = 0; i < STEP_SECONDS_MAX * 10; i++) {
-      if (loop.submit(this::missing).get() == 0) {
+      if (missing() == 0) {
         return;
       }
       TimeUnit.MILLISECONDS.sleep(100);
@@ -223,6 +248,10 @@ public final class FanOutSessions implements Callable<Integer> {
 
     private long last;
     private long csn;
+    private long head;
+    private long deliveries;
+    private long faults;
+    private long refused;
 
     MemberSession(UserId user) {
       super(user);
