@@ -28,10 +28,10 @@ import org.slf4j.LoggerFactory;
 /// **Turns.** What goes to many sessions waits for its turn, a piece at a time ([#work]), so that
 /// nobody else on the loop waits for a whole group to be served; what goes to a few is handed over
 /// at once. In one chat nothing overtakes anything, but the answer to a SEND ([TERN-6-11]): its
-/// sender need not wait until others' messages have reached a thousand members. When more than
-/// `aheadMax` sessions wait to be served, it does wait: else senders who go on as soon as they are
-/// answered would write faster than the loop can deliver, and everybody would be caught up from the
-/// store, which costs several times as much.
+/// sender need not wait until others' messages have reached a thousand members. It is held while
+/// more than `aheadMax` sessions before it wait to be served, and no longer: else senders who go on
+/// as soon as they are answered would write faster than the loop can deliver, and everybody would
+/// be caught up from the store, which costs several times as much.
 ///
 /// What waits is what shards have committed and this loop has not come to yet: without turns it
 /// would wait in the loop's own queue. It holds references only; the bodies are shared.
@@ -50,7 +50,7 @@ public final class SessionTable {
   /// What goes to more sessions than this waits for its turn.
   private final int fewMax;
 
-  /// While no more sessions than this wait to be served, answers to senders overtake.
+  /// An answer to a sender overtakes no more sessions than this that wait to be served.
   private final int aheadMax;
 
   private final LongObjectMap<SessionLogic> sessions = new LongObjectHashMap<>();
@@ -61,20 +61,25 @@ public final class SessionTable {
 
   private final ArrayDeque<Delivery> waiting = new ArrayDeque<>();
 
-  /// How many of `waiting` are about a chat.
+  /// How many of `waiting` and `held` are about a chat.
   private final Map<ChatId, Integer> waitingByChat = new HashMap<>();
 
   /// Recipients of the first of `waiting` that have been served.
   private int served;
 
-  /// Recipients of all of `waiting` that have not.
-  private int unserved;
+  /// Recipients of all that ever waited, and of those the ones that have been served.
+  private long recipientsTaken;
 
-  /// Answers to SENDs among `waiting`: while there are any, the next ones wait behind them.
-  private int waitingSent;
+  private long recipientsServed;
+
+  /// Answers to SENDs that must not go yet.
+  private final ArrayDeque<Held> held = new ArrayDeque<>(0);
+
+  /// An answer that is held, and how much had been taken before it.
+  private record Held(Delivery.Answer answer, long behind) {}
 
   /// @param fewMax how many sessions may be served at once; what goes to more waits for its turn
-  /// @param aheadMax while no more sessions than this wait, answers to senders overtake
+  /// @param aheadMax how many sessions that wait to be served an answer to a sender may overtake
   public SessionTable(int loop, EdgeContext edge, int fewMax, int aheadMax) {
     this.loop = loop;
     this.edge = edge;
@@ -136,16 +141,15 @@ public final class SessionTable {
   public void take(List<Delivery> batch, long now) {
     for (int i = 0; i < batch.size(); i++) {
       Delivery delivery = batch.get(i);
-      if (mustWait(delivery)) {
-        waiting.add(delivery);
-        unserved += recipients(delivery).size();
-        waitingSent += isAnswerToSend(delivery) ? 1 : 0;
-        ChatId chat = chatOf(delivery);
-        if (chat != null) {
-          waitingByChat.merge(chat, 1, Integer::sum);
-        }
-      } else {
+      if (!mustWait(delivery)) {
         hand(delivery, 0, Integer.MAX_VALUE, now);
+      } else if (isAnswerToSend(delivery)) {
+        held.add(new Held((Delivery.Answer) delivery, recipientsTaken));
+        countWaiting(delivery);
+      } else {
+        waiting.add(delivery);
+        recipientsTaken += recipients(delivery).size();
+        countWaiting(delivery);
       }
     }
   }
@@ -161,8 +165,14 @@ public final class SessionTable {
   }
 
   /// Serves at most `recipientsMax` sessions, of at most `deliveriesMax` deliveries. Returns how
-  /// many deliveries are done with.
+  /// many deliveries are done with. [#answer] comes after each call.
+  ///
+  /// @param recipientsMax at most `aheadMax`: else what an answer must not overtake it would not
+  ///   come before either
   public int work(int recipientsMax, int deliveriesMax, long now) {
+    if (recipientsMax > aheadMax) {
+      throw new IllegalArgumentException(recipientsMax + " at once, more than " + aheadMax);
+    }
     int left = recipientsMax;
     int done = 0;
     while (left > 0 && done < deliveriesMax) {
@@ -173,21 +183,44 @@ public final class SessionTable {
       int recipients = recipients(delivery).size();
       int end = Math.min(recipients, served + left);
       hand(delivery, served, end, now);
-      unserved -= end - served;
+      recipientsServed += end - served;
       left -= Math.max(1, end - served);
       served = end;
       if (served == recipients) {
         waiting.remove();
-        waitingSent -= isAnswerToSend(delivery) ? 1 : 0;
         served = 0;
         done++;
-        ChatId chat = chatOf(delivery);
-        if (chat != null) {
-          waitingByChat.computeIfPresent(chat, (c, n) -> n == 1 ? null : n - 1);
-        }
+        countDone(delivery);
       }
     }
     return done;
+  }
+
+  /// Answers the senders who had to wait and need not any longer.
+  public void answer(long now) {
+    for (Held first = held.peek(); first != null && isNear(first.behind()); first = held.peek()) {
+      held.remove();
+      countDone(first.answer());
+      hand(first.answer(), 0, Integer.MAX_VALUE, now);
+    }
+  }
+
+  private boolean isNear(long behind) {
+    return behind - recipientsServed <= aheadMax;
+  }
+
+  private void countWaiting(Delivery delivery) {
+    ChatId chat = chatOf(delivery);
+    if (chat != null) {
+      waitingByChat.merge(chat, 1, Integer::sum);
+    }
+  }
+
+  private void countDone(Delivery delivery) {
+    ChatId chat = chatOf(delivery);
+    if (chat != null) {
+      waitingByChat.computeIfPresent(chat, (c, n) -> n == 1 ? null : n - 1);
+    }
   }
 
   private boolean mustWait(Delivery delivery) {
@@ -197,7 +230,7 @@ public final class SessionTable {
     if (waitingByChat.isEmpty()) {
       return false;
     }
-    if (isAnswerToSend(delivery) && unserved <= aheadMax && waitingSent == 0) {
+    if (isAnswerToSend(delivery) && held.isEmpty() && isNear(recipientsTaken)) {
       return false;
     }
     ChatId chat = chatOf(delivery);

@@ -81,6 +81,7 @@ class SessionTableTest {
   private void workAll() {
     while (table.hasWaiting()) {
       table.work(2, ALL, world.now);
+      table.answer(world.now);
     }
   }
 
@@ -106,7 +107,7 @@ class SessionTableTest {
     assertThat(written()).isEmpty();
     assertThat(table.work(1, ALL, world.now)).isOne();
     assertThat(written()).containsExactly("DELIVER 1");
-    assertThat(table.work(100, 1, world.now)).isOne();
+    assertThat(table.work(AHEAD, 1, world.now)).isOne();
     assertThat(written()).containsExactly("DELIVER 1", "DELIVER 2");
     assertThat(table.hasWaiting()).isFalse();
   }
@@ -148,14 +149,30 @@ class SessionTableTest {
     assertThat(written()).containsExactly("DELIVER 1", "GROUP_EDITED 2");
   }
 
-  /// Whoever sends faster than the loop can deliver is slowed down.
+  /// Whoever sends faster than the loop can deliver is slowed down, by as much as it is behind.
   @Test
-  void noAnswerOvertakesMoreThanTheBound() {
+  void anAnswerOvertakesNoMoreThanTheBound() {
     take(entry(GROUP, 1, 5), entry(GROUP, 2, 5), sent(1, 3));
     assertThat(written()).isEmpty();
 
+    table.work(3, ALL, world.now);
+    table.answer(world.now);
+    assertThat(written()).as("nine sessions are before it").isEmpty();
+    table.work(1, ALL, world.now);
+    table.answer(world.now);
+    assertThat(written()).as("eight").containsExactly("SENT 3");
+
     workAll();
-    assertThat(written()).containsExactly("DELIVER 1", "DELIVER 2", "SENT 3");
+    assertThat(written()).containsExactly("SENT 3", "DELIVER 1", "DELIVER 2");
+  }
+
+  /// What comes behind an answer that waits does not count.
+  @Test
+  void anAnswerDoesNotWaitForWhatCameLater() {
+    take(entry(GROUP, 1, 5), entry(GROUP, 2, 3), sent(1, 3), entry(GROUP, 4, 5));
+    table.work(2, ALL, world.now);
+    table.answer(world.now);
+    assertThat(written()).containsExactly("SENT 3");
   }
 
   @Test
@@ -163,10 +180,14 @@ class SessionTableTest {
     take(entry(GROUP, 1, 5), entry(GROUP, 2, 5), sent(1, 3));
     table.work(6, ALL, world.now);
     take(sent(2, 4));
-    assertThat(written()).containsExactly("DELIVER 1");
+    assertThat(written())
+        .as("the second may go, but not before the first")
+        .containsExactly("DELIVER 1");
 
+    table.answer(world.now);
+    assertThat(written()).containsExactly("DELIVER 1", "SENT 3", "SENT 4");
     workAll();
-    assertThat(written()).containsExactly("DELIVER 1", "DELIVER 2", "SENT 3", "SENT 4");
+    assertThat(written()).containsExactly("DELIVER 1", "SENT 3", "SENT 4", "DELIVER 2");
   }
 
   @Test

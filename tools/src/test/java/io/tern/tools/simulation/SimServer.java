@@ -252,6 +252,7 @@ final class SimServer {
               serving = false;
               if (isAlive()) {
                 sessions.work((int) world.some(1, 4), Integer.MAX_VALUE, world.nanos());
+                sessions.answer(world.nanos());
                 serve();
               }
             });
