@@ -324,9 +324,10 @@ public final class RecordedClient implements AutoCloseable {
     var chat = ChatId.fromWire(me, item.getChat(), item.getGroup());
     recorder.summary(chat, me, item.getHead(), item.getDelivered(), item.getRead());
     if (chat.isGroup()) {
-      // Of a group that they left, users are told what was so then.
-      boolean isLast = item.getRole() != Role.ROLE_UNSPECIFIED;
-      recorder.progress(chat, item.getAllDelivered(), item.getAllRead(), isLast);
+      // Who left a group is told nothing of the others.
+      if (item.getRole() != Role.ROLE_UNSPECIFIED) {
+        recorder.progress(chat, item.getAllDelivered(), item.getAllRead(), true);
+      }
     } else if (!chat.isSelf()) {
       recorder.summary(
           chat, chat.peerOf(me), item.getHead(), item.getPeerDelivered(), item.getPeerRead());

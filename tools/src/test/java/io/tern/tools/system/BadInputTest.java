@@ -88,7 +88,8 @@ class BadInputTest {
             seed,
             address,
             FAILURES,
-            new Campaign.Plan(2, 1, 50, 8, false, false, Duration.ofSeconds(20)));
+            new Campaign.Plan(
+                2, 1, 50, 8, false, false, Duration.ofSeconds(20), Campaign.Groups.NONE));
     bystanders.start();
     RawSession.login(address, new DeviceId(TRUDY, 1)).close();
   }

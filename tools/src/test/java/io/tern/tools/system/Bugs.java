@@ -1,7 +1,9 @@
 package io.tern.tools.system;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
+import io.tern.router.Attachment;
 import io.tern.router.Bus;
 import io.tern.router.Commands;
 import io.tern.router.Deliveries;
@@ -17,11 +19,13 @@ import io.tern.store.LocalLog;
 import io.tern.store.Outcome;
 import io.tern.store.Slots;
 import io.tern.store.Storage;
+import io.tern.store.v1.ChatSnapshot;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiPredicate;
 import org.jspecify.annotations.Nullable;
@@ -273,6 +277,75 @@ final class Bugs {
             }
           }
           super.pass(edge, crossed);
+        }
+      };
+    }
+  }
+
+  /// Whoever was once served of a group is served for ever.
+  static final class FormerMembersServed extends TestNode.Seams {
+    private final Map<ChatId, Set<Attachment>> everyone = new ConcurrentHashMap<>();
+
+    @Override
+    Bus bus(Bus bus) {
+      return new BusFilter(bus) {
+        @Override
+        void pass(EdgeId edge, List<Delivery> deliveries) {
+          super.pass(edge, deliveries.stream().map(FormerMembersServed.this::toEveryone).toList());
+        }
+      };
+    }
+
+    private Delivery toEveryone(Delivery delivery) {
+      if (delivery instanceof Delivery.Entries e && e.chat().isGroup()) {
+        var to = everyone.computeIfAbsent(e.chat(), c -> ConcurrentHashMap.newKeySet());
+        to.addAll(e.to());
+        return new Delivery.Entries(
+            e.chat(), e.seq(), e.sender(), e.body(), e.ownBody(), List.copyOf(to));
+      }
+      return delivery;
+    }
+  }
+
+  /// After a restart a group no longer knows which changes it has made; and so that this matters,
+  /// some of their answers get lost on the bus, as they may.
+  static final class OpsForgotten extends TestNode.Seams {
+    private int answers;
+
+    @Override
+    Storage storage(Storage disk) {
+      return new StorageFilter(disk) {
+        @Override
+        public byte @Nullable [] get(byte[] key) {
+          return withoutOps(key, super.get(key));
+        }
+      };
+    }
+
+    private static byte @Nullable [] withoutOps(byte[] key, byte @Nullable [] value) {
+      if (value == null || key[2] != 'C') {
+        return value;
+      }
+      try {
+        return ChatSnapshot.parseFrom(value).toBuilder().clearOps().build().toByteArray();
+      } catch (InvalidProtocolBufferException e) {
+        throw new AssertionError(e);
+      }
+    }
+
+    @Override
+    Bus bus(Bus bus) {
+      return new BusFilter(bus) {
+        @Override
+        synchronized void pass(EdgeId edge, List<Delivery> deliveries) {
+          super.pass(
+              edge,
+              deliveries.stream()
+                  .filter(delivery ->
+                      !(delivery instanceof Delivery.Answer answer
+                          && answer.command() instanceof Command.GroupEdit
+                          && ++answers % 5 == 0))
+                  .toList());
         }
       };
     }

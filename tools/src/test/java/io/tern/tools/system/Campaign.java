@@ -1,52 +1,43 @@
 package io.tern.tools.system;
 
 import com.google.protobuf.ByteString;
-import io.tern.client.ClientConfig;
-import io.tern.client.ClientListener;
-import io.tern.client.ClientStore;
-import io.tern.client.TernClient;
 import io.tern.client.netty.TernTransport;
-import io.tern.client.store.FileClientStore;
-import io.tern.client.store.MemoryClientStore;
 import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Kind;
-import io.tern.tools.history.DeviceRecorder;
 import io.tern.tools.history.History;
 import io.tern.tools.history.HistoryChecker;
 import io.tern.tools.history.HistoryFile;
-import io.tern.tools.history.RecordedClient;
 import io.tern.tools.history.Report;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.BitSet;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionTimeoutException;
 import org.jspecify.annotations.Nullable;
 
-/// Users who chat in pairs and with themselves, each on several devices, while something happens to
-/// their server; and the proof afterwards that nothing was lost, doubled or reordered.
+/// Users who chat in pairs, with themselves and in groups, each on several devices, while something
+/// happens to their server; and the proof afterwards that nothing was lost, doubled or reordered.
+///
+/// Messages are edited, taken back and reacted to; in the [Rooms] members come and go meanwhile. A
+/// crowd of users is in groups only.
 ///
 /// Devices with an odd index keep their state in files, the others in memory. Now and then a device
 /// goes away and comes back, with its memory or without it. Spectators see the frames themselves:
@@ -54,7 +45,9 @@ import org.jspecify.annotations.Nullable;
 /// acknowledges late.
 final class Campaign implements AutoCloseable {
 
+  /// @param users who chat in pairs, and in groups if there are any
   /// @param restarts whether devices go away and come back meanwhile
+  /// @param groups what happens in groups; [Groups#NONE] for none
   record Plan(
       int users,
       int devicesPerUser,
@@ -62,8 +55,18 @@ final class Campaign implements AutoCloseable {
       int inFlightMax,
       boolean restarts,
       boolean spectators,
-      Duration quietMax) {
-    static final Plan DEFAULT = new Plan(6, 2, 4_000, 32, true, true, Duration.ofSeconds(40));
+      Duration quietMax,
+      Groups groups) {
+    static final Plan DEFAULT =
+        new Plan(6, 2, 4_000, 32, true, true, Duration.ofSeconds(40), Groups.DEFAULT);
+  }
+
+  /// @param count that there are from the start; as many again are founded meanwhile
+  /// @param crowd users who are in groups only; every third has a second device
+  record Groups(
+      int count, int crowd, int messagesPerSecond, int changesPerSecond, int amendsPerSecond) {
+    static final Groups NONE = new Groups(0, 0, 0, 0, 0);
+    static final Groups DEFAULT = new Groups(4, 14, 200, 60, 60);
   }
 
   /// What a spectator's device is called among its user's.
@@ -93,9 +96,15 @@ final class Campaign implements AutoCloseable {
   private final Plan plan;
   private final Random random;
   private final History history = History.inRealTime();
-  private final List<Device> devices = new ArrayList<>();
+  private final List<Talker> talkers = new ArrayList<>();
+
+  /// Those who have direct chats.
+  private final List<Talker> pairs = new ArrayList<>();
+
   private final List<Spectator> spectators = new ArrayList<>();
-  private final Map<ChatId, ChatView> chats = new LinkedHashMap<>();
+  private final Map<ChatId, ChatView> chats = new ConcurrentHashMap<>();
+  private final Rooms rooms;
+  private final Talker.Scene scene;
   private final AtomicLong acknowledged = new AtomicLong();
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
   private final ScheduledExecutorService driver =
@@ -103,6 +112,9 @@ final class Campaign implements AutoCloseable {
   private final TernTransport transport = TernTransport.create(1);
   private long sends;
   private double owed;
+  private double owedInGroups;
+  private double owedChanges;
+  private double owedAmends;
   private long lastPaceNanos;
   private int historiesMissing;
   private boolean isClosed;
@@ -120,6 +132,20 @@ final class Campaign implements AutoCloseable {
     for (int i = 0; i < plan.users; i++) {
       users.add(DevelopmentIssuer.userId(name + "-" + seed + "-" + i));
     }
+    var lazy = DevelopmentIssuer.userId(name + "-" + seed + "-lazy");
+    // Spectators cannot say what they miss of a group that they are not in.
+    var staying = plan.spectators ? List.of(users.getFirst(), lazy) : List.<UserId>of();
+    rooms = new Rooms(name, random, talkers, staying, 2 * plan.groups.count);
+    scene =
+        new Talker.Scene(
+            edge,
+            folder,
+            random,
+            driver,
+            transport,
+            this::view,
+            acknowledged::incrementAndGet,
+            rooms);
     for (int i = 0; i < plan.users; i++) {
       var theirs = new ArrayList<ChatId>();
       theirs.add(ChatId.direct(users.get(i), users.get(i)));
@@ -128,23 +154,37 @@ final class Campaign implements AutoCloseable {
         theirs.add(ChatId.direct(users.get(i), users.get((i - other + plan.users) % plan.users)));
       }
       var distinct = theirs.stream().distinct().toList();
-      distinct.forEach(chat -> chats.computeIfAbsent(chat, ChatView::new));
+      distinct.forEach(this::view);
       for (int index = 1; index <= plan.devicesPerUser; index++) {
-        devices.add(new Device(new DeviceId(users.get(i), index), distinct));
+        pairs.add(talker(new DeviceId(users.get(i), index), distinct));
       }
     }
     if (plan.spectators) {
-      var lazy = DevelopmentIssuer.userId(name + "-" + seed + "-lazy");
       var chat = ChatId.direct(users.getFirst(), lazy);
-      chats.put(chat, new ChatView(chat));
-      for (var device : devices) {
-        if (device.id.user().equals(users.getFirst())) {
-          device.addChat(chat);
+      view(chat);
+      for (var talker : pairs) {
+        if (talker.user().equals(users.getFirst())) {
+          talker.addChat(chat);
         }
       }
       spectators.add(spectator(new DeviceId(users.getFirst(), SPECTATOR_INDEX), Duration.ZERO));
       spectators.add(spectator(new DeviceId(lazy, SPECTATOR_INDEX), LAZY));
     }
+    talkers.addAll(pairs);
+    for (int i = 0; i < plan.groups.crowd; i++) {
+      var user = DevelopmentIssuer.userId(name + "-" + seed + "-crowd-" + i);
+      for (int index = 1; index <= (i % 3 == 0 ? 2 : 1); index++) {
+        talkers.add(talker(new DeviceId(user, index), List.of()));
+      }
+    }
+  }
+
+  private Talker talker(DeviceId id, List<ChatId> direct) {
+    return new Talker(id, history.device(id), direct, plan.inFlightMax, scene);
+  }
+
+  private ChatView view(ChatId chat) {
+    return chats.computeIfAbsent(chat, ChatView::new);
   }
 
   private Spectator spectator(DeviceId id, Duration ackDelay) {
@@ -154,12 +194,19 @@ final class Campaign implements AutoCloseable {
   /// Connects every device, and starts to talk.
   void start() {
     spectators.forEach(Spectator::start);
-    onDriver(() -> devices.forEach(device -> device.open(true)));
+    onDriver(() -> talkers.forEach(talker -> talker.open(true)));
     Awaitility.await("every device is up")
         .atMost(ANSWER_MAX)
         .until(() ->
-            devices.stream().allMatch(device -> device.isUp)
+            talkers.stream().allMatch(Talker::isUp)
                 && spectators.stream().allMatch(Spectator::hasBeenUp));
+    for (int i = 0; i < plan.groups.count; i++) {
+      // Half of them are the first user's, who has a spectator.
+      var founder = talkers.get(i % 2 == 0 ? 0 : i * plan.devicesPerUser);
+      await(
+          CompletableFuture.supplyAsync(() -> rooms.found(founder), driver)
+              .thenCompose(founding -> founding));
+    }
     isTalking = true;
     lastPaceNanos = System.nanoTime();
     driver.scheduleAtFixedRate(this::pace, PACE.toMillis(), PACE.toMillis(), TimeUnit.MILLISECONDS);
@@ -194,9 +241,9 @@ final class Campaign implements AutoCloseable {
   /// network; the others wait until their back-off ends.
   void reconnect() {
     onDriver(() -> {
-      for (var device : devices) {
+      for (var talker : talkers) {
         if (random.nextBoolean()) {
-          device.reconnect();
+          talker.reconnect();
         }
       }
     });
@@ -208,24 +255,32 @@ final class Campaign implements AutoCloseable {
     isTalking = false;
     spectators.forEach(Spectator::becomeQuiet);
     rethrow();
+    // Who lost often enough in #reconnect waits for up to two minutes by now; their person looks at
+    // the app once more.
+    onDriver(() -> talkers.stream().filter(talker -> !talker.isUp()).forEach(Talker::reconnect));
     var missing = awaitQuiet();
     if (missing != null) {
       System.out.println(name + ": not quiet after " + plan.quietMax + ": " + missing);
     }
-    for (var device : devices) {
+    for (var talker : talkers) {
       // A device that cannot even ask is told as one that is not at head.
-      device.recorder.online();
-      var client = device.client;
-      if (client == null || !device.isUp) {
+      talker.recorder().online();
+      var client = talker.client();
+      if (client == null || !talker.isUp()) {
         continue;
       }
       try {
-        for (var chat : device.chats) {
+        for (var chat : talker.chats()) {
           await(client.recordHistory(chat));
+        }
+        // Also of groups that they never were in: those must not show anything.
+        for (var group : rooms.ids()) {
+          await(client.recordHistory(group));
+          await(client.recordMembers(group));
         }
         await(client.recordSummaries());
       } catch (CompletionException e) {
-        System.out.println(name + ": " + device + " could not read its history: " + e.getCause());
+        System.out.println(name + ": " + talker + " could not read its history: " + e.getCause());
         historiesMissing++;
       }
     }
@@ -257,9 +312,7 @@ final class Campaign implements AutoCloseable {
     isClosed = true;
     driver.shutdownNow();
     spectators.forEach(Spectator::close);
-    for (var device : devices) {
-      device.shut();
-    }
+    talkers.forEach(Talker::shut);
     transport.close();
   }
 
@@ -271,18 +324,32 @@ final class Campaign implements AutoCloseable {
     }
     try {
       long now = System.nanoTime();
-      owed += (now - lastPaceNanos) * 1e-9 * plan.messagesPerSecond;
+      double seconds = (now - lastPaceNanos) * 1e-9;
       lastPaceNanos = now;
-      // What could not be sent while the server was away is not made up for.
-      owed = Math.min(owed, plan.messagesPerSecond * 0.1);
+      owed = owing(owed, seconds, plan.messagesPerSecond);
       for (; owed >= 1; owed--) {
-        devices.get(random.nextInt(devices.size())).say();
+        any(pairs).say(newContent("talk"));
+      }
+      owedInGroups = owing(owedInGroups, seconds, plan.groups.messagesPerSecond);
+      for (; owedInGroups >= 1; owedInGroups--) {
+        var seat = rooms.anySeat();
+        if (seat != null) {
+          seat.talker().sayIn(seat.group(), newContent("group"));
+        }
+      }
+      owedChanges = owing(owedChanges, seconds, plan.groups.changesPerSecond);
+      for (; owedChanges >= 1; owedChanges--) {
+        rooms.change();
+      }
+      owedAmends = owing(owedAmends, seconds, plan.groups.amendsPerSecond);
+      for (; owedAmends >= 1; owedAmends--) {
+        any(talkers).amend();
       }
       if (random.nextInt(10) == 0) {
-        devices.get(random.nextInt(devices.size())).readSomething();
+        any(talkers).readSomething();
       }
       if (plan.restarts && random.nextInt(60) == 0) {
-        devices.get(random.nextInt(devices.size())).goAway();
+        any(talkers).goAway();
       }
     } catch (RuntimeException | Error e) {
       failure.compareAndSet(null, e);
@@ -290,10 +357,19 @@ final class Campaign implements AutoCloseable {
     }
   }
 
-  private Content newContent(Device from) {
+  /// What could not be sent while the server was away is not made up for.
+  private static double owing(double before, double seconds, int perSecond) {
+    return Math.min(before + seconds * perSecond, Math.max(1, perSecond * 0.1));
+  }
+
+  private <T> T any(List<T> all) {
+    return all.get(random.nextInt(all.size()));
+  }
+
+  private Content newContent(String about) {
     long number = ++sends;
     var text = new StringBuilder();
-    text.append(from.id).append(' ').append(number).append(' ');
+    text.append(about).append(' ').append(number).append(' ');
     int words = random.nextInt(50) == 0 ? 400 : random.nextInt(12);
     for (int i = 0; i < words; i++) {
       text.append(WORDS[random.nextInt(WORDS.length)]).append(' ');
@@ -329,8 +405,8 @@ final class Campaign implements AutoCloseable {
   }
 
   private @Nullable String whatIsMissing() {
-    for (var device : devices) {
-      var missing = device.whatIsMissing();
+    for (var talker : talkers) {
+      var missing = talker.whatIsMissing();
       if (missing != null) {
         return missing;
       }
@@ -338,14 +414,14 @@ final class Campaign implements AutoCloseable {
     for (var spectator : spectators) {
       for (var view : chats.values()) {
         long due = view.due(spectator.id());
-        if (view.isMember(spectator.id().user()) && spectator.reached(view.chat) < due) {
+        if (view.isBetween(spectator.id().user()) && spectator.reached(view.chat()) < due) {
           return "%s has got up to %d of %d in %s"
-              .formatted(spectator.id(), spectator.reached(view.chat), due, view);
+              .formatted(spectator.id(), spectator.reached(view.chat()), due, view);
         }
       }
     }
-    for (var device : devices) {
-      var missing = whatTheServerMisses(device);
+    for (var talker : talkers) {
+      var missing = whatTheServerMisses(talker);
       if (missing != null) {
         return missing;
       }
@@ -353,22 +429,52 @@ final class Campaign implements AutoCloseable {
     return null;
   }
 
-  /// Acknowledgements are on their way for a while after everything has arrived.
-  private @Nullable String whatTheServerMisses(Device device) {
-    var page = await(device.client().client().chats(null, 100));
-    var me = device.id.user();
+  /// Acknowledgements are on their way for a while after everything has arrived. The server also
+  /// says how far a group goes for this user.
+  private @Nullable String whatTheServerMisses(Talker talker) {
+    var client = talker.client();
+    if (client == null) {
+      return talker + " is away";
+    }
+    var page = await(client.client().chats(null, 100));
     for (var item : page.getChatsList()) {
-      var chat = ChatId.fromWire(me, item.getChat(), item.getGroup());
+      var chat = ChatId.fromWire(talker.user(), item.getChat(), item.getGroup());
       var view = chats.get(chat);
       if (view == null) {
-        return device + " has an unknown chat " + chat;
+        return talker + " has an unknown chat " + chat;
       }
-      if (item.getHead() != view.head()) {
-        return "%s: head of %s is %d, seen %d".formatted(device, chat, item.getHead(), view.head());
+      long head = chat.isGroup() ? item.getHead() : view.head();
+      long due = view.due(talker.id(), head);
+      if (item.getHead() != head) {
+        return "%s: head of %s is %d, seen %d".formatted(talker, chat, item.getHead(), head);
       }
-      if (item.getDelivered() < view.due(device.id)) {
+      if (chat.isGroup() && talker.reached(chat) < due) {
+        return "%s has got up to %d of %d in %s".formatted(talker, talker.reached(chat), due, chat);
+      }
+      if (item.getDelivered() < due) {
         return "%s has acknowledged %d of %d in %s"
-            .formatted(device, item.getDelivered(), view.due(device.id), chat);
+            .formatted(talker, item.getDelivered(), due, chat);
+      }
+      var lagging = lagging(talker.user(), chat, head);
+      if (lagging != null) {
+        return lagging;
+      }
+    }
+    return null;
+  }
+
+  /// A spectator who is behind. The first user's is in all of their groups, and the lazy one, whom
+  /// nobody can ask, in the first group, which is the first user's too.
+  private @Nullable String lagging(UserId user, ChatId chat, long head) {
+    if (!chat.isGroup() || !user.equals(talkers.getFirst().user())) {
+      return null;
+    }
+    for (var spectator : spectators) {
+      boolean isIn = spectator.id().user().equals(user) || chat.equals(rooms.ids().getFirst());
+      long due = view(chat).due(spectator.id(), head);
+      if (isIn && spectator.reached(chat) < due) {
+        return "%s has got up to %d of %d in %s"
+            .formatted(spectator.id(), spectator.reached(chat), due, chat);
       }
     }
     return null;
@@ -376,9 +482,8 @@ final class Campaign implements AutoCloseable {
 
   private String states() {
     var states = new StringBuilder();
-    for (var device : devices) {
-      states.append('\n').append(device).append(": ").append(device.state);
-      states.append(", in flight ").append(device.inFlight);
+    for (var talker : talkers) {
+      states.append('\n').append(talker).append(": ").append(talker.state());
     }
     // The loops of clients, in case one of them is stuck.
     Thread.getAllStackTraces()
@@ -405,243 +510,5 @@ final class Campaign implements AutoCloseable {
 
   private static <T> T await(CompletableFuture<T> future) {
     return future.orTimeout(ANSWER_MAX.toSeconds(), TimeUnit.SECONDS).join();
-  }
-
-  // ---- Devices ---------------------------------------------------------------------------------
-
-  private final class Device implements ClientListener {
-    final DeviceId id;
-    final List<ChatId> chats;
-    final DeviceRecorder recorder;
-    final AtomicInteger inFlight = new AtomicInteger();
-    private final Map<ChatId, BitSet> seen = new HashMap<>(); // guarded by itself
-
-    private @Nullable ClientStore store;
-    private @Nullable RecordedClient client;
-    volatile boolean isUp;
-    volatile String state = "new";
-
-    Device(DeviceId id, List<ChatId> chats) {
-      this.id = id;
-      this.chats = new ArrayList<>(chats);
-      recorder = history.device(id);
-      for (var chat : chats) {
-        seen.put(chat, new BitSet());
-      }
-    }
-
-    void addChat(ChatId chat) {
-      chats.add(chat);
-      seen.put(chat, new BitSet());
-    }
-
-    RecordedClient client() {
-      var open = client;
-      if (open == null) {
-        throw new IllegalStateException(id + " is away");
-      }
-      return open;
-    }
-
-    void open(boolean kept) {
-      if (store == null) {
-        store = newStore();
-      }
-      var config =
-          ClientConfig.of(
-              id.user(),
-              id.index(),
-              List.of(edge),
-              () -> DevelopmentIssuer.token(id.user(), id.index()),
-              store);
-      client = RecordedClient.start(config, recorder, kept, this, transport);
-    }
-
-    private ClientStore newStore() {
-      if (id.index() % 2 == 0) {
-        return new MemoryClientStore();
-      }
-      try {
-        return FileClientStore.open(
-            Files.createDirectories(folder.resolve("stores").resolve(id.toString())));
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
-
-    void say() {
-      var to = client;
-      if (to == null || inFlight.get() >= plan.inFlightMax) {
-        return;
-      }
-      var chat = chats.get(random.nextInt(chats.size()));
-      inFlight.incrementAndGet();
-      var _ =
-          to.send(chat, newContent(this))
-              .whenComplete((receipted, refusal) -> {
-                inFlight.decrementAndGet();
-                if (receipted != null) {
-                  acknowledged.incrementAndGet();
-                  place(receipted);
-                }
-              });
-    }
-
-    @Override
-    public void onSent(TernClient.Receipted receipted) {
-      place(receipted);
-    }
-
-    private void place(TernClient.Receipted receipted) {
-      see(receipted.chat(), receipted.seq(), id);
-    }
-
-    void readSomething() {
-      var to = client;
-      var chat = chats.get(random.nextInt(chats.size()));
-      int last;
-      synchronized (seen) {
-        // What was sent from here may be above something that has not come yet.
-        last = seen.get(chat).nextClearBit(1) - 1;
-      }
-      if (to != null && last > 0) {
-        to.read(chat, last);
-      }
-    }
-
-    /// Leaves, and comes back in a while: with what it knew, or having lost it all.
-    void goAway() {
-      var leaving = client;
-      if (leaving == null) {
-        return;
-      }
-      client = null;
-      isUp = false;
-      boolean forgets = random.nextInt(4) == 0 && id.index() % 2 == 0;
-      long awayMillis = random.nextInt(1_000);
-      leaving.close();
-      var _ =
-          leaving
-              .client()
-              .closed()
-              .thenRun(() ->
-                  driver.schedule(
-                      () -> {
-                        store = forgets ? null : reopened();
-                        open(!forgets);
-                      },
-                      awayMillis,
-                      TimeUnit.MILLISECONDS));
-    }
-
-    private @Nullable ClientStore reopened() {
-      // A file store is opened again from its folder, as a new process would.
-      return id.index() % 2 == 0 ? store : null;
-    }
-
-    void reconnect() {
-      var open = client;
-      if (open != null) {
-        open.client().reconnect();
-      }
-    }
-
-    void shut() {
-      var open = client;
-      if (open != null) {
-        open.close();
-      }
-    }
-
-    @Nullable String whatIsMissing() {
-      if (client == null || !isUp) {
-        return id + " is not up: " + state;
-      }
-      if (inFlight.get() > 0) {
-        return id + " has " + inFlight + " sends without an answer";
-      }
-      synchronized (seen) {
-        for (var chat : chats) {
-          long seq = Campaign.this.chats.get(chat).firstMissing(seen.get(chat), id);
-          if (seq > 0) {
-            return "%s lacks seq %d of %s".formatted(id, seq, chat);
-          }
-        }
-      }
-      return null;
-    }
-
-    private void see(ChatId chat, long seq, DeviceId sender) {
-      Campaign.this.chats.get(chat).see(seq, sender);
-      synchronized (seen) {
-        seen.get(chat).set((int) seq);
-      }
-    }
-
-    @Override
-    public void onMessage(Message message) {
-      see(message.chat(), message.seq(), new DeviceId(message.sender(), message.device()));
-    }
-
-    @Override
-    public void onConnection(ConnectionState now) {
-      state = now.toString();
-      isUp = now instanceof ConnectionState.Up;
-    }
-
-    @Override
-    public String toString() {
-      return id.toString();
-    }
-  }
-
-  /// What is known of a chat's log while the campaign runs.
-  private static final class ChatView {
-    private final ChatId chat;
-    private final List<@Nullable DeviceId> senders = new ArrayList<>();
-
-    ChatView(ChatId chat) {
-      this.chat = chat;
-      senders.add(null);
-    }
-
-    boolean isMember(UserId user) {
-      return user.value() == chat.low() || user.value() == chat.high();
-    }
-
-    synchronized void see(long seq, DeviceId sender) {
-      while (senders.size() <= seq) {
-        senders.add(null);
-      }
-      senders.set((int) seq, sender);
-    }
-
-    synchronized long head() {
-      return senders.size() - 1L;
-    }
-
-    /// The highest seq that `device` must have acknowledged.
-    synchronized long due(DeviceId device) {
-      int seq = senders.size() - 1;
-      while (seq > 0 && device.equals(senders.get(seq))) {
-        seq--;
-      }
-      return seq;
-    }
-
-    /// The first seq that is not in `seen` and that `device` has not sent itself; 0 for none.
-    synchronized long firstMissing(BitSet seen, DeviceId device) {
-      for (int seq = seen.nextClearBit(1); seq < senders.size(); seq = seen.nextClearBit(seq + 1)) {
-        if (!device.equals(senders.get(seq))) {
-          return seq;
-        }
-      }
-      return 0;
-    }
-
-    @Override
-    public String toString() {
-      return chat.toString();
-    }
   }
 }

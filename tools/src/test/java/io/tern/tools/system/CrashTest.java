@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// `kill -9` at random moments under load, `-Dtern.kills` times (20): nothing acknowledged is lost,
-/// nothing is doubled or reordered, and everyone ends up with everything.
+/// no message and no change of a group, nothing is doubled or reordered, and everyone ends up with
+/// everything that is theirs and nothing else.
 class CrashTest {
 
   private static final Path FAILURES = Path.of("target", "histories");
@@ -31,6 +32,7 @@ class CrashTest {
 
       assertThat(report.isClean()).as(report.toString()).isTrue();
       assertThat(report.totals().acknowledged()).isGreaterThan(100L * kills);
+      assertThat(report.totals().changes()).isGreaterThan(kills);
     }
   }
 }

@@ -41,6 +41,7 @@ class PowerCutTest {
 
         assertThat(report.isClean()).as(report.toString()).isTrue();
         assertThat(report.totals().acknowledged()).isGreaterThan(100L * cuts);
+        assertThat(report.totals().changes()).isGreaterThan(cuts);
       }
     }
   }

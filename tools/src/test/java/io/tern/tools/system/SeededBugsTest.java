@@ -19,14 +19,19 @@ import org.junit.jupiter.api.io.TempDir;
 class SeededBugsTest {
 
   private static final Campaign.Plan PLAN =
-      new Campaign.Plan(4, 2, 400, 8, false, true, Duration.ofSeconds(6));
+      new Campaign.Plan(4, 2, 400, 8, false, true, Duration.ofSeconds(6), Campaign.Groups.NONE);
 
   // One device each: the ack watch asks whether a user has an entry, so that on a bus that loses
   // entries a second device may wait for its next hole. The bus of one process loses none; that of
   // a
   // cluster finds its gaps by number.
   private static final Campaign.Plan ONE_DEVICE =
-      new Campaign.Plan(4, 1, 400, 8, false, false, Duration.ofSeconds(6));
+      new Campaign.Plan(4, 1, 400, 8, false, false, Duration.ofSeconds(6), Campaign.Groups.NONE);
+
+  /// Mostly changes of groups, by users with one or two devices.
+  private static final Campaign.Plan GROUPS =
+      new Campaign.Plan(
+          4, 2, 50, 8, false, true, Duration.ofSeconds(6), new Campaign.Groups(2, 4, 100, 100, 30));
 
   private static final int ATTEMPTS = 12;
   private static final Duration PROGRESS_MAX = Duration.ofSeconds(8);
@@ -50,6 +55,15 @@ class SeededBugsTest {
     var report = run(life -> new Seams(), 3, true, false, seed);
 
     assertThat(report.isClean()).as(report.toString()).isTrue();
+  }
+
+  @Test
+  @Timeout(120)
+  void withoutABugGroupsAreCleanToo() throws Exception {
+    var report = run(GROUPS, life -> new Seams(), 3, true, false, seed);
+
+    assertThat(report.isClean()).as(report.toString()).isTrue();
+    assertThat(report.totals().changes()).isGreaterThan(10);
   }
 
   @Test
@@ -147,13 +161,44 @@ class SeededBugsTest {
     assertCaught(life -> new Bugs.RepeatToldWrongly(), 1, false, false, Rule.LOST, Rule.ALTERED);
   }
 
-  /// One of `rules` is broken in one of a few runs.
+  @Test
+  @Timeout(120)
+  void servingFormerMembersIsCaught() throws Exception {
+    assertCaught(GROUPS, life -> new Bugs.FormerMembersServed(), 0, false, false, Rule.NOT_MEMBER);
+  }
+
+  @Test
+  @Timeout(120)
+  void forgettingChangesOnRestartIsCaught() throws Exception {
+    assertCaught(
+        GROUPS,
+        life -> new Bugs.OpsForgotten(),
+        2,
+        false,
+        false,
+        Rule.DOUBLED,
+        Rule.REFUSED_BUT_THERE,
+        Rule.PHANTOM);
+  }
+
   private void assertCaught(
       IntFunction<Seams> lives, int deaths, boolean power, boolean silentAfter, Rule... rules)
       throws Exception {
+    assertCaught(PLAN, lives, deaths, power, silentAfter, rules);
+  }
+
+  /// One of `rules` is broken in one of a few runs.
+  private void assertCaught(
+      Campaign.Plan plan,
+      IntFunction<Seams> lives,
+      int deaths,
+      boolean power,
+      boolean silentAfter,
+      Rule... rules)
+      throws Exception {
     Report report = null;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-      report = run(lives, deaths, power, silentAfter, seed + attempt);
+      report = run(plan, lives, deaths, power, silentAfter, seed + attempt);
       for (var rule : rules) {
         if (report.count(rule) > 0) {
           var caught = rule;

@@ -10,6 +10,7 @@ import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.Receipt;
 import io.tern.tools.history.ContentHash;
 import io.tern.tools.history.DeviceRecorder;
+import io.tern.tools.history.RecordedClient;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketTimeoutException;
@@ -33,6 +34,9 @@ final class Spectator implements AutoCloseable {
 
   private static final int TAKE_OVER_FRAMES = 200;
 
+  /// In place of a member: all of a group.
+  private static final long EVERYONE = 0;
+
   private final DeviceId id;
   private final DeviceRecorder recorder;
   private final InetSocketAddress edge;
@@ -46,7 +50,7 @@ final class Spectator implements AutoCloseable {
   private final Map<ChatId, Long> reached = new ConcurrentHashMap<>();
 
   private final Map<ChatId, Long> acked = new HashMap<>();
-  private final Map<ChatId, Map<UserId, long[]>> watermarks = new HashMap<>();
+  private final Map<ChatId, Map<Long, long[]>> watermarks = new HashMap<>();
   private final ArrayDeque<RawSession> replaced = new ArrayDeque<>();
   private volatile boolean isQuiet;
   private volatile boolean hasBeenUp;
@@ -204,7 +208,8 @@ final class Spectator implements AutoCloseable {
     }
     var body = Deliver.parseFrom(frame.body());
     boolean own = (frame.flags() & FrameHeader.OWN) != 0;
-    var sender = own ? id.user() : chat.peerOf(id.user());
+    var sender =
+        own ? id.user() : chat.isGroup() ? new UserId(body.getSender()) : chat.peerOf(id.user());
     recorder.delivered(
         chat,
         frame.seq(),
@@ -212,6 +217,7 @@ final class Spectator implements AutoCloseable {
         ContentHash.of(body.getContent()),
         body.getTsMs(),
         own ? body.getCsn() : 0);
+    RecordedClient.recordFacts(recorder, chat, frame.seq(), sender, body.getContent(), false);
     position.put(chat, frame.seq());
     reached.merge(chat, frame.seq(), Math::max);
     return true;
@@ -220,15 +226,30 @@ final class Spectator implements AutoCloseable {
   private void onReceipt(RawSession.Frame frame) throws IOException {
     var chat = chatOf(frame);
     var body = Receipt.parseFrom(frame.body());
+    if (chat.isGroup() && body.getMember() == 0) {
+      var marks = merged(chat, EVERYONE, body);
+      recorder.progress(chat, marks[0], marks[1]);
+      if (body.hasCount()) {
+        var count = body.getCount();
+        recorder.count(
+            chat, count.getSeq(), count.getTotal(), count.getDelivered(), count.getRead());
+      }
+      return;
+    }
     var member = body.getMember() == 0 ? chat.peerOf(id.user()) : new UserId(body.getMember());
-    // Merged by max, as a client must: a snapshot may be overtaken by what is newer.
+    var marks = merged(chat, member.value(), body);
+    recorder.receipt(chat, member, marks[0], marks[1]);
+  }
+
+  /// Merged by max, as a client must: a snapshot may be overtaken by what is newer.
+  private long[] merged(ChatId chat, long member, Receipt body) {
     var marks =
         watermarks
             .computeIfAbsent(chat, c -> new HashMap<>())
             .computeIfAbsent(member, m -> new long[2]);
     marks[0] = Math.max(marks[0], body.getDelivered());
     marks[1] = Math.max(marks[1], body.getRead());
-    recorder.receipt(chat, member, marks[0], marks[1]);
+    return marks;
   }
 
   private void acknowledge(RawSession session) throws IOException {
@@ -257,7 +278,7 @@ final class Spectator implements AutoCloseable {
   }
 
   private byte[] say(FrameType type, ChatId chat, long seq) {
-    int flags = FrameHeader.CHAT | FrameHeader.SEQ;
+    int flags = FrameHeader.CHAT | FrameHeader.SEQ | (chat.isGroup() ? FrameHeader.GROUP : 0);
     return RawSession.frame(type, flags, 0, chat.wireId(id.user()), seq);
   }
 
