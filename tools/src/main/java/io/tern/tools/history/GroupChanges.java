@@ -15,8 +15,9 @@ import org.jspecify.annotations.Nullable;
 /// entry is a change that somebody asked for.
 ///
 /// A change and its entry know each other by device and fingerprint. Entries whose place nobody was
-/// told are matched with the changes of that device and fingerprint that are not placed, in any
-/// order: they cannot be told apart, and need not be.
+/// told are matched with the changes of that device and fingerprint that are not placed, first with
+/// those that are known to be made: they cannot be told apart, so nothing is said of when each was
+/// asked for.
 final class GroupChanges {
 
   /// A change that a device asked for.
@@ -29,7 +30,8 @@ final class GroupChanges {
     /// The group; null while one that is being founded has no id.
     @Nullable ChatLog log;
 
-    /// Where the log has it; 0 nowhere, or not known.
+    /// Where the log has it; 0 nowhere, or not known. Unless it is what was answered, another
+    /// change that cannot be told apart may be there instead.
     long seq;
 
     /// The seq that was answered; 0 when no seq was.
@@ -44,6 +46,10 @@ final class GroupChanges {
       this.number = number;
       this.fingerprint = fingerprint;
       this.isFounding = isFounding;
+    }
+
+    boolean isPlaced() {
+      return seq > 0 && seq == answer;
     }
 
     boolean isRefusedForGood() {
@@ -123,6 +129,7 @@ final class GroupChanges {
   }
 
   private void placeOthers(List<Op> all) {
+    Map<Key, ArrayDeque<Op>> placeless = new HashMap<>();
     Map<Key, ArrayDeque<Op>> open = new HashMap<>();
     Set<Key> made = new HashSet<>();
     Set<Key> refusedForGood = new HashSet<>();
@@ -133,14 +140,16 @@ final class GroupChanges {
       } else if (op.isRefusedForGood()) {
         refusedForGood.add(key);
       } else if (op.answer == 0) {
-        open.computeIfAbsent(key, k -> new ArrayDeque<>()).add(op);
+        var theirs = op.isAcknowledged ? placeless : open;
+        theirs.computeIfAbsent(key, k -> new ArrayDeque<>()).add(op);
       }
     }
     for (var log : evidence.logs.values()) {
       log.groupEntries.forEach((seq, entry) -> {
         if (entry.op == null) {
           var key = new Key(log.sender[Math.toIntExact(seq)], entry.fingerprint);
-          var op = takeFor(log, open.get(key));
+          var known = takeFor(log, placeless.get(key));
+          var op = known != null ? known : takeFor(log, open.get(key));
           if (op != null) {
             entry.op = op;
             op.log = log;
@@ -198,7 +207,7 @@ final class GroupChanges {
     var member = log.member(device.user());
     member.ownMax = Math.max(member.ownMax, op.seq);
     long seen = log.seenMax;
-    if (!op.isFounding && op.seq <= seen) {
+    if (!op.isFounding && op.isPlaced() && op.seq <= seen) {
       findings.add(
           Rule.REAL_TIME_ORDER,
           log,
@@ -242,8 +251,12 @@ final class GroupChanges {
   /// Who sees an entry sees what somebody has asked for by then.
   void onDelivered(DeviceState device, ChatLog log, long seq) {
     var entry = log.isOfGroup(seq) ? log.groupEntries.get(seq) : null;
-    if (entry != null && entry.op != null && !entry.op.isBegun) {
-      var op = entry.op;
+    var op = entry == null ? null : entry.op;
+    if (op != null && !op.isPlaced()) {
+      // It may have been begun under another number.
+      var member = log.member(op.device.user());
+      member.ownMax = Math.max(member.ownMax, seq);
+    } else if (op != null && !op.isBegun) {
       findings.add(
           Rule.PHANTOM,
           log,

@@ -143,6 +143,24 @@ class GroupHistoryTest {
   }
 
   @Test
+  void aChangeWithoutAPlaceComesBeforeOneOfUnknownOutcome() {
+    story.refuse(story.ann, titled("a"), ErrorCode.TIMEOUT);
+    int n = story.ann.changing(GROUP, GroupFacts.fingerprint(titled("a")));
+    story.showAll(story.commitChange(story.ann, titled("a")));
+    story.ann.changed(GROUP, n, 0);
+
+    assertThat(story.end().violations()).isEmpty();
+  }
+
+  @Test
+  void aChangeThatWasMadeWithoutAPlaceAndIsNowhereIsLost() {
+    int n = story.ann.changing(GROUP, GroupFacts.fingerprint(titled("a")));
+    story.ann.changed(GROUP, n, 0);
+
+    assertBroken(Rule.LOST, "acknowledged at seq 0", Rule.LOST);
+  }
+
+  @Test
   void aChangeThatNobodyAskedForIsAPhantom() {
     story.showAll(story.commitChange(story.ben, titled("x")));
 
