@@ -91,7 +91,8 @@ class ServerConfigTest {
                 256 * 1024));
     assertThat(config.turns())
         .isEqualTo(
-            new TurnsConfig(Duration.ofMillis(5), 1_000, 10_000, 32, 20_000, Duration.ofSeconds(8)));
+            new TurnsConfig(
+                Duration.ofMillis(5), 1_000, 10_000, 32, 20_000, Duration.ofSeconds(8)));
     assertThat(config.router()).isEqualTo(RouterConfig.DEFAULT);
     assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
     assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);
