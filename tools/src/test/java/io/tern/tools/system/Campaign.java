@@ -414,9 +414,11 @@ final class Campaign implements AutoCloseable {
     for (var spectator : spectators) {
       for (var view : chats.values()) {
         long due = view.due(spectator.id());
-        if (view.isBetween(spectator.id().user()) && spectator.reached(view.chat()) < due) {
-          return "%s has got up to %d of %d in %s"
-              .formatted(spectator.id(), spectator.reached(view.chat()), due, view);
+        if (view.isBetween(spectator.id().user())) {
+          var missing = whatIsMissing(spectator, view.chat(), due);
+          if (missing != null) {
+            return missing;
+          }
         }
       }
     }
@@ -471,11 +473,24 @@ final class Campaign implements AutoCloseable {
     }
     for (var spectator : spectators) {
       boolean isIn = spectator.id().user().equals(user) || chat.equals(rooms.ids().getFirst());
-      long due = view(chat).due(spectator.id(), head);
-      if (isIn && spectator.reached(chat) < due) {
-        return "%s has got up to %d of %d in %s"
-            .formatted(spectator.id(), spectator.reached(chat), due, chat);
+      var missing =
+          isIn ? whatIsMissing(spectator, chat, view(chat).due(spectator.id(), head)) : null;
+      if (missing != null) {
+        return missing;
       }
+    }
+    return null;
+  }
+
+  /// A lazy one acknowledges long after it has got something, and its peers are told of it then.
+  private static @Nullable String whatIsMissing(Spectator spectator, ChatId chat, long due) {
+    if (spectator.reached(chat) < due) {
+      return "%s has got up to %d of %d in %s"
+          .formatted(spectator.id(), spectator.reached(chat), due, chat);
+    }
+    if (spectator.settled(chat) < due) {
+      return "the server knows of %d of %d that %s has acknowledged in %s"
+          .formatted(spectator.settled(chat), due, spectator.id(), chat);
     }
     return null;
   }

@@ -5,6 +5,8 @@ import io.tern.protocol.DeviceId;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Chats;
+import io.tern.protocol.v1.ChatsPage;
 import io.tern.protocol.v1.Deliver;
 import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.Receipt;
@@ -34,6 +36,9 @@ final class Spectator implements AutoCloseable {
 
   private static final int TAKE_OVER_FRAMES = 200;
 
+  /// The most that the server lists at a time, and more chats than a spectator has.
+  private static final int CHATS_PAGE = 100;
+
   /// In place of a member: all of a group.
   private static final long EVERYONE = 0;
 
@@ -50,6 +55,10 @@ final class Spectator implements AutoCloseable {
   private final Map<ChatId, Long> reached = new ConcurrentHashMap<>();
 
   private final Map<ChatId, Long> acked = new HashMap<>();
+
+  /// What the server says that this device has acknowledged, once it is quiet.
+  private final Map<ChatId, Long> settled = new ConcurrentHashMap<>();
+
   private final Map<ChatId, Map<Long, long[]>> watermarks = new HashMap<>();
   private final ArrayDeque<RawSession> replaced = new ArrayDeque<>();
   private volatile boolean isQuiet;
@@ -72,7 +81,7 @@ final class Spectator implements AutoCloseable {
     thread.start();
   }
 
-  /// From now on it only listens and acknowledges.
+  /// From now on it only listens, acknowledges, and asks whether that has arrived.
   void becomeQuiet() {
     isQuiet = true;
   }
@@ -84,6 +93,11 @@ final class Spectator implements AutoCloseable {
 
   long reached(ChatId chat) {
     return reached.getOrDefault(chat, 0L);
+  }
+
+  /// What the server knew last to be acknowledged by this device; 0 before it was asked.
+  long settled(ChatId chat) {
+    return settled.getOrDefault(chat, 0L);
   }
 
   DeviceId id() {
@@ -149,6 +163,16 @@ final class Spectator implements AutoCloseable {
       try {
         frame = session.read(wait.plusMillis(1));
       } catch (SocketTimeoutException e) {
+        if (isQuiet && ackAt == Long.MAX_VALUE) {
+          session.write(
+              RawSession.frame(
+                  FrameType.CHATS,
+                  FrameHeader.RID,
+                  1,
+                  0,
+                  0,
+                  Chats.newBuilder().setLimit(CHATS_PAGE).build()));
+        }
         continue;
       }
       if (frame == null) {
@@ -164,6 +188,8 @@ final class Spectator implements AutoCloseable {
         }
       } else if (frame.is(FrameType.RECEIPT)) {
         onReceipt(frame);
+      } else if (frame.is(FrameType.CHATS_PAGE)) {
+        onChats(frame);
       } else if (frame.is(FrameType.RESET)) {
         recorder.reset(chatOf(frame), frame.seq());
         position.merge(chatOf(frame), frame.seq(), Math::max);
@@ -221,6 +247,12 @@ final class Spectator implements AutoCloseable {
     position.put(chat, frame.seq());
     reached.merge(chat, frame.seq(), Math::max);
     return true;
+  }
+
+  private void onChats(RawSession.Frame frame) throws IOException {
+    for (var item : ChatsPage.parseFrom(frame.body()).getChatsList()) {
+      settled.put(ChatId.fromWire(id.user(), item.getChat(), item.getGroup()), item.getPosition());
+    }
   }
 
   private void onReceipt(RawSession.Frame frame) throws IOException {
