@@ -13,10 +13,12 @@ import io.tern.edge.metrics.Counters;
 import io.tern.edge.metrics.ServerMetrics;
 import io.tern.edge.netty.EdgeNetwork;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.Relay;
+import io.tern.edge.session.Shedding;
 import io.tern.edge.session.StageWatch;
 import io.tern.edge.session.Turns;
 import io.tern.edge.tls.Certificates;
@@ -193,6 +195,8 @@ public final class TernServer implements AutoCloseable {
             config.catchUp(),
             new PresenceDesk(hub, directory, router.readers(), relay, counters),
             turns,
+            new EdgeBudgets(config.budgets(), System::nanoTime),
+            new Shedding(() -> router.fillPercent(), System::nanoTime),
             secrets,
             System::nanoTime,
             System::currentTimeMillis);

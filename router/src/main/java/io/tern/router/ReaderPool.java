@@ -48,6 +48,12 @@ final class ReaderPool implements Readers, AutoCloseable {
     }
   }
 
+  /// The part of the queue that is in use, 0 to 1.
+  double fill() {
+    int waiting = pool.getQueue().size();
+    return (double) waiting / (waiting + pool.getQueue().remainingCapacity());
+  }
+
   /// Answers what has been asked, then ends the threads.
   @Override
   public void close() {

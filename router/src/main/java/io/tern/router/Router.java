@@ -52,6 +52,7 @@ public final class Router implements Commands, AutoCloseable {
   private static final long TICK_MILLIS = 1_000;
   private static final int PROBE_SECONDS_MAX = 30;
 
+  private final RouterConfig config;
   private final List<ShardRing> rings = new ArrayList<>();
   private final List<EdgeId> addresses = new ArrayList<>();
   private final ReaderPool readers;
@@ -75,6 +76,7 @@ public final class Router implements Commands, AutoCloseable {
       RouterMetrics metrics,
       InstantSource clock,
       Fatal fatal) {
+    this.config = config;
     this.bus = bus;
     long incarnation = new SecureRandom().nextLong() & Long.MAX_VALUE;
     address = new EdgeId("router", incarnation);
@@ -139,6 +141,17 @@ public final class Router implements Commands, AutoCloseable {
   /// The readers of this process.
   public Readers readers() {
     return readers;
+  }
+
+  /// How full the fullest queue is (a ring by commands or bytes, the readers' questions), in
+  /// percent.
+  public int fillPercent() {
+    double fill = readers.fill();
+    for (ShardRing ring : rings) {
+      fill = Math.max(fill, (double) ring.depth() / config.ringEvents());
+      fill = Math.max(fill, (double) ring.bytes() / config.ringBytes());
+    }
+    return (int) (fill * 100);
   }
 
   public List<Health> health() {

@@ -38,6 +38,7 @@ public record ServerConfig(
     SmsConfig sms,
     LimitsConfig limits,
     TurnsConfig turns,
+    BudgetsConfig budgets,
     RocksStoreConfig store,
     RouterConfig router,
     CatchUpConfig catchUp,
@@ -71,6 +72,7 @@ public record ServerConfig(
         sms(from, http),
         limits(from),
         turns(from),
+        budgets(from),
         store(from),
         router(from),
         new CatchUpConfig(
@@ -390,6 +392,21 @@ public record ServerConfig(
         from.number("limits.cheap.burst", 1, 1_000_000),
         from.number("limits.window.entries", 1, 65_536),
         (int) from.bytes("limits.window.bytes", 32 * 1024, 64 * MIB));
+  }
+
+  private static BudgetsConfig budgets(Settings from) {
+    var budgets =
+        new BudgetsConfig(
+            from.number("budgets.connections-per-ip-max", 0, 10_000_000),
+            from.number("budgets.unauthenticated-per-network-max", 0, 10_000_000),
+            from.number("budgets.connects-per-ip-per-minute", 0, 1_000_000),
+            from.number("budgets.logins-per-device-per-minute", 0, 1_000_000),
+            from.number("budgets.sends-per-account-per-minute", 0, 1_000_000),
+            from.number("budgets.sends-per-chat-per-minute", 0, 1_000_000),
+            from.number("budgets.strangers-per-hour", 0, 1_000_000),
+            from.number("budgets.strangers-per-day", 0, 1_000_000),
+            from.number("budgets.keys-max", 1024, 10_000_000));
+    return from.number("limits.send.rate", 0, 1_000_000) == 0 ? budgets.withoutSends() : budgets;
   }
 
   private static TurnsConfig turns(Settings from) {

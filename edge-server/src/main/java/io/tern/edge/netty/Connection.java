@@ -44,8 +44,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   private final Door door;
   private final SessionLogic session;
 
-  /// Whom this connection is charged to until it has logged in; null when nobody.
+  /// Whom this connection is charged to; null when nobody.
   private @Nullable InetAddress charged;
+
+  /// Whether it has logged in.
+  private boolean inside;
 
   private @Nullable ByteBuf kept;
   private @Nullable ByteBuf out;
@@ -183,7 +186,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
       out.release();
       out = null;
     }
-    loop.admission().leave(charged);
+    loop.admission().leave(charged, inside);
     charged = null;
   }
 
@@ -270,7 +273,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
 
   @Override
   public void finish(CloseReason reason) {
-    if (charged != null && reason.isClientsFault()) {
+    if (charged != null && !inside && reason.isClientsFault()) {
       loop.admission().failed(charged);
     }
     finishes = reason;
@@ -314,9 +317,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     if (kept != null && !session.isHeld()) {
       run(() -> offerKept(now));
     }
-    if (charged != null && session.isLive()) {
+    if (!inside && charged != null && session.isLive()) {
       loop.admission().loggedIn(charged);
-      charged = null;
+      inside = true;
     }
     updateReading(now);
     flush();

@@ -299,7 +299,7 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
       head.release();
       head = null;
     }
-    loop.admission().leave(charged);
+    loop.admission().leave(charged, false);
     charged = null;
   }
 

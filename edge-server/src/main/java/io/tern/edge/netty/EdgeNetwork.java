@@ -72,7 +72,13 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
     this.config = config;
     this.certificates = certificates;
     this.edge = edge;
-    this.admission = new Admission(edge.limits(), edge.counters(), this::resumeAccepting);
+    this.admission =
+        new Admission(
+            edge.limits(),
+            edge.budgets().config(),
+            edge.counters(),
+            edge.nanoTime(),
+            this::resumeAccepting);
     Transport transport = config.transport().resolved();
     this.group =
         new MultiThreadIoEventLoopGroup(

@@ -29,6 +29,8 @@ public enum CloseReason {
   RESUME_REJECTED(Farewell.ERROR, ErrorCode.RESUME_REJECTED),
   /// The server had no place for the HELLO; later it may.
   BUSY(Farewell.ERROR, ErrorCode.BUSY),
+  /// The device logs in too often.
+  LOGIN_RATE(Farewell.ERROR, ErrorCode.RATE),
   /// The session's proof of identity has run out and was not renewed.
   IDENTITY_RAN_OUT(Farewell.GOAWAY, ErrorCode.TOKEN_EXPIRED),
   /// A newer session of the same device.
@@ -86,6 +88,7 @@ public enum CloseReason {
       case PEER_CLOSED,
           SAID_GOODBYE,
           BUSY,
+          LOGIN_RATE,
           IDENTITY_RAN_OUT,
           REPLACED,
           DRAIN,

@@ -31,6 +31,8 @@ public record EdgeContext(
     CatchUpConfig catchUpConfig,
     PresenceDesk presence,
     Turns turns,
+    EdgeBudgets budgets,
+    Shedding shedding,
     RandomGenerator secrets,
     LongSupplier nanoTime,
     LongSupplier wallMillis) {}

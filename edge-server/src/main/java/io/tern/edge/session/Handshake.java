@@ -78,6 +78,11 @@ final class Handshake {
       session.close(CloseReason.IDENTITY_REQUIRED, "neither token nor ticket", now);
       return;
     }
+    if (edge.shedding().sheds(Shedding.Work.LOGINS)) {
+      edge.counters().add(Count.LOGINS_SHED);
+      session.close(CloseReason.BUSY, "overloaded", edge.turns().putOffMillis(), now);
+      return;
+    }
     long count = hello.getCount();
     Turns.Turn turn =
         edge.turns()
@@ -135,6 +140,12 @@ final class Handshake {
       case Authenticator.Accepted accepted -> {
         if (accepted.device().index() != index) {
           session.close(CloseReason.TOKEN_INVALID, "another device", began);
+          return;
+        }
+        long wait = edge.budgets().takeLogin(accepted.device());
+        if (wait > 0) {
+          edge.counters().add(Count.LOGINS_OVER_BUDGET);
+          session.close(CloseReason.LOGIN_RATE, "too many logins", wait, began);
           return;
         }
         session.identified(accepted.device(), accepted.untilMillis());

@@ -30,6 +30,9 @@ final class Inbound {
   private static final long BUSY_MILLIS = 20;
   private static final long RING_RETRY_MILLIS = 5;
 
+  /// When somebody without strangers left may try again.
+  private static final long STRANGER_MILLIS = 600_000;
+
   private final SessionLogic session;
   private final EdgeContext edge;
   private final SessionHost host;
@@ -39,6 +42,12 @@ final class Inbound {
 
   /// A recipient who does not exist, as a reader just found; 0 for none.
   private long absentUser;
+
+  /// A chat that has entries, as a reader just found, and one that has none; 0 for none. Asked for
+  /// only while the account has no strangers left.
+  private long oldChat;
+
+  private long newChat;
 
   Inbound(SessionLogic session) {
     this.session = session;
@@ -73,10 +82,27 @@ final class Inbound {
       session.refuse(rid, ErrorCode.NOT_FOUND, 0, "", "chat");
       return true;
     }
+    DeviceId who = session.who();
+    var chat = ChatId.fromWire(who.user(), header.chat(), group);
+    if (!group
+        && !chat.isSelf()
+        && !edge.budgets().mayMeetStrangers(who.user())
+        && oldChat != header.chat()) {
+      if (newChat != header.chat()) {
+        return lookUpChat(chat, header.chat());
+      }
+      newChat = 0;
+      chargeSend(now);
+      edge.counters().add(Count.STRANGERS_REFUSED);
+      session.refuse(rid, ErrorCode.RATE, STRANGER_MILLIS, "too many strangers", "");
+      return true;
+    }
+    if (isOverBudget(rid, who.user(), chat)) {
+      return session.chargeCheap(now);
+    }
     chargeSend(now);
     byte[] body = ByteBufUtil.getBytes(in, in.readerIndex(), header.bodyBytes(), true);
-    DeviceId who = session.who();
-    var send = new Command.Send(who, ChatId.fromWire(who.user(), header.chat(), group), body);
+    var send = new Command.Send(who, chat, body);
     if (edge.commands().submit(send, session.origin(rid))) {
       sendsInFlight++;
       edge.counters().add(Count.SENDS);
@@ -118,6 +144,46 @@ final class Inbound {
     }
   }
 
+  /// Whether the account or the chat has used up what it has; then the request has been refused.
+  private boolean isOverBudget(int rid, UserId user, ChatId chat) {
+    long wait = edge.budgets().takeAccount(user);
+    if (wait > 0) {
+      edge.counters().add(Count.SENDS_OVER_ACCOUNT);
+    } else {
+      wait = edge.budgets().takeChat(chat);
+      if (wait > 0) {
+        edge.counters().add(Count.SENDS_OVER_CHAT);
+      }
+    }
+    if (wait > 0) {
+      session.refuse(rid, ErrorCode.RATE, wait, "", "");
+    }
+    return wait > 0;
+  }
+
+  /// Holds the frame until a reader has said whether the chat has entries.
+  private boolean lookUpChat(ChatId chat, long peer) {
+    DeviceId who = session.who();
+    boolean asked =
+        session
+            .requests()
+            .ask(
+                shards -> {
+                  var summary = Reads.summary(shards.of(Slots.of(chat)), chat, who);
+                  return summary != null && summary.head() > 0;
+                },
+                exists -> {
+                  oldChat = exists ? peer : 0;
+                  newChat = exists ? 0 : peer;
+                  session.unhold();
+                },
+                session::unhold);
+    if (!asked) {
+      host.wakeIn(Requests.RETRY_MILLIS);
+    }
+    return false;
+  }
+
   /// Holds the frame until a reader has said whether the user exists.
   private boolean lookUpUser(long user) {
     var id = new UserId(user);
@@ -151,6 +217,11 @@ final class Inbound {
       case Outcome.Sent sent -> {
         edge.counters().add(sent.repeat() ? Count.SENDS_REPEATED : Count.SENT);
         session.sampler().onSent(session.id(), rid, now);
+        ChatId chat = sent.entry().chat();
+        if (sent.entry().seq() == 1 && !sent.repeat() && !chat.isGroup() && !chat.isSelf()) {
+          edge.counters().add(Count.SENDS_TO_STRANGERS);
+          edge.budgets().metStranger(session.user());
+        }
         host.write(
             FrameType.SENT,
             FrameHeader.RID | FrameHeader.SEQ,

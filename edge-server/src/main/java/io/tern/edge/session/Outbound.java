@@ -468,6 +468,11 @@ final class Outbound {
     if (behind == null || !session.isLive() || pageAsked || !host.isWritable()) {
       return;
     }
+    if (edge.shedding().sheds(Shedding.Work.QUESTIONS)) {
+      edge.counters().add(Count.QUESTIONS_SHED);
+      host.wakeIn(Requests.SHED_MILLIS);
+      return;
+    }
     if (returning && !hasTurn()) {
       return;
     }

@@ -35,6 +35,9 @@ final class Requests {
   /// When readers that had no place are asked again.
   static final long RETRY_MILLIS = 50;
 
+  /// When somebody whose question was shed may ask again.
+  static final long SHED_MILLIS = 1_000;
+
   private final SessionLogic session;
   private final EdgeContext edge;
   private final SessionHost host;
@@ -218,6 +221,11 @@ final class Requests {
   /// Asks a reader and writes its answer.
   private boolean answer(FrameHeader header, Function<Readers.Shards, Pages.Reply> question) {
     int rid = header.rid();
+    if (edge.shedding().sheds(Shedding.Work.QUESTIONS)) {
+      edge.counters().add(Count.QUESTIONS_SHED);
+      session.refuse(rid, ErrorCode.BUSY, SHED_MILLIS, "overloaded", "");
+      return true;
+    }
     boolean asked =
         ask(
             question,

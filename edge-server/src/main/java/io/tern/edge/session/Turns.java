@@ -188,6 +188,11 @@ public final class Turns {
     delayMax = Math.max(delayMax, nanos);
   }
 
+  /// When a login that is not even let wait may come back.
+  synchronized long putOffMillis() {
+    return refuse();
+  }
+
   /// How long a login waits at most.
   long waitMaxNanos() {
     return config.waitMax().toNanos();

@@ -86,6 +86,11 @@ final class Watching {
     if (request == null) {
       return true;
     }
+    if (edge.shedding().sheds(Shedding.Work.PRESENCE)) {
+      edge.counters().add(Count.PRESENCE_SHED);
+      session.refuse(header.rid(), ErrorCode.BUSY, Requests.SHED_MILLIS, "overloaded", "");
+      return true;
+    }
     var wanted = new LinkedHashSet<Long>(request.getUsersList());
     var wantedGroups = new LinkedHashSet<Long>(request.getGroupsList());
     int rid = header.rid();
@@ -281,6 +286,10 @@ final class Watching {
       return;
     }
     if (!session.chargeCheap(now)) {
+      return;
+    }
+    if (edge.shedding().sheds(Shedding.Work.PRESENCE)) {
+      edge.counters().add(Count.PRESENCE_SHED);
       return;
     }
     UserId user = session.user();

@@ -89,6 +89,8 @@ class ServerConfigTest {
                 60,
                 256,
                 256 * 1024));
+    assertThat(config.budgets())
+        .isEqualTo(new BudgetsConfig(4096, 512, 1200, 60, 1200, 3000, 60, 300, 100_000));
     assertThat(config.turns())
         .isEqualTo(
             new TurnsConfig(
@@ -220,6 +222,15 @@ class ServerConfigTest {
         Map.entry("router.nudge-after", "4 s"),
         Map.entry("router.watched-max", "1000"),
         Map.entry("router.retry", "6 s"),
+        Map.entry("budgets.connections-per-ip-max", "11"),
+        Map.entry("budgets.unauthenticated-per-network-max", "12"),
+        Map.entry("budgets.connects-per-ip-per-minute", "13"),
+        Map.entry("budgets.logins-per-device-per-minute", "14"),
+        Map.entry("budgets.sends-per-account-per-minute", "15"),
+        Map.entry("budgets.sends-per-chat-per-minute", "16"),
+        Map.entry("budgets.strangers-per-hour", "17"),
+        Map.entry("budgets.strangers-per-day", "18"),
+        Map.entry("budgets.keys-max", "2000"),
         Map.entry("turns.delay-target", "7 ms"),
         Map.entry("turns.rate-min", "20"),
         Map.entry("turns.rate-max", "3000"),

@@ -7,13 +7,16 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.tern.edge.config.BudgetsConfig;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
+import io.tern.edge.session.Shedding;
 import io.tern.edge.session.StageWatch;
 import io.tern.edge.session.Turns;
 import io.tern.protocol.DeviceId;
@@ -88,10 +91,16 @@ class ConnectionTest {
                 counters,
                 new Random(1),
                 System::nanoTime),
+            new EdgeBudgets(BudgetsConfig.NONE, System::nanoTime),
+            new Shedding(() -> 0, System::nanoTime),
             new Random(1),
             System::nanoTime,
             System::currentTimeMillis);
-    return new EdgeLoop(0, channel.eventLoop(), edge, new Admission(limits, counters, () -> {}));
+    return new EdgeLoop(
+        0,
+        channel.eventLoop(),
+        edge,
+        new Admission(limits, BudgetsConfig.NONE, counters, System::nanoTime, () -> {}));
   }
 
   private Readers readers() {

@@ -234,6 +234,8 @@ final class Node {
             CatchUpConfig.DEFAULT,
             desk,
             new Turns(ServerConfig.load(null, set).turns(), counters, new Random(7), () -> now),
+            new EdgeBudgets(ServerConfig.load(null, set).budgets(), () -> now),
+            new Shedding(() -> 0, () -> now),
             new Random(7),
             () -> now,
             () -> wallMillis);

@@ -80,6 +80,9 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
 
   final Turns turns;
 
+  /// Of the fullest queue, in percent.
+  int fill;
+
   SessionWorld(String... settings) {
     Map<String, String> set = new HashMap<>();
     for (String setting : settings) {
@@ -103,6 +106,8 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
             CatchUpConfig.DEFAULT,
             desk,
             turns,
+            new EdgeBudgets(ServerConfig.load(null, set).budgets(), () -> now),
+            new Shedding(() -> fill, () -> now),
             new Random(7),
             () -> now,
             () -> wallMillis);

@@ -1,10 +1,12 @@
 package io.tern.tools.simulation;
 
+import io.tern.edge.config.BudgetsConfig;
 import io.tern.edge.config.LimitsConfig;
 import io.tern.edge.config.TurnsConfig;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
@@ -12,6 +14,7 @@ import io.tern.edge.session.Relay;
 import io.tern.edge.session.Sampler;
 import io.tern.edge.session.SessionLogic;
 import io.tern.edge.session.SessionTable;
+import io.tern.edge.session.Shedding;
 import io.tern.edge.session.StageWatch;
 import io.tern.edge.session.Turns;
 import io.tern.protocol.DeviceId;
@@ -193,6 +196,8 @@ final class SimServer {
               CatchUpConfig.DEFAULT,
               desk,
               turns,
+              new EdgeBudgets(BudgetsConfig.NONE, world::nanos),
+              new Shedding(() -> 0, world::nanos),
               world.random,
               world::nanos,
               world::wallMillis);

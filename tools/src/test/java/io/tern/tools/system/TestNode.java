@@ -1,5 +1,6 @@
 package io.tern.tools.system;
 
+import io.tern.edge.config.BudgetsConfig;
 import io.tern.edge.config.LimitsConfig;
 import io.tern.edge.config.NetConfig;
 import io.tern.edge.config.Transport;
@@ -8,10 +9,12 @@ import io.tern.edge.metrics.Counters;
 import io.tern.edge.netty.EdgeNetwork;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.Relay;
+import io.tern.edge.session.Shedding;
 import io.tern.edge.session.StageWatch;
 import io.tern.edge.session.Turns;
 import io.tern.protocol.DeviceId;
@@ -224,6 +227,8 @@ final class TestNode implements AutoCloseable {
           CatchUpConfig.DEFAULT,
           new PresenceDesk(hub, directory, readers, relay, counters),
           new Turns(TURNS, counters, new SecureRandom(), System::nanoTime),
+          new EdgeBudgets(BudgetsConfig.NONE, System::nanoTime),
+          new Shedding(() -> 0, System::nanoTime),
           new SecureRandom(),
           System::nanoTime,
           System::currentTimeMillis);
