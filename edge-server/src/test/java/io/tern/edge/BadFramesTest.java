@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -65,7 +66,8 @@ class BadFramesTest {
             data,
             "net.tls.listen=127.0.0.1:0",
             "net.websocket.listen=127.0.0.1:0",
-            "limits.send.rate=0");
+            "limits.send.rate=0",
+            "budgets.logins-per-device-per-minute=0");
     alice = server.login("alice");
     bob = server.login("bob");
   }
@@ -96,24 +98,30 @@ class BadFramesTest {
     var failures = new ConcurrentLinkedQueue<String>();
     var next = new AtomicInteger();
     long began = System.nanoTime();
+    var workers = new ArrayList<Future<?>>();
     try (var pool = Executors.newFixedThreadPool(THREADS)) {
       for (int thread = 0; thread < THREADS; thread++) {
         String login = LOGINS[thread];
-        pool.execute(() -> {
-          for (int i = next.getAndIncrement();
-              i < all && failures.size() < 5;
-              i = next.getAndIncrement()) {
-            Way way = Way.values()[i % Way.values().length];
-            String wrong = one(way, new Random(seed + i), login);
-            if (wrong != null) {
-              failures.add(way + ", seed " + seed + " + " + i + ": " + wrong);
-            }
-          }
-        });
+        workers.add(
+            pool.submit(() -> {
+              for (int i = next.getAndIncrement();
+                  i < all && failures.size() < 5;
+                  i = next.getAndIncrement()) {
+                Way way = Way.values()[i % Way.values().length];
+                String wrong = one(way, new Random(seed + i), login);
+                if (wrong != null) {
+                  failures.add(way + ", seed " + seed + " + " + i + ": " + wrong);
+                }
+              }
+            }));
       }
-      while (next.get() < all && failures.isEmpty()) {
+      while (!workers.stream().allMatch(Future::isDone)) {
         talk();
       }
+    }
+    for (Future<?> worker : workers) {
+      // Throws what ended it, if it did not end by itself.
+      worker.get();
     }
     System.out.printf(
         "BAD FRAMES: %d, a third through each door, in %.1f s; %d messages beside them%n",

@@ -33,8 +33,9 @@ enum Subject {
       args.addAll(List.of("server", "--data", data.toString()));
       args.addAll(
           List.of("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--set", "http.listen=off"));
-      // A load test sends more than a person may.
+      // A load test sends more than a person may, and logs in more often.
       args.addAll(List.of("--set", "limits.send.rate=0"));
+      args.addAll(List.of("--set", "budgets.logins-per-device-per-minute=0"));
       for (String setting : bench.settings()) {
         args.addAll(List.of("--set", setting));
       }

@@ -74,6 +74,8 @@ final class Faults implements AutoCloseable {
         .with("limits.send.rate", 0)
         // Every device reads everything at the end.
         .with("limits.cheap.rate", 0)
+        // A device whose connection is cut again and again comes back as often.
+        .with("budgets.logins-per-device-per-minute", 0)
         .with("store.disk-reserve", "16 MiB");
   }
 
