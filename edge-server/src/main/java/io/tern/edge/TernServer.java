@@ -284,7 +284,7 @@ public final class TernServer implements AutoCloseable {
     return threads;
   }
 
-  /// A signature is a third of a millisecond: whoever writes meanwhile comes first.
+  /// For signatures, of which there are thousands at once: whoever writes meanwhile comes first.
   private static ThreadFactory niceThreads(String prefix) {
     ThreadFactory threads = Thread.ofPlatform().name(prefix, 0).daemon().factory();
     return task -> threads.newThread(Niceness.nice(task));

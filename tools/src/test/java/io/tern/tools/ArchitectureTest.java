@@ -94,6 +94,7 @@ class ArchitectureTest {
     "io.netty.channel..,         io.tern.edge.. io.tern.client.netty.. io.tern.protocol.netty.. io.tern.tools..",
     "io.netty.handler..,         io.tern.edge.. io.tern.client.netty.. io.tern.protocol.netty.. io.tern.tools..",
     "com.nimbusds..,             io.tern.edge.token..",
+    "org.conscrypt..,            io.tern.edge.token..",
     "com.linecorp.armeria..,     io.tern.edge.http..",
     "com.fasterxml.jackson..,    io.tern.edge.http..",
     "com.google.zxing..,         io.tern.tools.account..",

@@ -94,7 +94,7 @@ public final class DevelopmentIssuer {
 
   private static ECDSASigner signer() {
     try {
-      return new ECDSASigner(KEY);
+      return Es256.signer(KEY);
     } catch (JOSEException e) {
       throw new IllegalStateException("the built-in key", e);
     }

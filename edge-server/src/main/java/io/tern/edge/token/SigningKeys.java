@@ -5,7 +5,6 @@ import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jose.JWSHeader;
 import com.nimbusds.jose.JWSVerifier;
 import com.nimbusds.jose.crypto.ECDSASigner;
-import com.nimbusds.jose.crypto.ECDSAVerifier;
 import com.nimbusds.jose.jwk.Curve;
 import com.nimbusds.jose.jwk.ECKey;
 import com.nimbusds.jose.jwk.JWK;
@@ -240,8 +239,8 @@ public final class SigningKeys implements TokenSigner {
     return new Key(
         jwk,
         jwk.getNotBeforeTime().toInstant(),
-        new ECDSASigner(jwk),
-        new ECDSAVerifier(jwk.toPublicJWK()));
+        Es256.signer(jwk),
+        Es256.verifier(jwk.toPublicJWK()));
   }
 
   // ---- the file --------------------------------------------------------------------------------

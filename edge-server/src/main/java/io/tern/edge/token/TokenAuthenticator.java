@@ -7,7 +7,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
-/// Checks tokens and tickets away from the event loops: a signature is 0.2 ms of CPU, and after a
+/// Checks tokens and tickets away from the event loops: a signature is CPU only, and after a
 /// restart everybody logs in at once. Any thread.
 public final class TokenAuthenticator implements Authenticator {
 

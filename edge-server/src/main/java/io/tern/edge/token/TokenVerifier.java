@@ -3,7 +3,6 @@ package io.tern.edge.token;
 import com.nimbusds.jose.JOSEException;
 import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jose.JWSVerifier;
-import com.nimbusds.jose.crypto.ECDSAVerifier;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
 import io.tern.edge.session.Authenticator.Accepted;
@@ -22,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Checks a token: a JWT signed with ES256 by a known key (configured, or this server's own), with
 /// the claims `sub` (the user's id, in decimal), `dev` (index of the device) and `exp`. No call to
-/// anyone. Any thread; about 0.2 ms of CPU, nearly all of it the signature.
+/// anyone. Any thread; about 0.05 ms of CPU, most of it the signature.
 ///
 /// Whatever is wrong with a token, the answer is TOKEN_INVALID and costs one signature check, also
 /// where there is none to make: an unknown key, a bad signature and a user who is not there look
@@ -56,9 +55,9 @@ public final class TokenVerifier {
     this.own = own;
     try {
       for (var key : keys.entrySet()) {
-        byKeyId.put(key.getKey(), new ECDSAVerifier(key.getValue()));
+        byKeyId.put(key.getKey(), Es256.verifier(key.getValue()));
       }
-      decoyKey = new ECDSAVerifier(DevelopmentIssuer.publicKey());
+      decoyKey = Es256.verifier(DevelopmentIssuer.publicKey());
       byte[] token = DevelopmentIssuer.token(new DeviceId(new UserId(1), 1), Instant.EPOCH);
       decoy = SignedJWT.parse(new String(token, StandardCharsets.US_ASCII));
     } catch (JOSEException | ParseException e) {
