@@ -4,9 +4,9 @@ import io.tern.accounts.pin.PinHasher;
 import io.tern.accounts.sms.SmsSender;
 import io.tern.protocol.UserId;
 import io.tern.store.RecordKey;
-import io.tern.store.Slots;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.random.RandomGenerator;
 
 /// The user service: its services, wired. It keeps nothing in memory; whatever it knows is in the
@@ -14,7 +14,7 @@ import java.util.random.RandomGenerator;
 /// blocks and is meant for virtual threads.
 public final class Accounts {
 
-  /// Work looked at in a slot at once.
+  /// Notes of work looked at in one go.
   private static final int WORK_MAX = 256;
 
   private final Context context;
@@ -93,19 +93,24 @@ public final class Accounts {
   }
 
   /// Finishes what another life of this process had begun: changes of numbers, deletions, devices
-  /// to be put out. Once, at the start; blocks for a look into every slot.
+  /// to be put out. Once, at the start; blocks until it is done.
   ///
   /// @return how many
   public int resume() {
     int resumed = 0;
-    for (int slot = 0; slot < Slots.COUNT; slot++) {
-      for (RecordKey key : context.records.keys(slot, Kinds.WORK, WORK_MAX)) {
-        resume(userOf(key));
+    RecordKey last = null;
+    while (true) {
+      List<RecordKey> notes = context.records.keys(Kinds.WORK_SLOT, Kinds.WORK, last, WORK_MAX);
+      for (RecordKey note : notes) {
+        resume(userOf(note));
         resumed++;
         context.meter.add(AccountsEvent.RESUMED);
       }
+      if (notes.size() < WORK_MAX) {
+        return resumed;
+      }
+      last = notes.getLast();
     }
-    return resumed;
   }
 
   private void resume(UserId user) {

@@ -270,7 +270,7 @@ final class Context {
   /// Notes that something about the user is to be finished, should this process not do it.
   void begin(UserId user) {
     cells.change(
-        key(Kinds.WORK, user),
+        work(user),
         Work.parser(),
         found ->
             found == null
@@ -286,9 +286,12 @@ final class Context {
       return;
     }
     cells.change(
-        key(Kinds.WORK, user),
-        Work.parser(),
-        found -> found == null ? Step.keep(true) : Step.delete(true));
+        work(user), Work.parser(), found -> found == null ? Step.keep(true) : Step.delete(true));
+  }
+
+  private static RecordKey work(UserId user) {
+    RecordKey own = key(Kinds.WORK, user);
+    return new RecordKey(Kinds.WORK_SLOT, own.kind(), own.id());
   }
 
   static RecordKey key(char kind, UserId user) {

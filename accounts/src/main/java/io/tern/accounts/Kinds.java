@@ -24,8 +24,11 @@ final class Kinds {
   /// Lookups, by user; ends when the bucket is full again.
   static final char LOOKUPS = 'q';
 
-  /// Work, by user; ends when it is done.
+  /// Work, by user, all in [#WORK_SLOT]; ends when it is done.
   static final char WORK = 'w';
+
+  /// Where notes of work lie, whosever they are: a start looks into one slot, not into all 16,384.
+  static final int WORK_SLOT = 0;
 
   private Kinds() {}
 }

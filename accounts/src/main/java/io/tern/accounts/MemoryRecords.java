@@ -2,6 +2,7 @@ package io.tern.accounts;
 
 import io.tern.store.RecordKey;
 import java.time.InstantSource;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,9 +46,12 @@ public final class MemoryRecords implements Records {
   }
 
   @Override
-  public synchronized List<RecordKey> keys(int slot, char kind, int keysMax) {
+  public synchronized List<RecordKey> keys(
+      int slot, char kind, @Nullable RecordKey after, int keysMax) {
     return List.copyOf(all.keySet()).stream()
         .filter(key -> key.slot() == slot && key.kind() == kind && kept(key) != null)
+        .filter(key -> after == null || Arrays.compareUnsigned(key.id(), after.id()) > 0)
+        .sorted((a, b) -> Arrays.compareUnsigned(a.id(), b.id()))
         .limit(keysMax)
         .toList();
   }

@@ -30,8 +30,8 @@ public interface Records {
   /// Deletes the record likewise.
   boolean delete(RecordKey key, long expected);
 
-  /// All records of a kind, some at a time, in an order of their own.
+  /// The records of a kind in a slot, by id, some at a time.
   ///
-  /// @param slot of this slot
-  List<RecordKey> keys(int slot, char kind, int keysMax);
+  /// @param after only those behind this one, which is of the slot and kind; null for the first
+  List<RecordKey> keys(int slot, char kind, @Nullable RecordKey after, int keysMax);
 }

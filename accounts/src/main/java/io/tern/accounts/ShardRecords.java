@@ -46,10 +46,10 @@ public final class ShardRecords implements Records {
   }
 
   @Override
-  public List<RecordKey> keys(int slot, char kind, int keysMax) {
+  public List<RecordKey> keys(int slot, char kind, @Nullable RecordKey after, int keysMax) {
     long now = clock.millis();
     return shards.read(snapshots ->
-        Reads.records(snapshots.of(slot), slot, kind, now, keysMax).stream()
+        Reads.records(snapshots.of(slot), slot, kind, after, now, keysMax).stream()
             .map(Reads.Recorded::key)
             .toList());
   }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.random.RandomGeneratorFactory;
 import org.junit.jupiter.api.Test;
@@ -71,7 +72,7 @@ abstract class RecordsContractTest {
     assertThat(version()).isEqualTo(one);
     clock().pass(Duration.ofMillis(1));
     assertThat(records().get(KEY)).isNull();
-    assertThat(records().keys(KEY.slot(), 'a', 10)).isEmpty();
+    assertThat(records().keys(KEY.slot(), 'a', null, 10)).isEmpty();
     assertThat(records().put(KEY, one, bytes("late"), 0)).isFalse();
     assertThat(records().put(KEY, 0, bytes("new"), 0)).isTrue();
     assertThat(version()).isGreaterThan(one);
@@ -86,10 +87,34 @@ abstract class RecordsContractTest {
     hash = hash.clone();
     hash[1] = 1;
     records().put(RecordKey.ofHash('n', hash), 0, bytes("other"), 0);
-    assertThat(records().keys(0, 'n', 10)).hasSize(1);
-    assertThat(records().keys(1, 'n', 10)).hasSize(1);
-    assertThat(records().keys(0, 'u', 10)).hasSize(1);
-    assertThat(records().keys(0, 'v', 10)).isEmpty();
+    assertThat(records().keys(0, 'n', null, 10)).hasSize(1);
+    assertThat(records().keys(1, 'n', null, 10)).hasSize(1);
+    assertThat(records().keys(0, 'u', null, 10)).hasSize(1);
+    assertThat(records().keys(0, 'v', null, 10)).isEmpty();
+  }
+
+  @Test
+  void keysComeInPiecesByTheirIds() {
+    for (int i = 40; i > 0; i--) {
+      byte[] hash = new byte[2 + i % 3];
+      hash[1] = 9;
+      hash[hash.length - 1] = (byte) (hash.length == 2 ? 9 : i * 6);
+      records().put(RecordKey.ofHash('n', hash), 0, bytes("n" + i), 0);
+    }
+    var all = records().keys(9, 'n', null, 100);
+    assertThat(all).hasSizeGreaterThan(20).doesNotHaveDuplicates();
+    assertThat(all).isSortedAccordingTo((a, b) -> java.util.Arrays.compareUnsigned(a.id(), b.id()));
+    var pieces = new ArrayList<RecordKey>();
+    RecordKey after = null;
+    while (true) {
+      var piece = records().keys(9, 'n', after, 7);
+      pieces.addAll(piece);
+      if (piece.size() < 7) {
+        break;
+      }
+      after = piece.getLast();
+    }
+    assertThat(pieces).isEqualTo(all);
   }
 
   @Test
@@ -99,10 +124,12 @@ abstract class RecordsContractTest {
     var wins = new int[threads];
     var start = new CountDownLatch(1);
     var all = new ArrayList<Thread>();
+    var failures = new ConcurrentLinkedQueue<Throwable>();
     for (int t = 0; t < threads; t++) {
       int own = t;
       all.add(
           Thread.ofPlatform()
+              .uncaughtExceptionHandler((thread, failure) -> failures.add(failure))
               .start(() -> {
                 awaitQuietly(start);
                 for (int i = 0; i < rounds; i++) {
@@ -117,6 +144,7 @@ abstract class RecordsContractTest {
     for (Thread thread : all) {
       thread.join();
     }
+    assertThat(failures).isEmpty();
     int won = java.util.stream.IntStream.of(wins).sum();
     assertThat(won).isBetween(1, threads * rounds);
     assertThat(records().get(KEY)).isNotNull();

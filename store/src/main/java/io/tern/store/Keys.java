@@ -388,6 +388,12 @@ public final class Keys {
     return key;
   }
 
+  /// Below every record behind this one, which is the key's first follower.
+  static byte[] recordsBehind(RecordKey record) {
+    byte[] key = record(record);
+    return Arrays.copyOf(key, key.length + 1);
+  }
+
   static RecordKey recordOf(byte[] key) {
     return new RecordKey(slotOf(key), key[BODY], Arrays.copyOfRange(key, BODY + 1, key.length));
   }

@@ -554,12 +554,19 @@ public final class Reads {
     return value == null ? null : recorded(key, value, nowMillis);
   }
 
-  /// The records of a kind in one slot, without those that have ended.
+  /// The records of a kind in one slot, by id, without those that have ended.
+  ///
+  /// @param after only those behind this one; null for all
   public static List<Recorded> records(
-      KeyValues shard, int slot, char kind, long nowMillis, int recordsMax) {
+      KeyValues shard,
+      int slot,
+      char kind,
+      @Nullable RecordKey after,
+      long nowMillis,
+      int recordsMax) {
     var records = new ArrayList<Recorded>();
     shard.scan(
-        Keys.recordsFrom(slot, kind),
+        after == null ? Keys.recordsFrom(slot, kind) : Keys.recordsBehind(after),
         Keys.recordsFrom(slot, kind + 1),
         (key, value) -> {
           Recorded found = recorded(Keys.recordOf(key), value, nowMillis);

@@ -143,7 +143,7 @@ class RecordsTest {
     put(RecordKey.ofUser('w', ALICE), 0, "alice", 0);
     put(RecordKey.ofUser('w', bob), 0, "bob", 0);
     put(RecordKey.ofUser('x', ALICE), 0, "other", 0);
-    var found = Reads.records(node.storage, Slots.of(ALICE), 'w', node.now, 10);
+    var found = Reads.records(node.storage, Slots.of(ALICE), 'w', null, node.now, 10);
     assertThat(found).extracting(Reads.Recorded::key).containsExactly(RecordKey.ofUser('w', ALICE));
   }
 
