@@ -34,6 +34,7 @@ import com.linecorp.armeria.server.ServiceRequestContext;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.Future;
 import io.tern.accounts.Shards;
 import io.tern.accounts.Unavailable;
 import io.tern.accounts.budget.Block;
@@ -101,6 +102,10 @@ public final class HttpGateway implements AutoCloseable {
   private static final int STREAMS_MAX = 32;
   private static final int LINE_BYTES_MAX = 4096;
   private static final long BUSY_RETRY_MILLIS = 1_000;
+
+  /// How long an ending connection still takes requests that are on their way to it. A client whose
+  /// way is longer is told to ask again elsewhere; the server's stop waits for it.
+  private static final Duration DRAIN = Duration.ofMillis(250);
 
   private static final JsonMapper JSON =
       JsonMapper.builder(
@@ -193,6 +198,7 @@ public final class HttpGateway implements AutoCloseable {
     var builder =
         Server.builder()
             .workerGroup(loop, false)
+            .bossGroupFactory(Prompt::new)
             .maxNumConnections(config.connectionsMax())
             .childChannelPipelineCustomizer(pipeline -> pipeline.addFirst(new DoorGuard(guards)))
             .http1MaxInitialLineLength(LINE_BYTES_MAX)
@@ -204,7 +210,7 @@ public final class HttpGateway implements AutoCloseable {
             .requestTimeout(config.requestTimeout())
             .idleTimeout(config.idleTimeout())
             .maxConnectionAge(config.connectionAgeMax())
-            .connectionDrainDuration(Duration.ofSeconds(1))
+            .connectionDrainDuration(DRAIN)
             .gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
             .disableServerHeader()
             .disableDateHeader()
@@ -527,6 +533,19 @@ public final class HttpGateway implements AutoCloseable {
 
   private static byte[] bytes(JsonNode body) {
     return body.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  /// Takes connections. Armeria ends it without saying how fast, and Netty would then wait two
+  /// seconds for more work.
+  private static final class Prompt extends MultiThreadIoEventLoopGroup {
+    Prompt(String threads) {
+      super(1, new DefaultThreadFactory(threads, true), Transport.AUTO.ioHandlers());
+    }
+
+    @Override
+    public Future<?> shutdownGracefully() {
+      return shutdownGracefully(0, 2, TimeUnit.SECONDS);
+    }
   }
 
   /// What ends without an answer of an endpoint.
