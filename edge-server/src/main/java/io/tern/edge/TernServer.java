@@ -113,7 +113,9 @@ public final class TernServer implements AutoCloseable {
     var started = new Started();
     try {
       return new TernServer(config, fatal, console, started);
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
+      // An Error too (a class or a native library that is not there, no memory): what has been
+      // started would keep the process alive.
       started.undo();
       throw e;
     } catch (Exception e) {
@@ -467,7 +469,7 @@ public final class TernServer implements AutoCloseable {
       for (AutoCloseable part : parts) {
         try {
           part.close();
-        } catch (Exception e) {
+        } catch (Exception | Error e) {
           log.debug("while giving up", e);
         }
       }

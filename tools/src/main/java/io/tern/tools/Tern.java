@@ -69,7 +69,16 @@ public final class Tern implements Runnable {
 
   public static void main(String[] args) {
     chooseLogLevel(args);
-    System.exit(run(args));
+    int exitCode;
+    try {
+      exitCode = run(args);
+    } catch (Error e) {
+      // Without an exit other threads would keep a half-started process alive.
+      System.err.println("tern: " + e + " (TERN_LOG=DEBUG shows where)");
+      LoggerFactory.getLogger(Tern.class).debug("the command failed", e);
+      exitCode = ExitCode.FAILED;
+    }
+    System.exit(exitCode);
   }
 
   /// Runs one command as the shell would, and returns its exit code.

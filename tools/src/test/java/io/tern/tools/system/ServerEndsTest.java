@@ -8,12 +8,15 @@ import io.tern.edge.TernServer;
 import io.tern.tools.ExitCode;
 import io.tern.tools.LiveServer.Commands;
 import io.tern.tools.LiveServer.Result;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +59,30 @@ class ServerEndsTest {
         assertThat(second.log().lines().filter(line -> line.startsWith("\tat "))).isEmpty();
       }
       login(first, "bob");
+    }
+  }
+
+  /// An installation that lacks a jar: it is noticed when half of the server is up.
+  @Test
+  void anErrorAtTheStartEndsTheProcessWithOneClearLine() throws IOException {
+    String classes =
+        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+            .filter(jar -> !Path.of(jar).getFileName().toString().startsWith("armeria-"))
+            .collect(Collectors.joining(File.pathSeparator));
+    var plan =
+        plan(folder.resolve("data"))
+            .with("http.listen", "127.0.0.1:0")
+            // The last one named counts.
+            .withJvm("-cp", classes);
+    try (var server = ServerProcess.start(plan)) {
+      await().atMost(Duration.ofSeconds(30)).until(() -> !server.isAlive());
+      assertThat(server.process().exitValue()).isEqualTo(ExitCode.FAILED);
+      assertThat(server.log().lines().filter(line -> line.startsWith("tern: ")))
+          .hasSize(1)
+          .first()
+          .asString()
+          .contains("NoClassDefFoundError: com/linecorp/armeria");
+      assertThat(server.log().lines().filter(line -> line.startsWith("\tat "))).isEmpty();
     }
   }
 

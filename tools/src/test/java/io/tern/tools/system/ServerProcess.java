@@ -113,12 +113,12 @@ final class ServerProcess implements AutoCloseable {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-Xmx256m",
-            "-ea"));
+            "-ea",
+            "-cp",
+            System.getProperty("java.class.path")));
     command.addAll(plan.jvm);
     command.addAll(
         List.of(
-            "-cp",
-            System.getProperty("java.class.path"),
             plan.main,
             "server",
             "--data",
