@@ -87,6 +87,8 @@ public final class ServerProcess implements AutoCloseable {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("-XX:+UseCompactObjectHeaders");
+    // For the queues inside Armeria; else the JVM warns.
+    command.add("--sun-misc-unsafe-memory-access=allow");
     command.addAll(jvm);
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
