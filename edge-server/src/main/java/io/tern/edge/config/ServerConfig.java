@@ -333,20 +333,7 @@ public record ServerConfig(
               url("accounts.sms.webhook.url", from.text("accounts.sms.webhook.url")),
               new Secret(from.secretIn("accounts.sms.webhook.bearer-file")),
               timeout);
-      case "smpp" -> {
-        try {
-          yield new SmsConfig.Smpp(
-              from.text("accounts.sms.smpp.host"),
-              from.number("accounts.sms.smpp.port", 1, 65_535),
-              from.textOrEmpty("accounts.sms.smpp.system-id"),
-              new Secret(from.secretIn("accounts.sms.smpp.password-file")),
-              from.textOrEmpty("accounts.sms.smpp.system-type"),
-              from.text("accounts.sms.smpp.source"),
-              timeout);
-        } catch (IllegalArgumentException e) {
-          throw ConfigProblem.of("accounts.sms.smpp", "(as given)", String.valueOf(e.getMessage()));
-        }
-      }
+      case "smpp" -> smpp(from, timeout);
       default -> {
         InetSocketAddress listen = http.listen();
         if (provider.equals("console")
@@ -361,6 +348,38 @@ public record ServerConfig(
         yield new SmsConfig.Console();
       }
     };
+  }
+
+  /// The bounds are those of SMPP's fields.
+  private static SmsConfig smpp(Settings from, Duration timeout) {
+    var password = new Secret(from.secretIn("accounts.sms.smpp.password-file"));
+    if (password.reveal().length() > 8) {
+      throw ConfigProblem.of(
+          "accounts.sms.smpp.password-file",
+          from.textOrEmpty("accounts.sms.smpp.password-file"),
+          "a file with a password of at most 8 characters");
+    }
+    String source = from.text("accounts.sms.smpp.source");
+    if (!source.matches("\\+?[0-9]{1,15}|[A-Za-z0-9 ]{1,11}")) {
+      throw ConfigProblem.of(
+          "accounts.sms.smpp.source", source, "a number, or at most 11 letters and digits");
+    }
+    return new SmsConfig.Smpp(
+        from.text("accounts.sms.smpp.host"),
+        from.number("accounts.sms.smpp.port", 1, 65_535),
+        shortText(from, "accounts.sms.smpp.system-id", 15),
+        password,
+        shortText(from, "accounts.sms.smpp.system-type", 12),
+        source,
+        timeout);
+  }
+
+  private static String shortText(Settings from, String key, int charactersMax) {
+    String text = from.textOrEmpty(key);
+    if (text.length() > charactersMax) {
+      throw ConfigProblem.of(key, text, "at most " + charactersMax + " characters");
+    }
+    return text;
   }
 
   private static URI url(String key, String text) {
@@ -422,7 +441,7 @@ public record ServerConfig(
 
   private static RocksStoreConfig store(Settings from) {
     return new RocksStoreConfig(
-        Path.of(from.text("data")),
+        from.path("data"),
         from.number("store.shards", 0, RocksStoreConfig.SHARDS_MAX),
         from.bytes("store.block-cache", MIB, TIB),
         from.bytes("store.write-buffer", MIB, TIB),

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -88,15 +89,16 @@ final class Settings {
         continue;
       }
       String parent = key;
-      while (!defaults.hasPath(parent)) {
-        int dot = parent.lastIndexOf('.');
-        if (dot < 0) {
-          throw new ConfigProblem(source + ": no key " + key + "; there are " + names(defaults));
-        }
-        parent = parent.substring(0, dot);
+      while (!parent.isEmpty() && !defaults.hasPath(parent)) {
+        parent = parent.substring(0, Math.max(0, parent.lastIndexOf('.')));
       }
+      String nearest = Nearest.to(key, defaults.entrySet().stream().map(Map.Entry::getKey));
       throw new ConfigProblem(
-          source + ": no key " + key + "; there are " + names(defaults, parent));
+          source
+              + ": no key "
+              + key
+              + (nearest == null ? "; there are " : "; did you mean " + nearest + "? There are ")
+              + (parent.isEmpty() ? names(defaults) : names(defaults, parent)));
     }
     return given;
   }
@@ -157,10 +159,24 @@ final class Settings {
     if (file.isEmpty()) {
       return "";
     }
+    String secret = "";
     try (var lines = Files.lines(Path.of(file))) {
-      return lines.findFirst().orElse("").strip();
+      secret = lines.findFirst().orElse("").strip();
     } catch (IOException | RuntimeException e) {
+      // The answer is the same whatever is wrong with the file.
+    }
+    if (secret.isEmpty()) {
       throw ConfigProblem.of(key, file, "a readable file with the secret as its first line");
+    }
+    return secret;
+  }
+
+  Path path(String key) {
+    String value = text(key);
+    try {
+      return Path.of(value);
+    } catch (InvalidPathException e) {
+      throw ConfigProblem.of(key, value.replaceAll("\\p{Cntrl}", "?"), "a path");
     }
   }
 
@@ -321,7 +337,7 @@ final class Settings {
     if (value.isBlank()) {
       return null;
     }
-    Path file = Path.of(value);
+    Path file = path(key);
     if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
       throw ConfigProblem.of(key, file, "a readable file");
     }

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.ConfigFactory;
 import io.tern.accounts.AccountsConfig;
+import io.tern.edge.metrics.Counters;
+import io.tern.edge.tls.Certificates;
+import io.tern.edge.token.TokenKeys;
 import io.tern.router.RouterConfig;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
@@ -13,6 +16,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -365,7 +369,64 @@ class ServerConfigTest {
           accounts.sms.provider         | webhook     | accounts.sms.webhook.url = "": must be some text
           accounts.sms.provider         | smpp        | accounts.sms.smpp.host = "": must be some text
           data                          | ""          | data = "": must be some text
-          limits.sends.rate             | 1           | no key limits.sends.rate; there are limits.{
+          net.loops                     | 257         | net.loops = 257: must be a number, 0 to 256
+          net.backlog                   | 0           | net.backlog = 0: must be a number, 1 to 65535
+          net.plain-tcp                 | ""          | net.plain-tcp = : must be loopback-only, anywhere
+          net.listen                    | nobody.invalid:1 | net.listen = nobody.invalid:1: must be a host that this machine can resolve
+          net.websocket.path            | ws          | net.websocket.path = ws: must be a path such as /v1/websocket
+          tls.key                       | /nowhere    | tls.key = /nowhere: must be a readable file
+          tls.certificate               | /           | tls.certificate = /: must be a readable file
+          admin.listen                  | off         | admin.listen = off: must be HOST:PORT
+          admin.probe-timeout           | 1 h         | admin.probe-timeout = 3600 s: must be a time, 50 ms to 25 s
+          auth.development-issuer       | on          | auth.development-issuer = on: must be auto, off, accept-anywhere
+          auth.resume-lifetime          | never       | auth.resume-lifetime = never: must be a time, 1 s to 31536000 s
+          auth.threads                  | 0           | auth.threads = 0: must be a number, 1 to 256
+          auth.queue                    | 1.5e9       | auth.queue = 1500000000: must be a number, 1 to 1000000
+          http.listen                   | 7422        | http.listen = 7422: must be HOST:PORT, port 0 to 65535
+          http.tls                      | 1           | http.tls = 1: must be true or false
+          http.connections-max          | 0           | http.connections-max = 0: must be a number, 1 to 1000000
+          http.requests-max             | many        | http.requests-max = many: must be a number, 1 to 100000
+          http.head-max                 | 2 MiB       | http.head-max = 2 MiB: must be a size, 1 KiB to 1 MiB
+          http.head-timeout             | 0 s         | http.head-timeout = 0 s: must be a time, 100 ms to 3600 s
+          http.request-timeout          | 10          | http.request-timeout = 10 ms: must be a time, 100 ms to 3600 s
+          http.rate.address.rate        | -1          | http.rate.address.rate = -1: must be a number, 0 to 1000000
+          http.forwarded-from           | ["10.0.0.0/8"] | http.forwarded-from = 10.0.0.0/8: must be IP addresses
+          tokens.rotate-every           | 1 m         | tokens.rotate-every = 60 s: must be a time, 3600 s to
+          accounts.code-life            | 1 h         | accounts.code-life = 3600 s: must be a time, 60 s to 600 s
+          accounts.resend-after         | 0 s         | accounts.resend-after = 0 s: must be a time, 1 s to 86400 s
+          accounts.link-life            | 1 h         | accounts.link-life = 3600 s: must be a time, 60 s to 300 s
+          accounts.pin-idle             | 1 h         | accounts.pin-idle = 3600 s: must be a time, 86400 s to
+          accounts.lookups.max          | 0           | accounts.lookups.max = 0: must be a number, 1 to 100000
+          accounts.lookups.young        | 1001        | accounts.lookups.young = 1001: must be a number, 0 to 1000
+          accounts.search               | perhaps     | accounts.search = perhaps: must be true or false
+          accounts.sms.per-number       | 21          | accounts.sms.per-number = 21: must be a number, 1 to 20
+          accounts.sms.per-day          | 0           | accounts.sms.per-day = 0: must be a number, 1 to 100000000
+          accounts.sms.timeout          | 2 m         | accounts.sms.timeout = 120 s: must be a time, 100 ms to 60 s
+          limits.connections-max        | 0           | limits.connections-max = 0: must be a number, 1 to 10000000
+          limits.ping                   | 1 s         | limits.ping = 1 s: must be a time, 5 s to 1200 s
+          limits.send.in-flight         | 100000      | limits.send.in-flight = 100000: must be a number, 1 to 65536
+          limits.group-members-max      | 1025        | limits.group-members-max = 1025: must be a number, 1 to 1024
+          limits.edit-window            | -1 s        | limits.edit-window = -1 s: must be a time, 0 s to
+          budgets.connections-per-ip-max | -1         | budgets.connections-per-ip-max = -1: must be a number, 0 to 10000000
+          budgets.logins-per-device-per-minute | lots | budgets.logins-per-device-per-minute = lots: must be a number
+          budgets.strangers-per-hour    | 2000000     | budgets.strangers-per-hour = 2000000: must be a number, 0 to 1000000
+          budgets.keys-max              | 10          | budgets.keys-max = 10: must be a number, 1024 to 10000000
+          turns.rate-max                | 999         | turns.rate-max = 999: must be a number, 1000 to 1000000
+          turns.wait-max                | 2 m         | turns.wait-max = 120 s: must be a time, 1 ms to 60 s
+          store.shards                  | -1          | store.shards = -1: must be a number, 0 to
+          store.block-cache             | 1 KiB       | store.block-cache = 1 KiB: must be a size, 1 MiB to
+          store.disk-reserve            | plenty      | store.disk-reserve = plenty: must be a size, 0 B to
+          router.ring-bytes             | 1           | router.ring-bytes = 1: must be a size, 1 MiB to
+          router.readers-queue          | 0           | router.readers-queue = 0: must be a number, 1 to 1000000
+          catch-up.page-bytes           | 10 B        | catch-up.page-bytes = 10 B: must be a size, 1 KiB to 16 MiB
+          directory.news-max            | 0           | directory.news-max = 0: must be a number, 1 to 100000000
+          known-users                   | 1000        | known-users = 1000: must be a number, 1024 to
+          known-users                   | 1025        | known-users = 1025: must be a power of two, 1024 to
+          name                          | " "         | name = "": must be some text
+          limits.send.rat               | 1           | no key limits.send.rat; did you mean limits.send.rate? There are limits.send.{
+          http.conections-max           | 1           | no key http.conections-max; did you mean http.connections-max?
+          acounts.sms.provider          | smpp        | no key acounts.sms.provider; did you mean accounts.sms.provider?
+          limits.sends.rate             | 1           | no key limits.sends.rate; did you mean limits.send.rate? There are limits.{
           nonsense                      | 1           | no key nonsense; there are accounts, admin
           """)
   void aBadValueIsOneLineWithKeyValueAndWhatWouldBeValid(
@@ -374,7 +435,81 @@ class ServerConfigTest {
         .isInstanceOf(ConfigProblem.class)
         .hasMessageContaining(expected)
         .message()
+        .matches("[a-z.-]+ = .*: must be .+|--set: no key [a-z.-]+; .+")
         .doesNotContain("\n");
+  }
+
+  private Path file(String name, String text) throws IOException {
+    return Files.writeString(folder.resolve(name), text);
+  }
+
+  private void assertRefused(String key, Path value, String wanted, String... set) {
+    var all = new HashMap<String, String>();
+    all.put(key, '"' + value.toString() + '"');
+    for (String setting : set) {
+      int equals = setting.indexOf('=');
+      all.put(setting.substring(0, equals), setting.substring(equals + 1));
+    }
+    assertThatThrownBy(
+            () -> {
+              ServerConfig config = ServerConfig.load(null, all);
+              TokenKeys.of(config.auth());
+              if (config.tls().certificate() != null) {
+                Certificates.open(config.tls(), folder, new Counters(), Clock.systemUTC()).close();
+              }
+            })
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessageContaining(key + " = " + value + ": must be " + wanted)
+        .message()
+        .doesNotContain("\n", "that is no key");
+  }
+
+  @Test
+  void aFileThatHoldsSomethingElseIsRefusedWithoutShowingIt() throws IOException {
+    Path text = file("text", "a secret that is no key\n");
+    Path empty = file("empty", "");
+    String webhook = "accounts.sms.provider=webhook";
+    String url = "accounts.sms.webhook.url=\"https://sms.example\"";
+    String smpp = "accounts.sms.provider=smpp";
+    String host = "accounts.sms.smpp.host=smsc.example";
+    assertRefused("auth.keys.mine", text, "a PEM file with a P-256 public key");
+    assertRefused("auth.keys.mine", empty, "a PEM file with a P-256 public key");
+    assertRefused("tls.certificate", text, "a PEM file with X.509 certificates", "tls.key=" + text);
+    assertRefused("tls.certificate", empty, "a PEM file", "tls.key=" + empty);
+    String bearer = "accounts.sms.webhook.bearer-file";
+    String wanted = "a readable file with the secret as its first line";
+    assertRefused(bearer, empty, wanted, webhook, url);
+    assertRefused(bearer, folder.resolve("none"), wanted, webhook, url);
+    assertRefused(bearer, folder, wanted, webhook, url);
+    String password = "accounts.sms.smpp.password-file";
+    assertRefused(password, text, "a file with a password of at most 8 characters", smpp, host);
+    assertRefused(password, empty, wanted, smpp, host);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          accounts.sms.smpp.port        | 0                    | a number, 1 to 65535
+          accounts.sms.smpp.system-id   | longer-than-15-chars | at most 15 characters
+          accounts.sms.smpp.system-type | longer-than-12       | at most 12 characters
+          accounts.sms.smpp.source      | Somebody Else        | a number, or at most 11 letters and digits
+          accounts.sms.smpp.source      | +12345678901234567   | a number, or at most 11 letters and digits
+          """)
+  void whatSmppCannotSayIsRefused(String key, String value, String wanted) {
+    assertThatThrownBy(() ->
+            ServerConfig.load(
+                null,
+                Map.of(
+                    "accounts.sms.provider",
+                    "smpp",
+                    "accounts.sms.smpp.host",
+                    "smsc.example",
+                    key,
+                    '"' + value + '"')))
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessage(key + " = " + value + ": must be " + wanted);
   }
 
   @Test
