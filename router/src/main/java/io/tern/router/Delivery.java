@@ -57,7 +57,14 @@ public sealed interface Delivery {
 
   /// An entry that this session's device should have acknowledged by now has not been: catch the
   /// chat up from the store, if nothing of it is in flight.
-  record Nudge(ChatId chat, Attachment to) implements Delivery {}
+  ///
+  /// @param from the first entry that the session has certainly not been given: from it on the chat
+  ///   is caught up whatever is in flight; 0 = not known
+  record Nudge(ChatId chat, Attachment to, long from) implements Delivery {
+    public Nudge(ChatId chat, Attachment to) {
+      this(chat, to, 0);
+    }
+  }
 
   /// `member` types in a chat (or records a voice message), or has stopped. Never stored, sent by
   /// an edge and not by a shard; the first thing to be dropped.

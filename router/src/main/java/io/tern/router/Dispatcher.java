@@ -49,8 +49,9 @@ import org.slf4j.LoggerFactory;
 /// that blocks somebody is answered only then.
 ///
 /// Bounds: `watchedMax` recipients of entries are watched; beyond, an entry becomes a push intent
-/// at once. When the push queue and other shards take so little that more than `watchedMax` pushes
-/// and duties wait for them, [#isFull] says so and the owner must stop giving rounds.
+/// at once. When the push queue, other shards and the directory take so little that more than
+/// `watchedMax` pushes, duties and members wait for them, [#isFull] says so and the owner must take
+/// no further sends.
 ///
 /// It has an address on the [Bus], where it hears what became of the commands it sent to other
 /// shards: whoever owns it registers it there.
@@ -65,7 +66,7 @@ public final class Dispatcher implements Deliveries {
   private static final int EDGES_KEPT_MAX = 4_096;
 
   private final EdgeId address;
-  private final Directory directory;
+  private final Whereabouts whereabouts;
   private final Bus bus;
   private final PushQueue pushQueue;
   private final Commands commands;
@@ -82,6 +83,7 @@ public final class Dispatcher implements Deliveries {
   private Outcome[] roundOutcomes = new Outcome[256];
   private int roundSize;
   private final UserTable users = new UserTable();
+  private final UserTable owedUsers = new UserTable();
   private final ReceiptTable receipts = new ReceiptTable();
   private boolean roundHasEntries;
 
@@ -172,7 +174,7 @@ public final class Dispatcher implements Deliveries {
   }
 
   /// A chat that has come into a user's list.
-  private record Listed(Command.ListChat command, List<Attachment> served) {}
+  private record Listed(Command.ListChat command, List<Attachment> served, Watch.Round round) {}
 
   /// An entry that becomes a push intent when the edges have been served.
   private record PushNow(Watch.Round round, ChatId chat, UserId user, long seq) {}
@@ -192,7 +194,6 @@ public final class Dispatcher implements Deliveries {
       RouterMetrics metrics,
       LongConsumer settle) {
     this.address = address;
-    this.directory = directory;
     this.bus = bus;
     this.pushQueue = pushQueue;
     this.commands = commands;
@@ -202,6 +203,7 @@ public final class Dispatcher implements Deliveries {
     retryMillis = config.retry().toMillis();
     watchedMax = config.watchedMax();
     watch = new Watch(settle);
+    whereabouts = new Whereabouts(directory, metrics, watch);
   }
 
   /// Answers from other shards. Any thread: they are kept until the next [#endOfBatch] or [#tick].
@@ -230,12 +232,17 @@ public final class Dispatcher implements Deliveries {
         users.add(due.entry().sender().user());
         due.waiting().forEach(users::add);
       }
-      users.lookUp(directory);
+      boolean found = whereabouts.find(users);
       var round = watch.open(owed.n(), nowMillis);
       for (var due : owed.entries()) {
         var to = new LinkedHashSet<>(due.waiting());
         to.add(due.entry().sender().user());
-        deliverEntry(due.entry(), List.copyOf(to));
+        if (found) {
+          deliverEntry(due.entry(), List.copyOf(to));
+        } else {
+          var entry = due.entry();
+          to.forEach(member -> whereabouts.owe(member, entry.chat(), entry.seq(), round));
+        }
         for (var member : due.waiting()) {
           watchOrPush(round, due.entry(), member);
         }
@@ -304,17 +311,18 @@ public final class Dispatcher implements Deliveries {
     for (int i = 0; i < roundSize; i++) {
       putOut(roundOutcomes[i]);
     }
-    users.lookUp(directory);
-    if (roundHasEntries) {
-      addNews();
-    }
+    // What came before is told before, so that nobody sees a hole.
+    boolean found = whereabouts.find(users) && tellOwed();
     var round = roundHasEntries ? watch.open(n, nowMillis) : null;
+    if (round != null && found) {
+      addNews(round);
+    }
     for (int i = 0; i < roundSize; i++) {
       var outcome = roundOutcomes[i];
       var held = answer(roundCommands[i], roundOrigins[i], outcome);
       if (outcome instanceof Outcome.Sent sent) {
         if (round != null && !sent.repeat()) {
-          dispatch(round, sent, held, nowMillis);
+          dispatch(round, sent, found, held, nowMillis);
         }
       } else if (outcome instanceof Outcome.Ticked ticked) {
         deliverProgress(ticked);
@@ -340,6 +348,7 @@ public final class Dispatcher implements Deliveries {
   /// Looks after the ack watch and whatever could not be handed over; about once a second.
   public void tick(long nowMillis) {
     takeAnswers();
+    tellOwed();
     nudge(nowMillis);
     expire(nowMillis);
     retryPushes();
@@ -349,7 +358,7 @@ public final class Dispatcher implements Deliveries {
   /// Whether so much waits for the push queue or other shards that the shard must take no further
   /// sends. Rounds go on, because the answers that shards wait for are in each other's rounds.
   public boolean isFull() {
-    return refusedPushes.size() + duties.size() > watchedMax;
+    return refusedPushes.size() + duties.size() + whereabouts.owed() > watchedMax;
   }
 
   /// Recipients of entries that are being watched.
@@ -407,38 +416,43 @@ public final class Dispatcher implements Deliveries {
     return false;
   }
 
-  // News first, then the second look: see Directory.addNews.
-  private void addNews() {
-    Set<News> news = null;
-    Set<UserId> again = null;
+  private void addNews(Watch.Round round) {
+    Map<News, Long> news = null;
     for (int i = 0; i < roundSize; i++) {
       if (roundOutcomes[i] instanceof Outcome.Sent sent && !sent.repeat()) {
         for (var member : sent.members()) {
           if (users.routes(member).absentDevices()) {
-            if (news == null || again == null) {
-              news = new LinkedHashSet<>();
-              again = new LinkedHashSet<>();
+            if (news == null) {
+              news = new LinkedHashMap<>();
             }
-            news.add(new News(member, sent.entry().chat()));
-            again.add(member);
+            news.putIfAbsent(new News(member, sent.entry().chat()), sent.entry().seq());
           }
         }
       }
     }
-    if (news != null && again != null) {
-      directory.addNews(List.copyOf(news));
-      users.lookUpAgain(directory, List.copyOf(again));
+    if (news != null && !whereabouts.note(news.keySet(), users)) {
+      news.forEach((one, seq) -> whereabouts.owe(one.user(), one.chat(), seq, round));
     }
   }
 
   private void dispatch(
-      Watch.Round round, Outcome.Sent sent, @Nullable HeldAnswer held, long nowMillis) {
+      Watch.Round round,
+      Outcome.Sent sent,
+      boolean found,
+      @Nullable HeldAnswer held,
+      long nowMillis) {
     var entry = sent.entry();
     var sender = entry.sender().user();
-    deliverEntry(entry, sent.members());
+    if (found) {
+      deliverEntry(entry, sent.members());
+    }
     for (var member : sent.members()) {
+      if (!found) {
+        whereabouts.owe(member, entry.chat(), entry.seq(), round);
+      }
       if (!member.equals(sender)) {
-        if (users.routes(member).sessions().isEmpty()) {
+        // Who may be connected for all that is known is watched.
+        if (found && users.routes(member).sessions().isEmpty()) {
           pushesNow.add(new PushNow(round, entry.chat(), member, entry.seq()));
         } else {
           watchOrPush(round, entry, member);
@@ -549,14 +563,7 @@ public final class Dispatcher implements Deliveries {
   // meanwhile is refused by its shard.
   private void putOut(UserId user, int device, ErrorCode why) {
     bus.toEveryEdge(new Delivery.Gone(user, device, why));
-    List<Attachment> sessions;
-    try {
-      sessions = directory.lookup(List.of(user)).getFirst().sessions();
-    } catch (RuntimeException e) {
-      LOG.warn("the directory does not answer: the sessions of {} end at a sweep", user, e);
-      return;
-    }
-    for (var session : sessions) {
+    for (var session : whereabouts.sessions(user)) {
       if (device == 0 || session.device().index() == device) {
         edge(session.edge()).deliveries.add(new Delivery.Revoked(session, why));
       }
@@ -684,20 +691,44 @@ public final class Dispatcher implements Deliveries {
     for (int from = 0; from < slow.size(); from += LOOKUP_MAX) {
       var some = slow.subList(from, Math.min(from + LOOKUP_MAX, slow.size()));
       some.forEach(member -> users.add(member.user));
-      users.lookUp(directory);
+      boolean found = whereabouts.find(users);
       for (var member : some) {
-        nudge(member.chat, users.routes(member.user).sessions(), Set.of());
+        if (found) {
+          nudge(member.chat, 0, users.routes(member.user).sessions(), Set.of());
+        } else {
+          whereabouts.owe(member.user, member.chat, 0, null);
+        }
       }
       flushEdges();
       users.clear();
     }
   }
 
-  private void nudge(ChatId chat, List<Attachment> sessions, Set<Attachment> butNot) {
+  // What came while the directory did not answer. False: it still does not.
+  private boolean tellOwed() {
+    for (int left = whereabouts.owed(); left > 0; left -= LOOKUP_MAX) {
+      var some = whereabouts.some(Math.min(left, LOOKUP_MAX));
+      some.keySet().forEach(one -> owedUsers.add(one.user()));
+      boolean told = whereabouts.find(owedUsers) && addNewsOf(some.keySet(), owedUsers);
+      if (told) {
+        some.forEach((one, what) ->
+            nudge(one.chat(), what.from(), owedUsers.routes(one.user()).sessions(), Set.of()));
+        flushEdges();
+        whereabouts.settle(some);
+      }
+      owedUsers.clear();
+      if (!told) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void nudge(ChatId chat, long from, List<Attachment> sessions, Set<Attachment> butNot) {
     for (var session : sessions) {
       if (!butNot.contains(session)) {
         metrics.onNudge();
-        edge(session.edge()).deliveries.add(new Delivery.Nudge(chat, session));
+        edge(session.edge()).deliveries.add(new Delivery.Nudge(chat, session, from));
       }
     }
   }
@@ -806,15 +837,17 @@ public final class Dispatcher implements Deliveries {
       }
       var duty = duties.remove(answer.to().session());
       if (duty != null) {
-        watch.release(duty.round);
         release(duty.answer);
         if (duty.command instanceof Command.ListChat list) {
-          listed.add(new Listed(list, duty.served));
+          listed.add(new Listed(list, duty.served, duty.round));
+        } else {
+          watch.release(duty.round);
         }
       }
     }
     flushEdges();
     nudgeListed(listed);
+    listed.forEach(list -> watch.release(list.round));
   }
 
   private void release(@Nullable HeldAnswer held) {
@@ -835,11 +868,16 @@ public final class Dispatcher implements Deliveries {
     for (int from = 0; from < listed.size(); from += LOOKUP_MAX) {
       var some = listed.subList(from, Math.min(from + LOOKUP_MAX, listed.size()));
       some.forEach(list -> users.add(list.command.user()));
-      users.lookUp(directory);
-      addNewsOfLists(some);
+      var news = new LinkedHashSet<News>();
+      some.forEach(list -> news.add(new News(list.command.user(), list.command.chat())));
+      if (!whereabouts.find(users) || !addNewsOf(news, users)) {
+        some.forEach(
+            list -> whereabouts.owe(list.command.user(), list.command.chat(), 0, list.round));
+      }
       for (var list : some) {
         nudge(
             list.command.chat(),
+            0,
             users.routes(list.command.user()).sessions(),
             new HashSet<>(list.served));
       }
@@ -848,20 +886,11 @@ public final class Dispatcher implements Deliveries {
     }
   }
 
-  private void addNewsOfLists(List<Listed> listed) {
-    var news = new LinkedHashSet<News>();
-    var again = new LinkedHashSet<UserId>();
-    for (var list : listed) {
-      var user = list.command.user();
-      if (users.routes(user).absentDevices()) {
-        news.add(new News(user, list.command.chat()));
-        again.add(user);
-      }
-    }
-    if (!news.isEmpty()) {
-      directory.addNews(List.copyOf(news));
-      users.lookUpAgain(directory, List.copyOf(again));
-    }
+  /// Of those who have absent devices. False when the directory did not take them.
+  private boolean addNewsOf(Set<News> all, UserTable table) {
+    var news = new LinkedHashSet<>(all);
+    news.removeIf(one -> !table.routes(one.user()).absentDevices());
+    return whereabouts.note(news, table);
   }
 
   /// The chat of a command that moves watermarks.

@@ -33,6 +33,9 @@ public interface RouterMetrics {
   /// A session has been told to look into the store. Dispatch thread.
   default void onNudge() {}
 
+  /// The directory did not answer. Dispatch thread.
+  default void onDirectoryFailed() {}
+
   /// Something for a receiver that is not there was dropped. Any thread.
   default void onBusDrop(int deliveries) {}
 

@@ -57,6 +57,11 @@ final class UserTable {
     }
   }
 
+  /// Gives all no route, until they are asked for again.
+  void nowhere() {
+    Arrays.fill(routes, 0, users.size(), Routes.NONE);
+  }
+
   /// Asks again for some.
   void lookUpAgain(Directory directory, List<UserId> some) {
     var found = directory.lookup(some);

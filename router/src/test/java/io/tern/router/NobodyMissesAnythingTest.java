@@ -46,7 +46,7 @@ import org.junit.jupiter.api.Test;
 /// Shards, dispatchers, directory, bus and catch-up together, on one thread, with everything
 /// between them late by chance: devices come, go and take over, groups are made and change, pages
 /// come late, rings are full, the process dies. In the end every device has every entry that its
-/// user may see, and nothing is owed.
+/// user may see, and nothing is owed. The directory does not answer dispatch now and then.
 class NobodyMissesAnythingTest {
 
   @Test
@@ -135,6 +135,7 @@ class NobodyMissesAnythingTest {
     private long sessions;
     private long lives;
     private boolean calm;
+    private boolean isDirectoryAway;
 
     World(long seed) {
       random = new Random(seed);
@@ -169,6 +170,10 @@ class NobodyMissesAnythingTest {
           case 10 -> comeOrGo(any());
           case 11 -> change(any());
           default -> {
+            // Away one time in four, for some forty steps.
+            if (random.nextInt(3) == 0) {
+              isDirectoryAway = random.nextInt(4) == 0;
+            }
             if (random.nextInt(60) == 0) {
               die();
             }
@@ -206,7 +211,7 @@ class NobodyMissesAnythingTest {
         var dispatcher =
             new Dispatcher(
                 address,
-                directory,
+                new FailingDirectory(directory, () -> !calm && isDirectoryAway),
                 bus,
                 (user, chat, seq) -> calm || random.nextInt(3) > 0,
                 this::submit,
@@ -297,7 +302,10 @@ class NobodyMissesAnythingTest {
               directory.missed(nudge.to(), nudge.chat(), this::nudge);
             } else {
               var session = Objects.requireNonNull(device.session);
-              if (session.unacknowledged.stream().noneMatch(i2 -> i2.chat.equals(nudge.chat()))) {
+              if (nudge.from() > 0) {
+                session.catchUp.startAt(nudge.chat(), nudge.from());
+              } else if (session.unacknowledged.stream()
+                  .noneMatch(i2 -> i2.chat.equals(nudge.chat()))) {
                 session.catchUp.start(nudge.chat());
               }
             }

@@ -76,6 +76,10 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
       counter("tern_router_pushes_refused", "Push intents that the push queue did not take.");
   private final LongAdder watchExpired =
       counter("tern_router_watch_expired", "Entries a connected device did not acknowledge.");
+  private final LongAdder directoryFailures =
+      counter(
+          "tern_router_directory_failures",
+          "Times the directory did not answer; entries come late until it does.");
   private final LongAdder nudges =
       counter("tern_router_nudges", "Sessions told to look into the store.");
   private final LongAdder busDrops =
@@ -208,6 +212,11 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
   @Override
   public void onNudge() {
     nudges.increment();
+  }
+
+  @Override
+  public void onDirectoryFailed() {
+    directoryFailures.increment();
   }
 
   @Override

@@ -377,12 +377,17 @@ final class Outbound {
 
   /// Something this device should have acknowledged by now was not. Returns false when the session
   /// has ended: the nudge is then for the device's next one.
-  boolean onNudge(ChatId chat) {
+  ///
+  /// @param from what it has certainly not been given, from here on; 0 = not known
+  boolean onNudge(ChatId chat, long from) {
     if (session.isClosing()) {
       return false;
     }
     if (!session.isLive()) {
       noteEarly(chat, 0);
+    } else if (from > 0) {
+      startCatchUp().startAt(chat, from);
+      advance();
     } else if (window == null || !window.holds(chat)) {
       startCatchUp().start(chat);
       advance();

@@ -465,8 +465,8 @@ public final class SessionLogic {
 
   /// Something this device should have acknowledged by now was not. Returns false when the session
   /// has ended: the nudge is then for the device's next one.
-  public boolean onNudge(ChatId chat, long now) {
-    return outbound.onNudge(chat);
+  public boolean onNudge(Delivery.Nudge nudge, long now) {
+    return outbound.onNudge(nudge.chat(), nudge.from());
   }
 
   /// How far a group has got with what this user wrote.

@@ -381,7 +381,7 @@ public final class SessionTable {
       }
       case Delivery.Nudge nudge -> {
         SessionLogic session = of(nudge.to().session());
-        if (session != null ? !session.onNudge(nudge.chat(), now) : isMine(nudge.to())) {
+        if (session != null ? !session.onNudge(nudge, now) : isMine(nudge.to())) {
           missed(nudge.to(), nudge.chat());
         }
       }
