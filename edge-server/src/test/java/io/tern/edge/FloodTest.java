@@ -21,11 +21,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// A server that too many want something from, over real sockets. The long form:
-/// `-Dtern.flood.connections=10000`, with as many open files allowed.
+/// A server that too many want something from, over real sockets, with client and server in one
+/// process. SlowConnectionsTest has them apart, and 10,000 connections.
 class FloodTest {
 
-  private static final int CONNECTIONS = Integer.getInteger("tern.flood.connections", 600);
+  private static final int CONNECTIONS = 600;
 
   @TempDir Path data;
 

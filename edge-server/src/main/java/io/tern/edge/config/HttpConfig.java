@@ -24,6 +24,7 @@ public record HttpConfig(
     int bodyBytesMax,
     int headBytesMax,
     Duration headTimeout,
+    Duration bodyTimeout,
     Duration requestTimeout,
     Duration exportTimeout,
     Duration idleTimeout,

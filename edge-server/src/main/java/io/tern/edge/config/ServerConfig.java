@@ -265,6 +265,7 @@ public record ServerConfig(
         (int) from.bytes("http.body-max", 4096, 16 * MIB),
         (int) from.bytes("http.head-max", 1024, MIB),
         from.duration("http.head-timeout", Duration.ofMillis(100), HOUR),
+        from.duration("http.body-timeout", Duration.ofMillis(100), HOUR),
         from.duration("http.request-timeout", Duration.ofMillis(100), HOUR),
         from.duration("http.export-timeout", SECOND, DAY),
         from.duration("http.idle-timeout", SECOND, HOUR),

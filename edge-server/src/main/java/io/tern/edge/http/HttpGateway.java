@@ -70,6 +70,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -77,7 +78,7 @@ import org.slf4j.LoggerFactory;
 /// The HTTP server around a list of [Endpoint]s. A request's way:
 ///
 /// ```
-/// event loop       connections (DoorGuard), head, routing, budget of the address, a place, body
+/// event loop       connections (DoorGuard), head, routing, budget of the address, body, a place
 /// virtual thread   who asks (Bearers), budgets of device and account, shape of the body, handler
 /// event loop       the answer
 /// ```
@@ -87,7 +88,8 @@ import org.slf4j.LoggerFactory;
 /// Bounds, each with an answer: connections in all and of an address (closed), the head of a
 /// request (431, or closed when it takes too long), its body (413), requests under way (503 BUSY),
 /// their time (503 TIMEOUT; the thread is interrupted), requests a second of an address, a device
-/// and an account (429 RATE). A body is kept until its answer: `requests-max × body-max` bytes.
+/// and an account (429 RATE). A body is kept until its answer: `requests-max × body-max` bytes, and
+/// as much of those that are not complete.
 ///
 /// Logs no address, header, path or body; a failure with the kind of its exception, without its
 /// message, which may hold what was sent.
@@ -126,6 +128,11 @@ public final class HttpGateway implements AutoCloseable {
   private final Counters counters;
   private final Bearers bearers;
   private final Semaphore places;
+
+  /// Bytes of bodies that are not complete.
+  private final AtomicLong gathered = new AtomicLong();
+
+  private final long gatheredMax;
   private final @Nullable Budgets<Block> byAddress;
   private final @Nullable Budgets<DeviceId> byDevice;
   private final @Nullable Budgets<UserId> byAccount;
@@ -160,6 +167,7 @@ public final class HttpGateway implements AutoCloseable {
     this.loopbackExempt = loopbackExempt;
     bearers = new Bearers(tokens, shards, System::currentTimeMillis);
     places = new Semaphore(config.requestsMax());
+    gatheredMax = (long) config.requestsMax() * config.bodyBytesMax();
     byAddress = budgets(ADDRESSES_MAX, config.addressRate());
     byDevice = budgets(DEVICES_MAX, config.deviceRate());
     byAccount = budgets(DEVICES_MAX, config.accountRate());
@@ -314,23 +322,49 @@ public final class HttpGateway implements AutoCloseable {
     if (draining) {
       return refused(new Refusal(ErrorCode.DRAIN, "", BUSY_RETRY_MILLIS));
     }
-    if (!places.tryAcquire()) {
-      counters.add(Count.HTTP_REQUESTS_BUSY);
-      return refused(new Refusal(ErrorCode.BUSY, "", BUSY_RETRY_MILLIS));
-    }
     var response = new CompletableFuture<HttpResponse>();
-    request
-        .aggregate()
+    gather(ctx, request)
         .handle((whole, failure) -> {
           if (whole == null) {
-            places.release();
             response.completeExceptionally(Objects.requireNonNull(failure));
-          } else {
+          } else if (places.tryAcquire()) {
             run(ctx, whole, endpoint, address, response);
+          } else {
+            counters.add(Count.HTTP_REQUESTS_BUSY);
+            response.complete(refused(new Refusal(ErrorCode.BUSY, "", BUSY_RETRY_MILLIS)));
           }
           return null;
         });
     return HttpResponse.of(response);
+  }
+
+  /// The request with its body. It takes no place meanwhile: a body that trickles would keep it
+  /// from others. Bounds: its time, and the bytes of all that are being gathered.
+  private CompletableFuture<AggregatedHttpRequest> gather(
+      ServiceRequestContext ctx, HttpRequest request) {
+    var own = new AtomicLong();
+    var deadline =
+        ctx.eventLoop()
+            .schedule(
+                () -> {
+                  ctx.initiateConnectionShutdown();
+                  request.abort(RequestTimeoutException.get());
+                },
+                config.bodyTimeout().toMillis(),
+                TimeUnit.MILLISECONDS);
+    return request
+        .peekData(data -> {
+          own.addAndGet(data.length());
+          if (gathered.addAndGet(data.length()) > gatheredMax) {
+            counters.add(Count.HTTP_REQUESTS_BUSY);
+            request.abort(new Unavailable(ErrorCode.BUSY, BUSY_RETRY_MILLIS, "too many bodies"));
+          }
+        })
+        .aggregate()
+        .whenComplete((whole, failure) -> {
+          deadline.cancel(false);
+          gathered.addAndGet(-own.get());
+        });
   }
 
   private long charge(@Nullable Budgets<Block> budgets, InetAddress address) {
