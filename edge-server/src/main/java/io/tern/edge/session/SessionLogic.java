@@ -535,11 +535,20 @@ public final class SessionLogic {
   /// What [SessionHost#wakeIn] asked for.
   public void onWake(long now) {
     unhold();
-    if (slowedUntil != 0 && now >= slowedUntil) {
-      slowedUntil = 0;
-      host.onInputChanged();
+    if (slowedUntil != 0) {
+      if (now >= slowedUntil) {
+        slowedUntil = 0;
+        host.onInputChanged();
+      } else {
+        // Woken for something else; a host keeps one time only.
+        host.wakeIn(millisUntil(slowedUntil, now));
+      }
     }
     outbound.onWake();
+  }
+
+  private static long millisUntil(long then, long now) {
+    return (then - now) / 1_000_000 + 1;
   }
 
   /// Looks at every deadline; about twice a second.
@@ -800,6 +809,7 @@ public final class SessionLogic {
       edge.counters().add(Count.SLOWED);
     }
     slowedUntil = now + overdraft;
+    host.wakeIn(millisUntil(slowedUntil, now));
     host.onInputChanged();
     return true;
   }

@@ -309,6 +309,22 @@ class SessionLogicTest {
   }
 
   @Test
+  void aSlowedSessionWakesWhenItsBudgetHasRefilled() {
+    SessionWorld world = live("limits.cheap.rate=20", "limits.cheap.burst=1");
+    byte[] ping = frame(FrameType.PING, 0, 0, 0, 0, NOTHING);
+    world.input(ping, ping);
+    assertThat(world.session.wantsInput(0, world.now)).isFalse();
+    assertThat(world.wakeMillis).isBetween(1L, 51L);
+    long left = world.wakeMillis;
+    // Woken for something else: it asks again for the rest.
+    world.now += 10_000_000;
+    world.session.onWake(world.now);
+    assertThat(world.wakeMillis).isEqualTo(left - 10);
+    world.now += world.wakeMillis * 1_000_000;
+    assertThat(world.session.wantsInput(0, world.now)).isTrue();
+  }
+
+  @Test
   void anAckOfSomethingDeliveredIsFree() {
     SessionWorld world = live("limits.cheap.rate=1", "limits.cheap.burst=1");
     for (int seq = 1; seq <= 500; seq++) {

@@ -80,6 +80,9 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
 
   final Turns turns;
 
+  /// What the session asked for last.
+  long wakeMillis;
+
   /// Of the fullest queue, in percent.
   int fill;
 
@@ -256,6 +259,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   @Override
   public void wakeIn(long millis) {
     // Tests wake the session themselves.
+    wakeMillis = millis;
   }
 
   @Override

@@ -375,6 +375,14 @@ final class LoadRun implements AutoCloseable {
     }
   }
 
+  /// The server put a login off.
+  void comeBack(LoadUser user, long millis) {
+    var logins = gate;
+    if (logins != null && !isOver) {
+      logins.comeBack(user.index, millis);
+    }
+  }
+
   void onSent(long intendedNanos, long now) {
     sentLately.recordValue(Math.max(0, now - intendedNanos));
     if (isMeasured(intendedNanos)) {

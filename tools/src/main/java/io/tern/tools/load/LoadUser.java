@@ -4,6 +4,7 @@ import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.UnsafeByteOperations;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.ByteToMessageDecoder;
@@ -38,7 +39,9 @@ import org.jspecify.annotations.Nullable;
 /// it has without a hole.
 ///
 /// Confined to the load's event loop. A lost connection is not repaired: the run ends with its
-/// reason.
+/// reason. A login that the server puts off is tried again when the server says, on a new
+/// connection.
+@ChannelHandler.Sharable // By one connection after the other.
 final class LoadUser extends ChannelInboundHandlerAdapter {
 
   /// Bits of a request id that hold the message's number; the others name the conversation.
@@ -59,6 +62,10 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
   private @Nullable ByteBuf in;
   private @Nullable ByteBuf out;
   private boolean isUp;
+
+  /// When the server wants this user's login again; 0 = it said nothing.
+  private long comeBackMillis;
+
   private int frameBytesMax = Limits.FRAME_BYTES_MAX;
 
   /// The server's limit of sends in flight, and how many are.
@@ -287,6 +294,12 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
     release();
+    if (comeBackMillis > 0) {
+      channel = null;
+      run.comeBack(this, comeBackMillis);
+      comeBackMillis = 0;
+      return;
+    }
     run.fail("the server closed the connection of user " + index);
   }
 
@@ -426,6 +439,11 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
 
   private void onError(Error error) {
     if (!header.has(FrameHeader.RID)) {
+      if (!isUp && error.getRetryMs() > 0 && isForLater(error.getCode())) {
+        comeBackMillis = error.getRetryMs();
+        run.onPutOff(error.getCode());
+        return;
+      }
       run.fail("the server refused user " + index + ": " + name(error.getCode()) + detail(error));
       return;
     }
@@ -453,6 +471,10 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
     }
     resendIfDue(conversation);
     pumpAll();
+  }
+
+  private static boolean isForLater(int code) {
+    return ErrorCode.classOf(code) == ErrorCode.ErrorClass.LATER;
   }
 
   private void listForAck(Conversation conversation) {

@@ -17,6 +17,7 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import io.tern.client.ClientTls;
 import io.tern.client.netty.TlsClient;
 import java.net.SocketAddress;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -35,8 +36,12 @@ final class LoginGate {
   private final IntFunction<ChannelHandler> handler;
   private final Runnable onAllUp;
   private final Consumer<String> onFailed;
+  private final EventLoopGroup loop;
   private int started;
   private int up;
+
+  /// Users whom the server told to come back later.
+  private int waiting;
 
   LoginGate(
       EventLoopGroup loop,
@@ -53,6 +58,7 @@ final class LoginGate {
             .remoteAddress(address)
             .option(ChannelOption.TCP_NODELAY, true)
             .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, 10_000);
+    this.loop = loop;
     this.address = address;
     this.tls = tls == null ? null : new TlsClient(tls);
     this.users = users;
@@ -70,21 +76,37 @@ final class LoginGate {
   }
 
   void start() {
-    while (started < users && started - up < ATTEMPTS_MAX) {
-      int index = started++;
-      bootstrap
-          .clone()
-          .handler(handlerOf(index))
-          .connect()
-          .addListener(
-              (ChannelFutureListener)
-                  connect -> {
-                    if (!connect.isSuccess()) {
-                      onFailed.accept(
-                          "user " + index + " cannot connect: " + connect.cause().getMessage());
-                    }
-                  });
+    while (started < users && started - up - waiting < ATTEMPTS_MAX) {
+      connect(started++);
     }
+  }
+
+  /// The server has no place for this user now and said when it will have.
+  void comeBack(int index, long millis) {
+    waiting++;
+    loop.schedule(
+        () -> {
+          waiting--;
+          connect(index);
+        },
+        millis,
+        TimeUnit.MILLISECONDS);
+    start();
+  }
+
+  private void connect(int index) {
+    bootstrap
+        .clone()
+        .handler(handlerOf(index))
+        .connect()
+        .addListener(
+            (ChannelFutureListener)
+                connect -> {
+                  if (!connect.isSuccess()) {
+                    onFailed.accept(
+                        "user " + index + " cannot connect: " + connect.cause().getMessage());
+                  }
+                });
   }
 
   /// Of one user: alone, or behind TLS.

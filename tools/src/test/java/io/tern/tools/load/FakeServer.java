@@ -52,13 +52,16 @@ final class FakeServer implements AutoCloseable {
     /// BUSY, once.
     PUT_OFF,
     /// Not a delivery at all: HELLO gets no answer.
-    MUTE
+    MUTE,
+    /// Every user's first HELLO is answered with BUSY and a time, and the end.
+    BUSY_LOGIN
   }
 
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, LoginGate.ioHandler());
   private final Channel listener;
   private final Map<Long, Connection> users = new HashMap<>();
+  private final Map<Long, Long> putOff = new HashMap<>();
   private final Map<ChatId, Long> heads = new HashMap<>();
   private final Map<Long, Long> csns = new HashMap<>();
 
@@ -138,6 +141,19 @@ final class FakeServer implements AutoCloseable {
           if (fault == Fault.MUTE) {
             return;
           }
+          long who = ByteBuffer.wrap(Hello.parseFrom(body).getToken().toByteArray()).getLong();
+          if (fault == Fault.BUSY_LOGIN && putOff.putIfAbsent(who, System.nanoTime()) == null) {
+            var error = Error.newBuilder().setCode(ErrorCode.BUSY.number()).setRetryMs(50);
+            write(FrameType.ERROR, 0, 0, 0, 0, error.build().toByteArray());
+            channel.flush();
+            channel.close();
+            return;
+          }
+          if (fault == Fault.BUSY_LOGIN
+              && System.nanoTime() - requireNonNull(putOff.get(who))
+                  < TimeUnit.MILLISECONDS.toNanos(50)) {
+            throw new AssertionError("too soon");
+          }
           user = ByteBuffer.wrap(Hello.parseFrom(body).getToken().toByteArray()).getLong();
           users.put(user, this);
           var ack =
@@ -198,7 +214,7 @@ final class FakeServer implements AutoCloseable {
           changed[changed.length - 1]++;
           deliver(seq, changed);
         }
-        case PUT_OFF, MUTE -> throw new AssertionError();
+        case PUT_OFF, MUTE, BUSY_LOGIN -> throw new AssertionError();
       }
     }
 

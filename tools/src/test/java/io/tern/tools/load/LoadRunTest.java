@@ -95,6 +95,17 @@ class LoadRunTest {
   }
 
   @Test
+  void whoIsToldToComeBackLaterDoes() throws Exception {
+    try (var server = new FakeServer(FakeServer.Fault.BUSY_LOGIN, 0)) {
+      var result = run(closedLoop(server.address(), LoadPlan.Pattern.PAIRS));
+
+      assertThat(result.isSound()).isTrue();
+      assertThat(result.messages()).isPositive();
+      assertThat(result.putOff().get(300)).as("every user once").isGreaterThanOrEqualTo(2);
+    }
+  }
+
+  @Test
   void noServerIsSaidInOneLine() throws Exception {
     InetSocketAddress nobody;
     try (var server = new FakeServer(FakeServer.Fault.NONE, 0)) {
@@ -143,7 +154,7 @@ class LoadRunTest {
     boolean isIncomplete =
         switch (fault) {
           case LOSE, CORRUPT, DOUBLE -> true;
-          case NONE, REORDER, PUT_OFF, MUTE -> false;
+          case NONE, REORDER, PUT_OFF, MUTE, BUSY_LOGIN -> false;
         };
     try (var server = new FakeServer(fault, FAULT_AT)) {
       return run(
