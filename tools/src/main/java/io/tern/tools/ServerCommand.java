@@ -3,6 +3,7 @@ package io.tern.tools;
 import io.tern.edge.TernServer;
 import io.tern.edge.config.ConfigProblem;
 import io.tern.edge.config.ServerConfig;
+import io.tern.edge.logging.Logging;
 import io.tern.store.rocks.CannotOpen;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -108,7 +109,9 @@ final class ServerCommand implements Callable<Integer> {
 
   private TernServer start() {
     try {
-      return TernServer.start(ServerConfig.load(config, settings()));
+      ServerConfig loaded = ServerConfig.load(config, settings());
+      Logging.use(loaded.log().format());
+      return TernServer.start(loaded);
     } catch (ConfigProblem e) {
       throw new Failure(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
     } catch (CannotOpen e) {

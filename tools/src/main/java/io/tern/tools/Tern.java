@@ -8,6 +8,7 @@ import io.tern.tools.load.LoadCommand;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -63,6 +64,9 @@ public final class Tern implements Runnable {
 
   private static final String LOG_LEVEL = "TERN_LOG";
 
+  /// What Netty and Armeria say at least: INFO, or what [#LOG_LEVEL] says if that is less.
+  private static final String LIBRARIES_LOG_LEVEL = "TERN_LOG_LIBRARIES";
+
   @Spec private CommandSpec spec;
 
   private Tern() {}
@@ -104,6 +108,13 @@ public final class Tern implements Runnable {
     if (System.getenv(LOG_LEVEL) == null && System.getProperty(LOG_LEVEL) == null) {
       boolean isServer = args.length > 0 && args[0].equals("server");
       System.setProperty(LOG_LEVEL, isServer ? "INFO" : "ERROR");
+    }
+    String level = System.getProperty(LOG_LEVEL, System.getenv(LOG_LEVEL));
+    if (System.getenv(LIBRARIES_LOG_LEVEL) == null
+        && System.getProperty(LIBRARIES_LOG_LEVEL) == null
+        && level != null
+        && level.toUpperCase(Locale.ROOT).matches("WARN|ERROR|OFF")) {
+      System.setProperty(LIBRARIES_LOG_LEVEL, level);
     }
   }
 

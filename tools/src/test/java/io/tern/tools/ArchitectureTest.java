@@ -106,7 +106,7 @@ class ArchitectureTest {
     "io.micrometer.. io.prometheus.., io.tern.edge.metrics..",
     "com.typesafe.config..,      io.tern.edge.config..",
     "picocli.. org.jline..,      io.tern.tools..",
-    "ch.qos.logback..,           io.tern.tools..",
+    "ch.qos.logback..,           io.tern.edge.logging..",
     "org.HdrHistogram..,         io.tern.tools..",
   })
   void aLibraryLivesInOnePackage(String library, String home) {

@@ -3,6 +3,7 @@ package io.tern.edge.config;
 import io.tern.accounts.AccountsConfig;
 import io.tern.accounts.Secret;
 import io.tern.accounts.sms.WebhookSms;
+import io.tern.edge.logging.LogFormat;
 import io.tern.protocol.Limits;
 import io.tern.router.DispatchConfig;
 import io.tern.router.RouterConfig;
@@ -44,7 +45,8 @@ public record ServerConfig(
     CatchUpConfig catchUp,
     MemoryDirectory.Config directory,
     int knownUsers,
-    ShutdownConfig shutdown) {
+    ShutdownConfig shutdown,
+    LogConfig log) {
 
   private static final Duration MS = Duration.ofMillis(1);
   private static final Duration SECOND = Duration.ofSeconds(1);
@@ -86,7 +88,10 @@ public record ServerConfig(
             from.number("directory.absent-users-max", 1, 100_000_000),
             from.number("directory.news-max", 1, 100_000_000)),
         from.powerOfTwo("known-users", 1024, 1 << 30),
-        shutdown(from));
+        shutdown(from),
+        new LogConfig(
+            LogFormat.valueOf(
+                from.word("log.format", List.of("text", "json")).toUpperCase(Locale.ROOT))));
   }
 
   private static NetConfig net(Settings from) {

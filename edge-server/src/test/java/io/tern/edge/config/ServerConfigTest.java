@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.ConfigFactory;
 import io.tern.accounts.AccountsConfig;
+import io.tern.edge.logging.LogFormat;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.tls.Certificates;
 import io.tern.edge.token.TokenKeys;
@@ -104,6 +105,7 @@ class ServerConfigTest {
     assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
     assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);
     assertThat(config.store().data()).isEqualTo(Path.of("tern-data"));
+    assertThat(config.log()).isEqualTo(new LogConfig(LogFormat.TEXT));
   }
 
   /// For each key another value than its default, and nothing else that it needs.
@@ -252,6 +254,7 @@ class ServerConfigTest {
         Map.entry("directory.absent-users-max", "1000"),
         Map.entry("directory.news-max", "5000"),
         Map.entry("known-users", "65536"),
+        Map.entry("log.format", "json"),
         Map.entry("shutdown.timeout", "5 s"),
         Map.entry("shutdown.spread-min", "1 s"),
         Map.entry("shutdown.spread-max", "9 s"));
