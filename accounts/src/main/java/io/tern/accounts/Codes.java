@@ -34,7 +34,12 @@ final class Codes {
   private static final int CODES = 1_000_000;
 
   /// A number that the caller has shown to have.
-  record Verified(String e164, byte[] hash, byte[] request, UserId user) {}
+  record Verified(String e164, byte[] hash, byte[] request, UserId user) {
+    @Override
+    public String toString() {
+      return "Verified[" + user + "]";
+    }
+  }
 
   private final Context context;
   private final SmsSender sender;

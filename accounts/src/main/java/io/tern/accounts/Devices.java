@@ -19,7 +19,12 @@ public final class Devices {
   /// @param lastUsedMillis when it last fetched a token
   /// @param current whether it is the one that asks
   public record DeviceItem(
-      int index, String name, long createdMillis, long lastUsedMillis, boolean current) {}
+      int index, String name, long createdMillis, long lastUsedMillis, boolean current) {
+    @Override
+    public String toString() {
+      return "DeviceItem[" + index + "]";
+    }
+  }
 
   private final Context context;
 

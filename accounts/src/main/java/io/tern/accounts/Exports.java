@@ -31,7 +31,12 @@ public final class Exports {
   /// Lines, each ended by a newline.
   ///
   /// @param next cursor of the next page; empty = this was the last
-  public record Page(String lines, String next) {}
+  public record Page(String lines, String next) {
+    @Override
+    public String toString() {
+      return "Page[" + lines.length() + " characters]";
+    }
+  }
 
   private static final int ITEMS_MAX = 100;
   private static final int BYTES_MAX = 256 * 1024;

@@ -59,12 +59,22 @@ public final class Linking {
   /// What the account's device shows to its user.
   ///
   /// @param compare six digits, which the new device shows too
-  public record Claimed(String deviceName, String compare) {}
+  public record Claimed(String deviceName, String compare) {
+    @Override
+    public String toString() {
+      return "Claimed[]";
+    }
+  }
 
   /// What the new device shows.
   ///
   /// @param accountName whose account it would come into; empty while nobody has claimed it
-  public record Status(State state, String compare, String accountName) {}
+  public record Status(State state, String compare, String accountName) {
+    @Override
+    public String toString() {
+      return "Status[" + state + "]";
+    }
+  }
 
   private static final int ID_BYTES = 16;
   private static final int OPENED_PER_ADDRESS = 100;

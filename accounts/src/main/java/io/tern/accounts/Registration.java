@@ -42,7 +42,12 @@ public final class Registration {
   /// @param displayName of the user; for a known account empty = as it is
   /// @param photo reference that the media service gave; empty = none
   /// @param pin of a known account; for a new one: to be set. Null = without
-  public record NewDevice(String name, String displayName, String photo, @Nullable Secret pin) {}
+  public record NewDevice(String name, String displayName, String photo, @Nullable Secret pin) {
+    @Override
+    public String toString() {
+      return "NewDevice[]";
+    }
+  }
 
   private static final int FIRST_DEVICE = 1;
 

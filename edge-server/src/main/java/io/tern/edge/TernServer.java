@@ -8,6 +8,7 @@ import io.tern.edge.config.ServerConfig;
 import io.tern.edge.config.ShutdownConfig;
 import io.tern.edge.http.AccountRoutes;
 import io.tern.edge.http.HttpGateway;
+import io.tern.edge.logging.Logging;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.metrics.ServerMetrics;
@@ -128,6 +129,7 @@ public final class TernServer implements AutoCloseable {
       ServerConfig config, Router.Fatal fatal, Consumer<String> console, Started started)
       throws Exception {
     this.config = config;
+    Logging.beDiscreet();
     counters = new Counters();
     ShutdownConfig shutdown = config.shutdown();
     var disconnector =

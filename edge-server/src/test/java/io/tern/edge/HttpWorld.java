@@ -252,6 +252,11 @@ final class HttpWorld implements AutoCloseable {
     return "+49151" + (20_000_000 + numbers++);
   }
 
+  /// A text that a provider of the test took, in place of the console.
+  void heard(String number, String text) {
+    console.add("SMS to " + number + ": " + text);
+  }
+
   /// The code that was sent to `number` last.
   String code(String number) {
     for (var lines = console.descendingIterator(); lines.hasNext(); ) {

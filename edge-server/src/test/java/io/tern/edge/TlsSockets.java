@@ -3,6 +3,7 @@ package io.tern.edge;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
@@ -57,6 +58,28 @@ final class TlsSockets {
           "tern/1");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /// Connects `below` and shakes hands over it.
+  static SSLSocket over(Socket below, TernServer server) throws IOException {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(
+          null,
+          new TrustManager[] {new Pin(String.valueOf(server.fingerprint()))},
+          new SecureRandom());
+      below.connect(server.listening().tls().getFirst(), RawClient.PATIENCE_MILLIS);
+      var socket =
+          (SSLSocket)
+              context.getSocketFactory().createSocket(below, "localhost", below.getPort(), false);
+      var parameters = socket.getSSLParameters();
+      parameters.setApplicationProtocols(new String[] {"tern/1"});
+      socket.setSSLParameters(parameters);
+      socket.startHandshake();
+      return socket;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
     }
   }
 

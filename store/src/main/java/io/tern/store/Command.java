@@ -103,6 +103,11 @@ public sealed interface Command {
     public int slot() {
       return Slots.of(group);
     }
+
+    @Override
+    public String toString() {
+      return "GroupCreate[" + from + ", " + group + "]";
+    }
   }
 
   /// Change the group. The same user's same `opId` again has no second effect and gets the first
@@ -145,6 +150,11 @@ public sealed interface Command {
     @Override
     public int slot() {
       return Slots.of(from.user());
+    }
+
+    @Override
+    public String toString() {
+      return "ChangeSettings[" + from + ", " + set.size() + "]";
     }
   }
 

@@ -41,11 +41,26 @@ public sealed interface GroupChange {
   /// OWNER hands the group over: the owner before becomes an admin.
   record SetRole(UserId user, Role role) implements GroupChange {}
 
-  record Title(String title) implements GroupChange {}
+  record Title(String title) implements GroupChange {
+    @Override
+    public String toString() {
+      return "Title[]";
+    }
+  }
 
-  record Picture(String picture) implements GroupChange {}
+  record Picture(String picture) implements GroupChange {
+    @Override
+    public String toString() {
+      return "Picture[]";
+    }
+  }
 
-  record Description(String description) implements GroupChange {}
+  record Description(String description) implements GroupChange {
+    @Override
+    public String toString() {
+      return "Description[]";
+    }
+  }
 
   record AdminOnlySend(boolean on) implements GroupChange {}
 

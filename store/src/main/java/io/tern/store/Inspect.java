@@ -36,7 +36,12 @@ public final class Inspect {
       String title,
       long ttlSeconds,
       boolean blocked,
-      List<MemberView> members) {}
+      List<MemberView> members) {
+    @Override
+    public String toString() {
+      return "ChatView[" + chat + ", head=" + head + "]";
+    }
+  }
 
   /// A member's place in a chat.
   ///

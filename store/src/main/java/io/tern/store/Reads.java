@@ -75,7 +75,12 @@ public final class Reads {
   /// @param role UNSPECIFIED for a former member
   /// @param allDelivered what everyone had got at the newest tick that counted
   public record GroupSummary(
-      String title, String picture, Role role, long allDelivered, long allRead, int memberCount) {}
+      String title, String picture, Role role, long allDelivered, long allRead, int memberCount) {
+    @Override
+    public String toString() {
+      return "GroupSummary[" + role + ", " + memberCount + " members]";
+    }
+  }
 
   /// A group and who is in it.
   ///
@@ -92,7 +97,12 @@ public final class Reads {
       int ttlSeconds,
       byte[] invite,
       long version,
-      List<GroupMember> members) {}
+      List<GroupMember> members) {
+    @Override
+    public String toString() {
+      return "GroupInfo[" + chat + ", version=" + version + "]";
+    }
+  }
 
   public record GroupMember(UserId user, Role role, long joinedSeq) {}
 
@@ -109,7 +119,12 @@ public final class Reads {
   /// Some of a user's settings.
   ///
   /// @param next where the next page begins; empty on the last one
-  public record SettingsPage(List<Setting> settings, byte[] next) {}
+  public record SettingsPage(List<Setting> settings, byte[] next) {
+    @Override
+    public String toString() {
+      return "SettingsPage[" + settings.size() + "]";
+    }
+  }
 
   public record DeviceInfo(int index, long createdMillis, long lastSeenMillis) {}
 

@@ -27,7 +27,12 @@ final class UserSettings {
   ///
   /// @param kept whether there is something to keep: a setting like that of one who never set
   ///   anything leaves no key
-  private record Keyed(byte[] key, Setting setting, boolean kept) {}
+  private record Keyed(byte[] key, Setting setting, boolean kept) {
+    @Override
+    public String toString() {
+      return "Keyed[kept=" + kept + "]";
+    }
+  }
 
   private final UserId user;
   private final List<Keyed> settings = new ArrayList<>();

@@ -13,7 +13,12 @@ public interface SmsSender {
   /// What became of it.
   sealed interface SmsOutcome {
     /// The provider has it.
-    record Accepted(String providerId) implements SmsOutcome {}
+    record Accepted(String providerId) implements SmsOutcome {
+      @Override
+      public String toString() {
+        return "Accepted[]";
+      }
+    }
 
     /// Perhaps later; it may have been sent all the same.
     record RetryLater(String reason) implements SmsOutcome {}

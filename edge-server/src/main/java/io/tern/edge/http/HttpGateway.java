@@ -43,6 +43,7 @@ import io.tern.accounts.budget.Budgets;
 import io.tern.edge.config.HttpConfig;
 import io.tern.edge.config.Transport;
 import io.tern.edge.http.Reply.Refusal;
+import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.tls.Certificates;
@@ -56,7 +57,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -602,7 +602,7 @@ public final class HttpGateway implements AutoCloseable {
         return refused(new Refusal(e.code(), "", e.retryMillis()));
       }
       if (!ctx.isCancelled()) {
-        log.error("a request failed: {}", withoutMessage(cause));
+        log.error("a request failed", Wordless.of(cause));
       }
       return refused(Refusal.of(ErrorCode.INTERNAL));
     }
@@ -637,18 +637,5 @@ public final class HttpGateway implements AutoCloseable {
       counters.add(Count.HTTP_REFUSED);
       return answer(status, bytes(Errors.body(Refusal.of(code))), Map.of());
     }
-  }
-
-  /// Where it happened, and nothing of what was being worked on.
-  private static String withoutMessage(Throwable thrown) {
-    var lines = new ArrayList<String>();
-    for (Throwable t = thrown; t != null && lines.size() < 24; t = t.getCause()) {
-      lines.add(t.getClass().getName());
-      StackTraceElement[] stack = t.getStackTrace();
-      for (int i = 0; i < Math.min(8, stack.length); i++) {
-        lines.add("  at " + stack[i]);
-      }
-    }
-    return String.join("\n", lines);
   }
 }

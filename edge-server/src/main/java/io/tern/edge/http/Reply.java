@@ -13,7 +13,12 @@ sealed interface Reply {
   record Nothing() implements Reply {}
 
   /// A body of the shape that the endpoint gives.
-  record Json(ObjectNode body) implements Reply {}
+  record Json(ObjectNode body) implements Reply {
+    @Override
+    public String toString() {
+      return "Json[]";
+    }
+  }
 
   /// A body that is made already.
   record Raw(byte[] body) implements Reply {
@@ -46,7 +51,12 @@ sealed interface Reply {
   ///
   /// @param lines each ends with a line feed
   /// @param rest asks for the next page; not to be asked when `last`
-  record Page(String lines, boolean last, Rest rest) {}
+  record Page(String lines, boolean last, Rest rest) {
+    @Override
+    public String toString() {
+      return "Page[" + lines.length() + " characters]";
+    }
+  }
 
   /// The next page.
   @FunctionalInterface

@@ -6,6 +6,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.SessionHost;
@@ -194,11 +195,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     if (cause instanceof IOException || cause instanceof DecoderException) {
       // The connection broke (or its TLS did); the client will say what it missed.
-      log.debug("session {}: {}", session.id(), cause.toString());
+      log.debug("session {}: {}", session.id(), Wordless.kinds(cause));
       channel.close();
       return;
     }
-    log.error("session {}", session.id(), cause);
+    log.error("session {}", session.id(), Wordless.of(cause));
     session.disconnect(CloseReason.INTERNAL, cause.getClass().getSimpleName(), now());
   }
 
@@ -246,7 +247,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     try {
       task.run();
     } catch (RuntimeException e) {
-      log.error("session {}", session.id(), e);
+      log.error("session {}", session.id(), Wordless.of(e));
       session.disconnect(CloseReason.INTERNAL, e.getClass().getSimpleName(), now());
     }
   }

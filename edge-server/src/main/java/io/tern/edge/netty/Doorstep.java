@@ -8,12 +8,14 @@ import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestDecoder;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.tern.edge.config.WebSocketConfig;
+import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.tls.Certificates;
@@ -194,7 +196,12 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
     }
     if (!handshake.isSuccess()) {
       counters().add(Count.TLS_HANDSHAKES_FAILED);
-      log.debug("TLS handshake: {}", String.valueOf(handshake.cause().getMessage()));
+      // Of what is no TLS the message is what was sent.
+      log.debug(
+          "TLS handshake: {}",
+          handshake.cause() instanceof NotSslRecordException
+              ? "not TLS"
+              : String.valueOf(handshake.cause().getMessage()));
       if (handshake.cause() instanceof ClosedChannelException) {
         step = Step.DONE;
         ctx.close();
@@ -306,7 +313,7 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
   /// Whatever it is, it ends a connection that is nobody's yet.
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    log.debug("at the door: {}", cause.toString());
+    log.debug("at the door: {}", Wordless.kinds(cause));
     ctx.close();
   }
 

@@ -3,6 +3,7 @@ package io.tern.edge.netty;
 import io.netty.channel.EventLoop;
 import io.netty.channel.SingleThreadEventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
+import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.EdgeContext;
@@ -263,7 +264,7 @@ final class EdgeLoop {
       try {
         session.onSweep(now);
       } catch (RuntimeException e) {
-        log.error("sweep of session {}", session.id(), e);
+        log.error("sweep of session {}", session.id(), Wordless.of(e));
         session.disconnect(CloseReason.INTERNAL, "", now);
       }
     }

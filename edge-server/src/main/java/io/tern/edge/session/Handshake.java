@@ -3,6 +3,7 @@ package io.tern.edge.session;
 import com.google.protobuf.ByteString;
 import io.netty.buffer.ByteBuf;
 import io.tern.edge.config.LimitsConfig;
+import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
@@ -21,10 +22,14 @@ import io.tern.store.Command;
 import io.tern.store.Outcome;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// How a session learns whom it serves: HELLO, and REAUTH later. Confined to the session's event
 /// loop; let go when the session is live.
 final class Handshake {
+
+  private static final Logger log = LoggerFactory.getLogger(Handshake.class);
 
   /// Smallest frame limit a client may ask for: any message must fit.
   private static final int FRAME_BYTES_MIN = Limits.BODY_BYTES_MAX + 4096;
@@ -212,7 +217,8 @@ final class Handshake {
       @Nullable Throwable failure,
       long began) {
     if (attached == null || failure != null) {
-      session.close(CloseReason.BUSY, "directory: " + failure, began);
+      log.warn("the directory does not answer: {}", failure == null ? "" : Wordless.kinds(failure));
+      session.close(CloseReason.BUSY, "the directory does not answer", began);
       return;
     }
     if (!session.isIdentifying()) {

@@ -2,6 +2,7 @@ package io.tern.edge.session;
 
 import io.netty.util.collection.LongObjectHashMap;
 import io.netty.util.collection.LongObjectMap;
+import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
@@ -295,7 +296,7 @@ public final class SessionTable {
     try {
       deliver(delivery, from, end, now);
     } catch (RuntimeException e) {
-      log.error("delivery of {}", delivery.getClass().getSimpleName(), e);
+      log.error("delivery of {}", delivery.getClass().getSimpleName(), Wordless.of(e));
       endConcerned(delivery, now);
     }
   }

@@ -2,6 +2,9 @@ package io.tern.edge.netty;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.google.protobuf.ByteString;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
@@ -9,6 +12,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.tern.edge.config.BudgetsConfig;
 import io.tern.edge.config.ServerConfig;
+import io.tern.edge.logging.LineEncoder;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
@@ -36,6 +40,7 @@ import io.tern.router.presence.MemoryPresenceHub;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
 import io.tern.store.memory.MemoryStorage;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -43,8 +48,10 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /// The shell on Netty's embedded channel, fed in odd pieces; every buffer it was given or took must
 /// be released.
@@ -59,6 +66,7 @@ class ConnectionTest {
   private final List<ByteBuf> given = new ArrayList<>();
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final EdgeLoop loop = loop();
+  private @Nullable RuntimeException bug;
 
   private EdgeLoop loop() {
     var counters = new Counters();
@@ -116,6 +124,9 @@ class ConnectionTest {
 
   private boolean submit(Command command, Origin origin) {
     commands.add(command);
+    if (bug != null && command instanceof Command.Send) {
+      throw bug;
+    }
     if (command instanceof Command.Enrol) {
       loop.post(List.of(new Delivery.Answer(origin, command, new Outcome.Enrolled(true, false))));
     }
@@ -290,5 +301,32 @@ class ConnectionTest {
     read(new byte[] {0x01, 0x04, 0x00}, 0, 3);
     assertThat(written()).containsExactly(FrameType.ERROR);
     assertThat(channel.isOpen()).isFalse();
+  }
+
+  /// The client learns that it was a bug, the log where; what was being worked on is in neither.
+  @Test
+  void aBugEndsOneSessionAndIsLoggedWithoutWhatItSays() {
+    var logger = (Logger) LoggerFactory.getLogger(Connection.class);
+    var log = new ListAppender<ILoggingEvent>();
+    log.start();
+    logger.addAppender(log);
+    try {
+      connect();
+      read(login(), 0, login().length);
+      written();
+      bug = new IllegalStateException("of my body", new IllegalArgumentException("my body"));
+      byte[] send = frame(FrameType.SEND, FrameHeader.RID | FrameHeader.CHAT, 1, 5, new byte[] {1});
+      read(send, 0, send.length);
+      assertThat(written()).containsExactly(FrameType.ERROR);
+      assertThat(channel.isOpen()).isFalse();
+    } finally {
+      logger.detachAppender(log);
+    }
+    assertThat(log.list).hasSize(1);
+    var lines = new LineEncoder();
+    String text = new String(lines.encode(log.list.getFirst()), StandardCharsets.UTF_8);
+    assertThat(text)
+        .contains("session ", "IllegalStateException", "IllegalArgumentException", "at io.tern")
+        .doesNotContain("my body");
   }
 }
