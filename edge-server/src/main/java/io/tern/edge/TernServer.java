@@ -212,8 +212,12 @@ public final class TernServer implements AutoCloseable {
     network = started.add(new EdgeNetwork(config.net(), edge, certificates));
     bus.register(edgeId, network);
     metrics.gauge("tern_connections", "Open connections.", network::connections);
-    metrics.gauge("tern_turns_rate", "Logins and catch-up pages a second at most.", turns::rate);
-    metrics.gauge("tern_turns_under_way", "Logins and pages under way.", turns::underWay);
+    metrics.gauge(
+        "tern_turns_rate", "TLS handshakes, logins and catch-up pages a second.", turns::rate);
+    metrics.gauge(
+        "tern_turns_under_way", "Handshakes, logins and pages under way.", turns::underWay);
+    metrics.gauge(
+        "tern_turns_handshakes_waiting", "TLS handshakes that wait.", turns::handshakesWaiting);
     metrics.gauge("tern_turns_logins_waiting", "Logins that wait.", turns::loginsWaiting);
     metrics.gauge("tern_turns_pages_waiting", "Pages that wait.", turns::pagesWaiting);
     metrics.gauge("tern_disk_has_room", "0 when sends are refused.", () -> store.hasRoom() ? 1 : 0);

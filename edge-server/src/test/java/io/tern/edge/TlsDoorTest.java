@@ -12,6 +12,10 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -122,6 +126,79 @@ class TlsDoorTest {
       }
       assertThat(server.server.counters().get(Count.DOOR_TIMEOUTS)).isEqualTo(2);
       await().until(() -> server.server.connections() == 0);
+    }
+  }
+
+  /// One turn a second: the second handshake waits, longer than the door has for its part.
+  @Test
+  void aHandshakeWaitsForItsTurnAndTheWaitDoesNotCount() throws Exception {
+    try (var server = start("turns.rate-min=1", "turns.rate-max=1", "net.door-timeout=600 ms")) {
+      var threads = Executors.newVirtualThreadPerTaskExecutor();
+      try (threads) {
+        var all = new ArrayList<Future<?>>();
+        for (int i = 0; i < 3; i++) {
+          all.add(
+              threads.submit(() -> {
+                try (var socket = TlsSockets.tern(server.server)) {
+                  assertThat(socket.isConnected()).isTrue();
+                }
+                return null;
+              }));
+        }
+        for (Future<?> one : all) {
+          one.get(RawClient.PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+        }
+      }
+      assertThat(server.server.counters().get(Count.HANDSHAKES_WAITED)).isEqualTo(2);
+      assertThat(server.server.counters().get(Count.DOOR_TIMEOUTS)).isZero();
+    }
+  }
+
+  @Test
+  void whoseHandshakeHasWaitedTooLongIsClosedAndNotBlamed() throws Exception {
+    try (var server =
+        start(
+            "turns.rate-min=1",
+            "turns.rate-max=1",
+            "turns.wait-max=1500 ms",
+            "limits.loopback-exempt=false")) {
+      InetSocketAddress tls = server.server.listening().tls().getFirst();
+      var sockets = new ArrayList<Socket>();
+      try {
+        for (int i = 0; i < 6; i++) {
+          var socket = new Socket(tls.getAddress(), tls.getPort());
+          socket.setSoTimeout(RawClient.PATIENCE_MILLIS);
+          // The beginning of a ClientHello.
+          socket.getOutputStream().write(new byte[] {0x16, 0x03, 0x01, 0x02, 0x00, 0x01});
+          sockets.add(socket);
+        }
+        await().until(() -> server.server.counters().get(Count.HANDSHAKES_PUT_OFF) >= 3);
+        assertThat(sockets.getLast().getInputStream().read()).isEqualTo(-1);
+      } finally {
+        for (Socket socket : sockets) {
+          socket.close();
+        }
+      }
+      await().until(() -> server.server.connections() == 0);
+      assertThat(server.server.counters().get(Count.CONNECTIONS_REFUSED_FAILURES)).isZero();
+    }
+  }
+
+  /// Somebody who has gone takes no turn from those who wait.
+  @Test
+  void whoGoesAwayWhileItWaitsGivesUpItsTurn() throws Exception {
+    try (var server = start("turns.rate-min=1", "turns.rate-max=1")) {
+      InetSocketAddress tls = server.server.listening().tls().getFirst();
+      for (int i = 0; i < 50; i++) {
+        try (var socket = new Socket(tls.getAddress(), tls.getPort())) {
+          socket.getOutputStream().write(new byte[] {0x16, 0x03, 0x01, 0x02, 0x00, 0x01});
+        }
+      }
+      await().until(() -> server.server.connections() == 0);
+      try (var socket = TlsSockets.tern(server.server)) {
+        assertThat(socket.isConnected()).isTrue();
+      }
+      assertThat(server.server.counters().get(Count.HANDSHAKES_PUT_OFF)).isZero();
     }
   }
 

@@ -18,7 +18,7 @@ public final class TlsClient {
 
   public static final String ALPN = "tern/1";
 
-  private static final int HANDSHAKE_MILLIS_MAX = 10_000;
+  private static final int HANDSHAKE_MILLIS_MAX = 15_000;
 
   private final ClientTls tls;
   private final SslContext context;

@@ -18,6 +18,7 @@ import io.tern.edge.config.WebSocketConfig;
 import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
+import io.tern.edge.session.Turns;
 import io.tern.edge.tls.Certificates;
 import java.net.InetAddress;
 import java.nio.channels.ClosedChannelException;
@@ -31,13 +32,16 @@ import org.slf4j.LoggerFactory;
 /// its door has them. Then a [Connection] takes its place. Confined to its event loop.
 ///
 /// ```
-/// accept -> [PROXY header] -> [TLS] -> [WebSocket upgrade] -> Connection
+/// accept -> [PROXY header] -> [a turn, TLS] -> [WebSocket upgrade] -> Connection
 /// ```
 ///
 /// What a step needs is made when the first byte of it comes, so that whoever connects and says
-/// nothing costs a timer and this object. Bounds: one absolute deadline for all steps; a PROXY
-/// header of [ProxyHeader#BYTES_MAX]; a TLS ClientHello of 16 KiB (the library's); a request line
-/// of [#LINE_BYTES_MAX] and header fields of [#HEADERS_BYTES_MAX].
+/// nothing costs a timer and this object. A handshake takes one of the server's [Turns]; until it
+/// has it nothing more is read, and the deadline does not run.
+///
+/// Bounds: one deadline for all steps, of the time that is not a wait for the turn; what was read
+/// at once before the turn; a PROXY header of [ProxyHeader#BYTES_MAX]; a TLS ClientHello of 16 KiB
+/// (the library's); a request line of [#LINE_BYTES_MAX] and header fields of [#HEADERS_BYTES_MAX].
 final class Doorstep extends ChannelInboundHandlerAdapter {
 
   static final int LINE_BYTES_MAX = 512;
@@ -51,6 +55,7 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
   private enum Step {
     PROXY,
     TLS,
+    TURN,
     HANDSHAKE,
     HTTP,
     UPGRADE,
@@ -59,9 +64,14 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
 
   private final EdgeLoop loop;
   private final Door door;
-  private final long deadlineMillis;
 
   private Step step;
+
+  /// Of the deadline, in milliseconds.
+  private long left;
+
+  /// Since when it runs.
+  private long since;
 
   /// Whom this connection is charged to; null when nobody.
   private @Nullable InetAddress charged;
@@ -71,6 +81,12 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
   /// The beginning of a PROXY header.
   private @Nullable ByteBuf head;
 
+  /// While the handshake waits.
+  private Turns.@Nullable Turn turn;
+
+  /// What has come of the handshake before its turn.
+  private @Nullable ByteBuf early;
+
   private WebSocketUpgrade.@Nullable Verdict verdict;
 
   /// @param charged who has entered; null when exempt, or to be found in the PROXY header
@@ -78,7 +94,7 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
     this.loop = loop;
     this.door = door;
     this.charged = charged;
-    this.deadlineMillis = deadlineMillis;
+    this.left = deadlineMillis;
     this.step = door.proxies() != null ? Step.PROXY : afterProxy();
   }
 
@@ -88,8 +104,17 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
-    deadline =
-        loop.eventLoop().schedule(() -> onDeadline(ctx), deadlineMillis, TimeUnit.MILLISECONDS);
+    startDeadline(ctx);
+  }
+
+  private void startDeadline(ChannelHandlerContext ctx) {
+    since = System.nanoTime();
+    deadline = loop.eventLoop().schedule(() -> onDeadline(ctx), left, TimeUnit.MILLISECONDS);
+  }
+
+  private void pauseDeadline() {
+    cancelDeadline();
+    left = Math.max(1, left - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - since));
   }
 
   private void onDeadline(ChannelHandlerContext ctx) {
@@ -105,7 +130,9 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
   public void channelRead(ChannelHandlerContext ctx, Object message) throws Exception {
     switch (step) {
       case PROXY -> readProxyHeader(ctx, (ByteBuf) message);
-      case TLS -> startTls(ctx, (ByteBuf) message);
+      case TLS -> takeTurn(ctx, (ByteBuf) message);
+      // Read before the socket knew.
+      case TURN -> gather(ctx, (ByteBuf) message);
       case HTTP -> startHttp(ctx, (ByteBuf) message);
       case UPGRADE -> {
         try {
@@ -174,6 +201,67 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
   }
 
   // ---- TLS -------------------------------------------------------------------------------------
+
+  private void takeTurn(ChannelHandlerContext ctx, ByteBuf first) throws Exception {
+    step = Step.TURN;
+    Turns.Turn asked =
+        loop.edge()
+            .turns()
+            .handshake(
+                () -> loop.eventLoop().execute(() -> onTurn(ctx)),
+                () -> loop.eventLoop().execute(() -> onPutOff(ctx)));
+    if (asked.hasBegun()) {
+      startTls(ctx, first);
+      asked.done();
+      return;
+    }
+    turn = asked;
+    early = first;
+    ctx.channel().config().setAutoRead(false);
+    pauseDeadline();
+  }
+
+  private void gather(ChannelHandlerContext ctx, ByteBuf more) {
+    ByteBuf before = early;
+    if (before == null) {
+      more.release();
+    } else {
+      early = ctx.alloc().buffer(before.readableBytes() + more.readableBytes());
+      early.writeBytes(before).writeBytes(more);
+      before.release();
+      more.release();
+    }
+  }
+
+  private void onTurn(ChannelHandlerContext ctx) {
+    Turns.Turn begun = turn;
+    ByteBuf first = early;
+    if (begun == null || first == null) {
+      // It has gone away.
+      return;
+    }
+    turn = null;
+    early = null;
+    startDeadline(ctx);
+    try {
+      startTls(ctx, first);
+      // The handler writes its answer at the end of a pass.
+      ctx.pipeline().fireChannelReadComplete();
+    } catch (Exception e) {
+      exceptionCaught(ctx, e);
+    } finally {
+      begun.done();
+    }
+    ctx.channel().config().setAutoRead(true);
+  }
+
+  /// Too many handshakes wait: the peer comes back later. It has done nothing wrong.
+  private void onPutOff(ChannelHandlerContext ctx) {
+    if (step == Step.TURN) {
+      step = Step.DONE;
+      ctx.close();
+    }
+  }
 
   private void startTls(ChannelHandlerContext ctx, ByteBuf first) throws Exception {
     Supplier<SslContext> contexts = door.tls();
@@ -305,6 +393,14 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
     if (head != null) {
       head.release();
       head = null;
+    }
+    if (early != null) {
+      early.release();
+      early = null;
+    }
+    if (turn != null) {
+      turn.done();
+      turn = null;
     }
     loop.admission().leave(charged, false);
     charged = null;

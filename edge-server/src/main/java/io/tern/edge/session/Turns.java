@@ -12,12 +12,13 @@ import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
-/// Work that gives way to live traffic: logins, and the pages by which a device that was away is
-/// caught up. After a restart there are thousands of them at once, and people are writing.
+/// Work that gives way to live traffic: TLS handshakes, logins, and the pages by which a device
+/// that was away is caught up. After a restart there are thousands of them at once, and people are
+/// writing.
 ///
-/// Each login and each page takes a [Turn]. There are so many a second, of which some are under way
-/// at a time; the others wait, pages before logins (who is in is brought up to date before another
-/// is let in), the first that came first.
+/// Each of them takes a [Turn]. There are so many a second, of which some are under way at a time;
+/// the others wait, pages before logins before handshakes (who is in is brought up to date before
+/// another is let in), the first that came first.
 ///
 /// **The rate** follows what live work feels. Every [#WINDOW_NANOS] in which something waits, the
 /// longest of the delays seen (SENDs from their reading to their SENT, and by how much this very
@@ -28,8 +29,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Any thread; a short lock. What a turn runs is run without it.
 ///
-/// Bounds: `waitingMax` logins, and one page a session; a login that would wait longer than
-/// `waitMax` is refused, and told to come back when those before it should be through.
+/// Bounds: `waitingMax` logins and as many handshakes, and one page a session. A login that would
+/// wait longer than `waitMax` is refused at once, and told to come back when those before it should
+/// be through. A handshake cannot be told anything: it is refused when it has waited so long, for
+/// by then the rate may have risen, and another try costs more than a wait.
 public final class Turns {
 
   /// How soon something that waits is looked at.
@@ -60,13 +63,13 @@ public final class Turns {
   private final RandomGenerator random;
   private final LongSupplier nanoTime;
 
-  private final ArrayDeque<Turn> pages = new ArrayDeque<>();
-  private final ArrayDeque<Turn> logins = new ArrayDeque<>();
+  private final Line pages = new Line(Count.PAGES_WAITED);
+  private final Line logins = new Line(Count.LOGINS_WAITED);
+  private final Line handshakes = new Line(Count.HANDSHAKES_WAITED);
 
-  /// Of `logins`, those that have not gone away.
-  private int loginsWaiting;
+  /// Who comes before whom.
+  private final List<Line> lines = List.of(pages, logins, handshakes);
 
-  private int pagesWaiting;
   private int underWay;
 
   private double rate;
@@ -94,17 +97,30 @@ public final class Turns {
     filledAt = nanoTime.getAsLong();
   }
 
-  /// One login, or one page.
+  /// Those of a kind that wait.
+  private static final class Line {
+    private final Count waited;
+    private final ArrayDeque<Turn> turns = new ArrayDeque<>();
+
+    /// Of `turns`, those that have not gone away.
+    private int waiting;
+
+    Line(Count waited) {
+      this.waited = waited;
+    }
+  }
+
+  /// One handshake, login or page.
   public final class Turn {
-    private final boolean isLogin;
+    private final Line line;
     private final Runnable begin;
     private final @Nullable LongConsumer refused;
     private final long asked;
     private boolean begun;
     private boolean over;
 
-    private Turn(boolean isLogin, Runnable begin, @Nullable LongConsumer refused, long asked) {
-      this.isLogin = isLogin;
+    private Turn(Line line, Runnable begin, @Nullable LongConsumer refused, long asked) {
+      this.line = line;
       this.begin = begin;
       this.refused = refused;
       this.asked = asked;
@@ -140,21 +156,18 @@ public final class Turns {
   /// @param begin is run when the turn has begun, unless it has when this returns
   /// @param refused is told the milliseconds after which to come back; perhaps before this returns
   public Turn login(Runnable begin, LongConsumer refused) {
-    var turn = new Turn(true, begin, refused, nanoTime.getAsLong());
+    var turn = new Turn(logins, begin, refused, nanoTime.getAsLong());
     long retry = 0;
     synchronized (this) {
       if (!beginsAtOnce(turn)) {
         boolean fits =
-            loginsWaiting < config.waitingMax()
-                && waitNanos(loginsWaiting + 1) <= config.waitMax().toNanos();
+            logins.waiting < config.waitingMax()
+                && waitNanos(logins.waiting + 1) <= config.waitMax().toNanos();
         if (fits) {
-          logins.add(turn);
-          loginsWaiting++;
-          counters.add(Count.LOGINS_WAITED);
-          arm();
+          wait(turn);
         } else {
           turn.over = true;
-          retry = refuse();
+          retry = refuse(turn);
         }
       }
     }
@@ -164,17 +177,37 @@ public final class Turns {
     return turn;
   }
 
+  /// A turn to do the server's part of a TLS handshake. It is done with the first answer: the peer
+  /// takes its time for the rest.
+  ///
+  /// @param begin is run when the turn has begun, unless it has when this returns
+  /// @param refused is run when it will not begin; perhaps before this returns
+  public Turn handshake(Runnable begin, Runnable refused) {
+    var turn = new Turn(handshakes, begin, retry -> refused.run(), nanoTime.getAsLong());
+    boolean fits;
+    synchronized (this) {
+      fits = beginsAtOnce(turn) || handshakes.waiting < config.waitingMax();
+      if (!fits) {
+        turn.over = true;
+        counters.add(Count.HANDSHAKES_PUT_OFF);
+      } else if (!turn.begun) {
+        wait(turn);
+      }
+    }
+    if (!fits) {
+      refused.run();
+    }
+    return turn;
+  }
+
   /// A turn to be caught up by a page. It is never refused: a session has one.
   ///
   /// @param begin is run when the turn has begun, unless it has when this returns
   Turn page(Runnable begin) {
-    var turn = new Turn(false, begin, null, nanoTime.getAsLong());
+    var turn = new Turn(pages, begin, null, nanoTime.getAsLong());
     synchronized (this) {
       if (!beginsAtOnce(turn)) {
-        pages.add(turn);
-        pagesWaiting++;
-        counters.add(Count.PAGES_WAITED);
-        arm();
+        wait(turn);
       }
     }
     return turn;
@@ -182,7 +215,7 @@ public final class Turns {
 
   /// What a SEND took.
   public synchronized void onSent(long nanos) {
-    if (loginsWaiting + pagesWaiting + underWay == 0) {
+    if (waiting() + underWay == 0) {
       ambient += (nanos - ambient) * AMBIENT_WEIGHT;
     }
     delayMax = Math.max(delayMax, nanos);
@@ -190,7 +223,8 @@ public final class Turns {
 
   /// When a login that is not even let wait may come back.
   synchronized long putOffMillis() {
-    return refuse();
+    counters.add(Count.LOGINS_PUT_OFF);
+    return retryMillis();
   }
 
   /// How long a login waits at most.
@@ -198,12 +232,16 @@ public final class Turns {
     return config.waitMax().toNanos();
   }
 
+  public synchronized int handshakesWaiting() {
+    return handshakes.waiting;
+  }
+
   public synchronized int loginsWaiting() {
-    return loginsWaiting;
+    return logins.waiting;
   }
 
   public synchronized int pagesWaiting() {
-    return pagesWaiting;
+    return pages.waiting;
   }
 
   public synchronized int underWay() {
@@ -218,7 +256,7 @@ public final class Turns {
   /// Looks at what waits. Run by the timer.
   void tick() {
     var begun = new ArrayList<Turn>();
-    List<Turn> tooLate;
+    var tooLate = new ArrayList<Turn>();
     long[] retries;
     synchronized (this) {
       ticks = false;
@@ -230,12 +268,13 @@ public final class Turns {
         delayMax = 0;
       }
       grant(now, begun);
-      tooLate = tooLate(now);
+      drop(logins, now, tooLate);
+      drop(handshakes, now, tooLate);
       retries = new long[tooLate.size()];
       for (int i = 0; i < retries.length; i++) {
-        retries[i] = refuse();
+        retries[i] = refuse(tooLate.get(i));
       }
-      if (loginsWaiting + pagesWaiting > 0) {
+      if (waiting() > 0) {
         arm();
       }
     }
@@ -257,18 +296,14 @@ public final class Turns {
       turn.over = true;
       if (!turn.begun) {
         // It stays in its queue and is passed over.
-        if (turn.isLogin) {
-          loginsWaiting--;
-        } else {
-          pagesWaiting--;
-        }
+        turn.line.waiting--;
         return;
       }
       underWay--;
       if (!used) {
         tokens = Math.min(burst(), tokens + 1);
       }
-      if (loginsWaiting + pagesWaiting > 0) {
+      if (waiting() > 0) {
         grant(nanoTime.getAsLong(), begun);
       }
     }
@@ -278,9 +313,13 @@ public final class Turns {
   // ---- under the lock --------------------------------------------------------------------------
 
   private boolean beginsAtOnce(Turn turn) {
-    boolean first = pagesWaiting == 0 && (!turn.isLogin || loginsWaiting == 0);
-    if (!first) {
-      return false;
+    for (Line line : lines) {
+      if (line.waiting > 0) {
+        return false;
+      }
+      if (line == turn.line) {
+        break;
+      }
     }
     refill(turn.asked);
     if (underWay >= config.underWayMax() || tokens < 1) {
@@ -288,6 +327,17 @@ public final class Turns {
     }
     begin(turn);
     return true;
+  }
+
+  private void wait(Turn turn) {
+    turn.line.turns.add(turn);
+    turn.line.waiting++;
+    counters.add(turn.line.waited);
+    arm();
+  }
+
+  private int waiting() {
+    return pages.waiting + logins.waiting + handshakes.waiting;
   }
 
   private void begin(Turn turn) {
@@ -299,39 +349,41 @@ public final class Turns {
   private void grant(long now, List<Turn> begun) {
     refill(now);
     while (underWay < config.underWayMax() && tokens >= 1) {
-      Turn turn = pages.poll();
-      if (turn == null) {
-        turn = logins.poll();
-      }
+      Turn turn = poll();
       if (turn == null) {
         return;
       }
       if (!turn.over) {
-        if (turn.isLogin) {
-          loginsWaiting--;
-        } else {
-          pagesWaiting--;
-        }
+        turn.line.waiting--;
         begin(turn);
         begun.add(turn);
       }
     }
   }
 
-  private List<Turn> tooLate(long now) {
-    var late = new ArrayList<Turn>();
-    for (Turn turn = logins.peek(); turn != null; turn = logins.peek()) {
+  private @Nullable Turn poll() {
+    for (Line line : lines) {
+      Turn turn = line.turns.poll();
+      if (turn != null) {
+        return turn;
+      }
+    }
+    return null;
+  }
+
+  /// Takes those that have waited too long out of `line`.
+  private void drop(Line line, long now, List<Turn> tooLate) {
+    for (Turn turn = line.turns.peek(); turn != null; turn = line.turns.peek()) {
       if (!turn.over) {
         if (now - turn.asked < config.waitMax().toNanos()) {
           break;
         }
         turn.over = true;
-        loginsWaiting--;
-        late.add(turn);
+        line.waiting--;
+        tooLate.add(turn);
       }
-      logins.remove();
+      line.turns.remove();
     }
-    return late;
   }
 
   private void refill(long now) {
@@ -357,11 +409,15 @@ public final class Turns {
     return turns * 1e9 / rate;
   }
 
+  private long refuse(Turn turn) {
+    counters.add(turn.line == logins ? Count.LOGINS_PUT_OFF : Count.HANDSHAKES_PUT_OFF);
+    return retryMillis();
+  }
+
   /// When those who wait now should be through, and as long again: who was refused together does
   /// not come back together.
-  private long refuse() {
-    counters.add(Count.LOGINS_PUT_OFF);
-    long wait = (long) (waitNanos(loginsWaiting) / 1e6);
+  private long retryMillis() {
+    long wait = (long) (waitNanos(logins.waiting) / 1e6);
     long spread = Math.max(RETRY_MILLIS_MIN, wait);
     return Math.clamp(wait + random.nextLong(spread), RETRY_MILLIS_MIN, RETRY_MILLIS_MAX);
   }
@@ -374,7 +430,7 @@ public final class Turns {
     ticks = true;
     long now = nanoTime.getAsLong();
     tickDue = now + TimeUnit.MILLISECONDS.toNanos(TICK_MILLIS);
-    if (loginsWaiting + pagesWaiting == 1) {
+    if (waiting() == 1) {
       // The first that waits begins a window.
       windowBegan = now;
       delayMax = 0;

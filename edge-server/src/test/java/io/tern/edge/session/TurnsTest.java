@@ -247,6 +247,50 @@ class TurnsTest {
   }
 
   @Test
+  void whoIsInComesBeforeWhoLogsInBeforeWhoKnocks() {
+    Turns turns = turns(200, 1_000, 1, 100, Duration.ofSeconds(8));
+    var begun = new ArrayList<String>();
+    Turns.Turn first = turns.handshake(() -> {}, () -> {});
+    Turns.Turn handshake = turns.handshake(() -> begun.add("handshake"), () -> {});
+    Turns.Turn login = turns.login(() -> begun.add("login"), retry -> {});
+    Turns.Turn page = turns.page(() -> begun.add("page"));
+    assertThat(first.hasBegun()).isTrue();
+    assertThat(turns.handshakesWaiting()).isEqualTo(1);
+    for (Turns.Turn turn : List.of(first, page, login)) {
+      turn.done();
+    }
+    assertThat(begun).containsExactly("page", "login", "handshake");
+    handshake.done();
+    assertThat(counters.get(Count.HANDSHAKES_WAITED)).isEqualTo(1);
+    assertThat(turns.underWay()).isZero();
+  }
+
+  @Test
+  void aHandshakeWaitsAsLongAsItMayAndIsThenPutOff() {
+    Turns turns = turns(10, 1_000, 32, 1_000, Duration.ofSeconds(2));
+    var begun = new ArrayList<Long>();
+    var putOff = new ArrayList<Long>();
+    for (int i = 0; i < 1_500; i++) {
+      turns.handshake(() -> begun.add(now), () -> putOff.add(now));
+    }
+    // Those for whom there is no room, at once.
+    long began = now;
+    assertThat(putOff).isNotEmpty().allMatch(at -> at == began);
+    assertThat(turns.handshakesWaiting()).isEqualTo(1_000);
+    putOff.clear();
+    // Live work is late, so few of them begin.
+    for (int i = 0; i < 300; i++) {
+      turns.onSent(100 * MS);
+      pass(Duration.ofMillis(10));
+    }
+    assertThat(turns.handshakesWaiting()).isZero();
+    assertThat(putOff).isNotEmpty().allMatch(at -> at >= began + 2_000 * MS);
+    assertThat(begun.size() + putOff.size()).isEqualTo(1_000);
+    assertThat(counters.get(Count.LOGINS_PUT_OFF)).isZero();
+    assertThat(counters.get(Count.HANDSHAKES_PUT_OFF)).isGreaterThan(putOff.size());
+  }
+
+  @Test
   void aTurnWithNothingToDoCostsNothing() {
     Turns turns = turns(200, 1_000, 32, 100, Duration.ofSeconds(8));
     for (int i = 0; i < 1_000; i++) {
