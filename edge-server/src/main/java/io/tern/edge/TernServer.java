@@ -14,6 +14,7 @@ import io.tern.edge.metrics.Counters;
 import io.tern.edge.metrics.ServerMetrics;
 import io.tern.edge.netty.EdgeNetwork;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.Drain;
 import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
@@ -54,6 +55,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -96,7 +98,8 @@ public final class TernServer implements AutoCloseable {
   private final Accounts accounts;
   private final RouterShards accountShards;
   private final SmsSenders.Owned sms;
-  private volatile boolean draining;
+  private final Drain drain;
+  private volatile boolean ending;
 
   /// Starts a server and returns when it takes connections.
   ///
@@ -182,6 +185,7 @@ public final class TernServer implements AutoCloseable {
     var hub =
         new MemoryPresenceHub(
             MemoryPresenceHub.WATCHES_MAX, () -> TimeUnit.NANOSECONDS.toMillis(System.nanoTime()));
+    drain = new Drain(config.drain(), counters, System::nanoTime, System::currentTimeMillis);
     var knownUsers = new KnownUsers(config.knownUsers());
     var edge =
         new EdgeContext(
@@ -201,6 +205,7 @@ public final class TernServer implements AutoCloseable {
             turns,
             new EdgeBudgets(config.budgets(), System::nanoTime),
             new Shedding(() -> router.fillPercent(), System::nanoTime),
+            drain,
             secrets,
             System::nanoTime,
             System::currentTimeMillis);
@@ -212,6 +217,9 @@ public final class TernServer implements AutoCloseable {
     network = started.add(new EdgeNetwork(config.net(), edge, certificates));
     bus.register(edgeId, network);
     metrics.gauge("tern_connections", "Open connections.", network::connections);
+    metrics.gauge("tern_sessions", "Sessions that are up.", counters::sessions);
+    metrics.gauge(
+        "tern_in_service", "0 while logins are refused.", () -> drain.isInService() ? 1 : 0);
     metrics.gauge(
         "tern_turns_rate", "TLS handshakes, logins and catch-up pages a second.", turns::rate);
     metrics.gauge(
@@ -227,7 +235,7 @@ public final class TernServer implements AutoCloseable {
             router::probe,
             router::health,
             store::hasRoom,
-            () -> draining,
+            () -> ending,
             network::connections,
             config.admin().probeTimeout());
     admin = started.add(new AdminServer(config.admin().listen(), health, metrics::scrape));
@@ -325,6 +333,11 @@ public final class TernServer implements AutoCloseable {
     return network.connections();
   }
 
+  /// Takes this server out of service, and back.
+  public Drain drain() {
+    return drain;
+  }
+
   /// Where `/health` and `/metrics` are.
   public InetSocketAddress admin() {
     return admin.address();
@@ -393,11 +406,12 @@ public final class TernServer implements AutoCloseable {
   /// answers what was taken, tells everyone when to come back, closes the store.
   @Override
   public synchronized void close() {
-    if (draining) {
+    if (ending) {
       return;
     }
-    draining = true;
+    ending = true;
     log.info("shutting down with {} connections", network.connections());
+    drainFirst();
     Duration timeout = config.shutdown().timeout();
     if (http != null) {
       http.close();
@@ -405,11 +419,8 @@ public final class TernServer implements AutoCloseable {
     network.stopAccepting();
     network.stopReading(Duration.ofSeconds(1));
     boolean drained = closeRouter(timeout);
-    network.drain(Duration.ofSeconds(1));
-    long deadline = System.nanoTime() + FAREWELL.toNanos();
-    while (network.connections() > 0 && System.nanoTime() < deadline) {
-      LockSupport.parkNanos(5_000_000);
-    }
+    network.sendAway(Duration.ofSeconds(1));
+    waitUntil(() -> network.connections() == 0, FAREWELL);
     bus.unregister(edgeId);
     accountShards.close();
     sms.close();
@@ -426,6 +437,23 @@ public final class TernServer implements AutoCloseable {
       log.warn("a shard did not finish in {}: its folder is left as after a crash", timeout);
     }
     log.info("bye");
+  }
+
+  /// Lets clients finish and go, if the configuration gives them time.
+  private void drainFirst() {
+    Duration over = config.shutdown().drain();
+    if (!over.isZero()) {
+      drain.begin(over, config.drain().grace());
+      Duration bound = over.plus(config.drain().grace()).plusSeconds(1);
+      waitUntil(() -> drain.progress().state() == Drain.State.DRAINED, bound);
+    }
+  }
+
+  private static void waitUntil(BooleanSupplier condition, Duration timeout) {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    while (!condition.getAsBoolean() && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(5_000_000);
+    }
   }
 
   private boolean closeRouter(Duration timeout) {

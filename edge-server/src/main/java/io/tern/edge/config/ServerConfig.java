@@ -45,6 +45,7 @@ public record ServerConfig(
     CatchUpConfig catchUp,
     MemoryDirectory.Config directory,
     int knownUsers,
+    DrainConfig drain,
     ShutdownConfig shutdown,
     LogConfig log) {
 
@@ -88,6 +89,7 @@ public record ServerConfig(
             from.number("directory.absent-users-max", 1, 100_000_000),
             from.number("directory.news-max", 1, 100_000_000)),
         from.powerOfTwo("known-users", 1024, 1 << 30),
+        drain(from),
         shutdown(from),
         new LogConfig(
             LogFormat.valueOf(
@@ -479,9 +481,17 @@ public record ServerConfig(
             from.duration("router.retry", MS, DAY)));
   }
 
+  private static DrainConfig drain(Settings from) {
+    return new DrainConfig(
+        from.duration("drain.over", Duration.ZERO, DrainConfig.OVER_MAX),
+        from.number("drain.rate-max", 1, 1_000_000),
+        from.duration("drain.grace", Duration.ZERO, DrainConfig.GRACE_MAX));
+  }
+
   private static ShutdownConfig shutdown(Settings from) {
     Duration spreadMin = from.duration("shutdown.spread-min", Duration.ZERO, HOUR);
     return new ShutdownConfig(
+        from.duration("shutdown.drain", Duration.ZERO, HOUR),
         from.duration("shutdown.timeout", Duration.ofMillis(100), HOUR),
         spreadMin,
         from.duration("shutdown.spread-max", spreadMin, HOUR));

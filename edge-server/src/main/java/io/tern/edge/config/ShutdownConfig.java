@@ -3,4 +3,7 @@ package io.tern.edge.config;
 import java.time.Duration;
 
 /// `shutdown.*`: how an orderly end goes.
-public record ShutdownConfig(Duration timeout, Duration spreadMin, Duration spreadMax) {}
+///
+/// @param drain over how long the server is drained before it ends; zero for not at all
+public record ShutdownConfig(
+    Duration drain, Duration timeout, Duration spreadMin, Duration spreadMax) {}

@@ -31,6 +31,12 @@ public final class Counters {
     return errors[code.ordinal()].sum();
   }
 
+  /// Sessions that are up at this moment, or nearly: the two counts are not read at one instant.
+  public long sessions() {
+    long ended = get(Count.SESSIONS_ENDED);
+    return Math.max(0, get(Count.HELLOS) - ended);
+  }
+
   private static LongAdder[] adders(int n) {
     var adders = new LongAdder[n];
     for (int i = 0; i < n; i++) {

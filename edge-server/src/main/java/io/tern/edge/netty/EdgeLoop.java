@@ -7,6 +7,7 @@ import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.EdgeContext;
+import io.tern.edge.session.Leaving;
 import io.tern.edge.session.Sampler;
 import io.tern.edge.session.SessionLogic;
 import io.tern.edge.session.SessionTable;
@@ -36,6 +37,9 @@ import org.slf4j.LoggerFactory;
 final class EdgeLoop {
 
   private static final long SWEEP_MILLIS = 500;
+
+  /// How often sessions are told to leave while the edge is drained.
+  private static final long LEAVING_MILLIS = 50;
 
   /// What goes to no more sessions than this is handed over at once.
   private static final int FEW = 64;
@@ -84,12 +88,16 @@ final class EdgeLoop {
   private final Runnable endOfPass = this::endOfPass;
   private @Nullable ScheduledFuture<?> sweep;
 
+  private final Leaving leaving;
+  private @Nullable ScheduledFuture<?> leaves;
+
   EdgeLoop(int index, EventLoop eventLoop, EdgeContext edge, Admission admission) {
     this.eventLoop = eventLoop;
     this.edge = edge;
     this.admission = admission;
     this.sessions = new SessionTable(index, edge, FEW, AHEAD);
     this.sampler = new Sampler(edge.stages());
+    this.leaving = new Leaving(edge.drain(), sessions);
   }
 
   EventLoop eventLoop() {
@@ -115,6 +123,34 @@ final class EdgeLoop {
   /// Scratch space for one frame.
   FrameHeader header() {
     return header;
+  }
+
+  Leaving leaving() {
+    return leaving;
+  }
+
+  /// A drain has begun. Any thread.
+  void leave() {
+    try {
+      eventLoop.execute(() -> {
+        if (leaves == null) {
+          leaves =
+              eventLoop.scheduleWithFixedDelay(
+                  this::tickLeaving, 0, LEAVING_MILLIS, TimeUnit.MILLISECONDS);
+        }
+      });
+    } catch (RejectedExecutionException e) {
+      // The loop has shut down, and its sessions with it.
+      log.debug("too late to drain");
+    }
+  }
+
+  private void tickLeaving() {
+    ScheduledFuture<?> ticks = leaves;
+    if (!leaving.tick(edge.nanoTime().getAsLong()) && ticks != null) {
+      leaves = null;
+      ticks.cancel(false);
+    }
   }
 
   void add(SessionLogic session) {

@@ -92,6 +92,9 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       byEventLoop.put(eventLoop, loop);
     }
     this.loops = loops.toArray(EdgeLoop[]::new);
+    edge.drain()
+        .runBy(
+            loops.stream().map(EdgeLoop::leaving).toList(), () -> loops.forEach(EdgeLoop::leave));
     EventExecutor first = group.next();
     edge.turns().runBy((millis, task) -> first.schedule(task, millis, TimeUnit.MILLISECONDS));
     group
@@ -321,8 +324,8 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
     onEverySession(SessionLogic::stopInput, timeout);
   }
 
-  /// Says GOAWAY DRAIN to everyone.
-  public void drain(Duration timeout) {
+  /// Says GOAWAY DRAIN to everyone and ends their connections.
+  public void sendAway(Duration timeout) {
     long now = edge.nanoTime().getAsLong();
     onEverySession(session -> session.disconnect(CloseReason.DRAIN, "", now), timeout);
   }

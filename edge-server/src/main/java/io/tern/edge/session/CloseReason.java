@@ -29,6 +29,8 @@ public enum CloseReason {
   RESUME_REJECTED(Farewell.ERROR, ErrorCode.RESUME_REJECTED),
   /// The server had no place for the HELLO; later it may.
   BUSY(Farewell.ERROR, ErrorCode.BUSY),
+  /// No logins are taken: the edge is being drained.
+  OUT_OF_SERVICE(Farewell.ERROR, ErrorCode.DRAIN),
   /// The device logs in too often.
   LOGIN_RATE(Farewell.ERROR, ErrorCode.RATE),
   /// The session's proof of identity has run out and was not renewed.
@@ -88,6 +90,7 @@ public enum CloseReason {
       case PEER_CLOSED,
           SAID_GOODBYE,
           BUSY,
+          OUT_OF_SERVICE,
           LOGIN_RATE,
           IDENTITY_RAN_OUT,
           REPLACED,

@@ -6,6 +6,7 @@ import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GoAway;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.Map;
@@ -68,7 +69,7 @@ public final class Disconnector {
       counters.addError(code);
       switch (reason.farewell()) {
         case ERROR -> host.write(FrameType.ERROR, 0, 0, 0, 0, error(code, detail, retryMillis));
-        case GOAWAY -> host.write(FrameType.GOAWAY, 0, 0, 0, 0, goAway(code));
+        case GOAWAY -> host.write(FrameType.GOAWAY, 0, 0, 0, 0, goAway(code).build().toByteArray());
         case NOTHING -> {}
       }
     }
@@ -90,6 +91,26 @@ public final class Disconnector {
         }
       }
     }
+  }
+
+  /// Says GOAWAY DRAIN without ending the connection. On the session's event loop.
+  ///
+  /// @param grace how long the client may finish what it has begun
+  void announce(SessionHost host, Duration grace) {
+    counters.addError(ErrorCode.DRAIN);
+    host.write(
+        FrameType.GOAWAY,
+        0,
+        0,
+        0,
+        0,
+        goAway(ErrorCode.DRAIN).setGraceMs((int) grace.toMillis()).build().toByteArray());
+  }
+
+  /// When a client that is refused during a drain may come back: a random moment of the spread.
+  long comeBackMillis() {
+    return Math.max(
+        1, ThreadLocalRandom.current().nextLong(spread.drainMin(), spread.drainMax() + 1L));
   }
 
   /// The other side has closed, or the connection broke.
@@ -133,13 +154,13 @@ public final class Disconnector {
     return error.build().toByteArray();
   }
 
-  private byte[] goAway(ErrorCode code) {
+  private GoAway.Builder goAway(ErrorCode code) {
     var goAway = GoAway.newBuilder().setCode(code.number());
     switch (code) {
       case DRAIN -> goAway.setAfterMinMs(spread.drainMin()).setAfterMaxMs(spread.drainMax());
       case LAGGING -> goAway.setAfterMinMs(1_000).setAfterMaxMs(10_000);
       default -> {}
     }
-    return goAway.build().toByteArray();
+    return goAway;
   }
 }

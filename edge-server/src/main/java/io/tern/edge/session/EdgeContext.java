@@ -33,6 +33,7 @@ public record EdgeContext(
     Turns turns,
     EdgeBudgets budgets,
     Shedding shedding,
+    Drain drain,
     RandomGenerator secrets,
     LongSupplier nanoTime,
     LongSupplier wallMillis) {}

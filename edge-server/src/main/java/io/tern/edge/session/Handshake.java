@@ -83,6 +83,11 @@ final class Handshake {
       session.close(CloseReason.IDENTITY_REQUIRED, "neither token nor ticket", now);
       return;
     }
+    if (!edge.drain().isInService()) {
+      edge.drain().onRefused();
+      session.close(CloseReason.OUT_OF_SERVICE, "", edge.disconnector().comeBackMillis(), now);
+      return;
+    }
     if (edge.shedding().sheds(Shedding.Work.LOGINS)) {
       edge.counters().add(Count.LOGINS_SHED);
       session.close(CloseReason.BUSY, "overloaded", edge.turns().putOffMillis(), now);

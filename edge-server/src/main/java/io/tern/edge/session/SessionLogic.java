@@ -615,6 +615,14 @@ public final class SessionLogic {
     host.onInputChanged();
   }
 
+  /// Announces the end: GOAWAY, with time to finish. The session goes on until the client leaves,
+  /// or somebody closes it.
+  void goAway(Duration grace) {
+    if (isLive()) {
+      edge.disconnector().announce(host, grace);
+    }
+  }
+
   /// Ends the session for the edge's own reasons.
   public void disconnect(CloseReason reason, String detail, long now) {
     close(reason, detail, now);
@@ -625,7 +633,7 @@ public final class SessionLogic {
     if (!isClosing()) {
       edge.disconnector().noteGone(id, device, state == State.LIVE);
     }
-    state = State.CLOSED;
+    leave(State.CLOSED);
     release();
   }
 
@@ -638,10 +646,17 @@ public final class SessionLogic {
     if (isClosing()) {
       return;
     }
-    state = State.CLOSING;
+    leave(State.CLOSING);
     deadline = now + LINGER.toNanos();
     release();
     edge.disconnector().close(host, id, device, reason, detail, retryMillis);
+  }
+
+  private void leave(State next) {
+    if (state == State.LIVE) {
+      edge.counters().add(Count.SESSIONS_ENDED);
+    }
+    state = next;
   }
 
   private void release() {

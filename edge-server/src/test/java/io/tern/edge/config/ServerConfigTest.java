@@ -105,6 +105,8 @@ class ServerConfigTest {
     assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
     assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);
     assertThat(config.store().data()).isEqualTo(Path.of("tern-data"));
+    assertThat(config.drain()).isEqualTo(DrainConfig.DEFAULT);
+    assertThat(config.shutdown().drain()).isZero();
     assertThat(config.log()).isEqualTo(new LogConfig(LogFormat.TEXT));
   }
 
@@ -255,6 +257,10 @@ class ServerConfigTest {
         Map.entry("directory.news-max", "5000"),
         Map.entry("known-users", "65536"),
         Map.entry("log.format", "json"),
+        Map.entry("drain.over", "10 s"),
+        Map.entry("drain.rate-max", "100"),
+        Map.entry("drain.grace", "2 s"),
+        Map.entry("shutdown.drain", "3 s"),
         Map.entry("shutdown.timeout", "5 s"),
         Map.entry("shutdown.spread-min", "1 s"),
         Map.entry("shutdown.spread-max", "9 s"));

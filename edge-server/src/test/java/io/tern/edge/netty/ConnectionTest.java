@@ -11,11 +11,13 @@ import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.tern.edge.config.BudgetsConfig;
+import io.tern.edge.config.DrainConfig;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.logging.LineEncoder;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.Drain;
 import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
@@ -101,6 +103,7 @@ class ConnectionTest {
                 System::nanoTime),
             new EdgeBudgets(BudgetsConfig.NONE, System::nanoTime),
             new Shedding(() -> 0, System::nanoTime),
+            new Drain(DrainConfig.DEFAULT, counters, System::nanoTime, System::currentTimeMillis),
             new Random(1),
             System::nanoTime,
             System::currentTimeMillis);

@@ -7,6 +7,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.tern.edge.config.DrainConfig;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.metrics.Counters;
 import io.tern.protocol.ChatId;
@@ -236,6 +237,7 @@ final class Node {
             new Turns(ServerConfig.load(null, set).turns(), counters, new Random(7), () -> now),
             new EdgeBudgets(ServerConfig.load(null, set).budgets(), () -> now),
             new Shedding(() -> 0, () -> now),
+            new Drain(DrainConfig.DEFAULT, counters, () -> now, () -> wallMillis),
             new Random(7),
             () -> now,
             () -> wallMillis);

@@ -79,6 +79,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   long identityUntil = wallMillis + 3_600_000;
 
   final Turns turns;
+  final Drain drain;
 
   /// What the session asked for last.
   long wakeMillis;
@@ -93,6 +94,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
       set.put(setting.substring(0, equals), setting.substring(equals + 1));
     }
     turns = new Turns(ServerConfig.load(null, set).turns(), counters, new Random(7), () -> now);
+    drain = new Drain(ServerConfig.load(null, set).drain(), counters, () -> now, () -> wallMillis);
     edge =
         new EdgeContext(
             EDGE,
@@ -111,6 +113,7 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
             turns,
             new EdgeBudgets(ServerConfig.load(null, set).budgets(), () -> now),
             new Shedding(() -> fill, () -> now),
+            drain,
             new Random(7),
             () -> now,
             () -> wallMillis);

@@ -1,11 +1,13 @@
 package io.tern.tools.simulation;
 
 import io.tern.edge.config.BudgetsConfig;
+import io.tern.edge.config.DrainConfig;
 import io.tern.edge.config.LimitsConfig;
 import io.tern.edge.config.TurnsConfig;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.Drain;
 import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
@@ -198,6 +200,7 @@ final class SimServer {
               turns,
               new EdgeBudgets(BudgetsConfig.NONE, world::nanos),
               new Shedding(() -> 0, world::nanos),
+              new Drain(DrainConfig.DEFAULT, counters, world::nanos, world::wallMillis),
               world.random,
               world::nanos,
               world::wallMillis);

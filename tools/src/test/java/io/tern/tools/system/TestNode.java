@@ -1,6 +1,7 @@
 package io.tern.tools.system;
 
 import io.tern.edge.config.BudgetsConfig;
+import io.tern.edge.config.DrainConfig;
 import io.tern.edge.config.LimitsConfig;
 import io.tern.edge.config.NetConfig;
 import io.tern.edge.config.Transport;
@@ -9,6 +10,7 @@ import io.tern.edge.metrics.Counters;
 import io.tern.edge.netty.EdgeNetwork;
 import io.tern.edge.session.Authenticator;
 import io.tern.edge.session.Disconnector;
+import io.tern.edge.session.Drain;
 import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
 import io.tern.edge.session.KnownUsers;
@@ -229,6 +231,7 @@ final class TestNode implements AutoCloseable {
           new Turns(TURNS, counters, new SecureRandom(), System::nanoTime),
           new EdgeBudgets(BudgetsConfig.NONE, System::nanoTime),
           new Shedding(() -> 0, System::nanoTime),
+          new Drain(DrainConfig.DEFAULT, counters, System::nanoTime, System::currentTimeMillis),
           new SecureRandom(),
           System::nanoTime,
           System::currentTimeMillis);
@@ -239,7 +242,7 @@ final class TestNode implements AutoCloseable {
       gates.forEach(Gate::shut);
       seams.onDeath();
       // Closing the loops alone leaves connections open that are not being read.
-      network.drain(Duration.ofSeconds(1));
+      network.sendAway(Duration.ofSeconds(1));
       network.close();
       router.close();
     }
