@@ -2,6 +2,7 @@ package io.tern.edge;
 
 import io.tern.accounts.Accounts;
 import io.tern.accounts.AccountsEvent;
+import io.tern.accounts.sms.SmsSender;
 import io.tern.edge.admin.AdminServer;
 import io.tern.edge.admin.HealthCheck;
 import io.tern.edge.config.ServerConfig;
@@ -195,7 +196,8 @@ public final class TernServer implements AutoCloseable {
             router.readers(),
             directory,
             relay,
-            new TokenAuthenticator(verifier, tickets, authThreads, System::currentTimeMillis),
+            new TokenAuthenticator(
+                verifier, tickets, authThreads, System::currentTimeMillis, metrics),
             disconnector,
             knownUsers,
             counters,
@@ -253,7 +255,7 @@ public final class TernServer implements AutoCloseable {
             config.accounts(),
             accountShards,
             signingKeys,
-            sms,
+            timed(sms, metrics),
             KeyFile.in(config.store().data().resolve("pepper")),
             event -> counters.add(countOf(event)),
             Clock.systemUTC(),
@@ -281,6 +283,17 @@ public final class TernServer implements AutoCloseable {
     if (resumed > 0) {
       log.info("finished {} interrupted changes of accounts", resumed);
     }
+  }
+
+  private static SmsSender timed(SmsSender sender, StageWatch stages) {
+    return (number, text) -> {
+      long began = System.nanoTime();
+      try {
+        return sender.send(number, text);
+      } finally {
+        stages.took(StageWatch.Stage.SMS, System.nanoTime() - began);
+      }
+    };
   }
 
   private static Count countOf(AccountsEvent event) {

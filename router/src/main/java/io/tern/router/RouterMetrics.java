@@ -9,6 +9,16 @@ public interface RouterMetrics {
   /// A command found the ring of `shard` full (events or bytes). Any thread.
   default void onRefused(int shard) {}
 
+  /// The first command of a batch is taken up. Prepare thread.
+  ///
+  /// @param nanos since an edge took it off its socket
+  default void onTaken(int shard, long nanos) {}
+
+  /// A batch has been prepared, and its commit begins. Prepare thread.
+  ///
+  /// @param nanos since its first command was taken up
+  default void onPrepared(int shard, long nanos) {}
+
   /// A batch has been committed. Prepare thread.
   ///
   /// @param events commands in it
@@ -32,6 +42,9 @@ public interface RouterMetrics {
 
   /// A session has been told to look into the store. Dispatch thread.
   default void onNudge() {}
+
+  /// The directory has said where some users are. Dispatch thread.
+  default void onLookedUp(long nanos) {}
 
   /// The directory did not answer. Dispatch thread.
   default void onDirectoryFailed() {}

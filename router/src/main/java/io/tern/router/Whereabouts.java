@@ -55,7 +55,9 @@ final class Whereabouts {
       return true;
     }
     try {
+      long began = System.nanoTime();
       users.lookUp(directory);
+      metrics.onLookedUp(System.nanoTime() - began);
       answered();
       return true;
     } catch (RuntimeException e) {

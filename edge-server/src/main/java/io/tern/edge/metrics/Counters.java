@@ -7,8 +7,18 @@ import java.util.concurrent.atomic.LongAdder;
 @SuppressWarnings("EnumOrdinal") // an array per enum, on the path of every frame; kept nowhere
 public final class Counters {
 
+  /// Which way in the one came who was refused.
+  public enum Door {
+    TCP,
+    TLS,
+    WEBSOCKET,
+    HTTP
+  }
+
+  private static final int CODES = ErrorCode.values().length;
+
   private final LongAdder[] counts = adders(Count.values().length);
-  private final LongAdder[] errors = adders(ErrorCode.values().length);
+  private final LongAdder[] errors = adders(Door.values().length * CODES);
 
   public void add(Count count) {
     counts[count.ordinal()].increment();
@@ -18,17 +28,26 @@ public final class Counters {
     counts[count.ordinal()].add(n);
   }
 
-  /// An ERROR or GOAWAY with this code was written.
+  /// A request over HTTP was refused with this code.
   public void addError(ErrorCode code) {
-    errors[code.ordinal()].increment();
+    addError(Door.HTTP, code);
+  }
+
+  /// An ERROR or GOAWAY with this code was written, or a request refused with it.
+  public void addError(Door door, ErrorCode code) {
+    errors[place(door, code)].increment();
   }
 
   public long get(Count count) {
     return counts[count.ordinal()].sum();
   }
 
-  public long getError(ErrorCode code) {
-    return errors[code.ordinal()].sum();
+  public long getError(Door door, ErrorCode code) {
+    return errors[place(door, code)].sum();
+  }
+
+  private static int place(Door door, ErrorCode code) {
+    return door.ordinal() * CODES + code.ordinal();
   }
 
   /// Sessions that are up at this moment, or nearly: the two counts are not read at one instant.

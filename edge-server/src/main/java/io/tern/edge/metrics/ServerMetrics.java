@@ -38,6 +38,8 @@ import java.util.function.Supplier;
 public final class ServerMetrics implements RouterMetrics, StageWatch, AutoCloseable {
 
   private static final Duration[] BUCKETS = {
+    Duration.ofNanos(10_000),
+    Duration.ofNanos(50_000),
     Duration.ofNanos(100_000),
     Duration.ofNanos(250_000),
     Duration.ofNanos(500_000),
@@ -63,6 +65,9 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
   private final JvmGcMetrics gc = new JvmGcMetrics();
 
   private final Map<Stage, Timer> stages = new EnumMap<>(Stage.class);
+  private final Timer taken = stage("taken");
+  private final Timer prepared = stage("prepared");
+  private final Timer lookups = stage("lookup");
   private final Timer commits;
   private final Timer dispatchLag;
   private final DistributionSummary batchEvents;
@@ -93,11 +98,14 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
           .description(count.help())
           .register(registry);
     }
-    for (ErrorCode code : ErrorCode.values()) {
-      FunctionCounter.builder("tern_errors", counters, c -> c.getError(code))
-          .description("ERROR and GOAWAY frames by code.")
-          .tags("code", Integer.toString(code.number()), "name", code.name())
-          .register(registry);
+    for (Counters.Door door : Counters.Door.values()) {
+      for (ErrorCode code : ErrorCode.values()) {
+        FunctionCounter.builder("tern_errors", counters, c -> c.getError(door, code))
+            .description("ERROR and GOAWAY frames and refusals over HTTP, by code and door.")
+            .tags("code", Integer.toString(code.number()), "name", code.name())
+            .tag("door", lower(door))
+            .register(registry);
+      }
     }
     for (CloseReason reason : CloseReason.values()) {
       FunctionCounter.builder("tern_disconnects", disconnector, d -> d.ended(reason))
@@ -106,8 +114,7 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
           .register(registry);
     }
     for (Stage stage : Stage.values()) {
-      stages.put(
-          stage, timer("tern_stage", "Stages of a message.", Tags.of("stage", lower(stage))));
+      stages.put(stage, stage(lower(stage)));
     }
     commits = timer("tern_commit", "One commit of a shard.", Tags.empty());
     dispatchLag =
@@ -178,6 +185,21 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
   }
 
   @Override
+  public void onTaken(int shard, long nanos) {
+    taken.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void onPrepared(int shard, long nanos) {
+    prepared.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void onLookedUp(long nanos) {
+    lookups.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
   public void onRefused(int shard) {
     ringsRefused.increment();
   }
@@ -243,6 +265,10 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
         .tags(tags)
         .strongReference(true)
         .register(registry);
+  }
+
+  private Timer stage(String stage) {
+    return timer("tern_stage", "Stages of a message.", Tags.of("stage", stage));
   }
 
   private Timer timer(String name, String help, Tags tags) {

@@ -8,6 +8,7 @@ import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.SessionHost;
 import io.tern.edge.session.SessionLogic;
@@ -225,6 +226,14 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
       out = null;
       channel.write(to, channel.voidPromise());
     }
+  }
+
+  @Override
+  public Counters.Door door() {
+    if (door.webSocket() != null) {
+      return Counters.Door.WEBSOCKET;
+    }
+    return door.tls() != null ? Counters.Door.TLS : Counters.Door.TCP;
   }
 
   @Override

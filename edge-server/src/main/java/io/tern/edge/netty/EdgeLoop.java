@@ -11,6 +11,7 @@ import io.tern.edge.session.Leaving;
 import io.tern.edge.session.Sampler;
 import io.tern.edge.session.SessionLogic;
 import io.tern.edge.session.SessionTable;
+import io.tern.edge.session.StageWatch.Stage;
 import io.tern.protocol.FrameHeader;
 import io.tern.router.Delivery;
 import java.util.ArrayDeque;
@@ -85,6 +86,15 @@ final class EdgeLoop {
   private boolean workScheduled;
   private final Runnable work = this::work;
   private boolean passEnds;
+
+  /// When the bus handed over the first batch that this pass writes; 0 = none.
+  private long passHanded;
+
+  /// The same of this round, and of the next one.
+  private long roundHanded;
+
+  private long nextRoundHanded;
+
   private final Runnable endOfPass = this::endOfPass;
   private @Nullable ScheduledFuture<?> sweep;
 
@@ -174,16 +184,24 @@ final class EdgeLoop {
   /// Takes what a shard's batch has for this loop's sessions. Any thread; one hop of the loop's
   /// queue for the whole batch.
   void post(List<Delivery> batch) {
+    long handed = edge.nanoTime().getAsLong();
     try {
-      eventLoop.execute(() -> deliver(batch));
+      eventLoop.execute(() -> deliver(batch, handed));
     } catch (RejectedExecutionException e) {
       // The loop has shut down, and its sessions with it.
       edge.counters().add(Count.DELIVERIES_PASSED_OVER, batch.size());
     }
   }
 
-  private void deliver(List<Delivery> batch) {
+  private void deliver(List<Delivery> batch, long handed) {
     sessions.take(batch, edge.nanoTime().getAsLong());
+    if (sessions.hasWaiting()) {
+      if (nextRoundHanded == 0) {
+        nextRoundHanded = handed;
+      }
+    } else if (passEnds && passHanded == 0) {
+      passHanded = handed;
+    }
     if (sessions.hasWaiting() && !isInRound() && !workScheduled) {
       beginRound();
     }
@@ -210,6 +228,8 @@ final class EdgeLoop {
     if (!isInRound()) {
       roundLeft = sessions.waiting();
       roundBegan = now;
+      roundHanded = nextRoundHanded;
+      nextRoundHanded = 0;
     }
     if (roundLeft > 0) {
       serving = true;
@@ -229,6 +249,8 @@ final class EdgeLoop {
     if (isInRound()) {
       scheduleEndOfPass();
     } else {
+      took(roundHanded);
+      roundHanded = 0;
       roundDue = now + pauseAfter(now - roundBegan);
       if (sessions.hasWaiting()) {
         beginRound();
@@ -281,6 +303,8 @@ final class EdgeLoop {
       now.get(i).endOfPass(nanos);
     }
     now.clear();
+    took(passHanded);
+    passHanded = 0;
     edge.counters().add(Count.PASSES);
     if (!touched.isEmpty()) {
       scheduleEndOfPass();
@@ -289,6 +313,12 @@ final class EdgeLoop {
       // A task, so that sockets are looked at before it.
       workScheduled = true;
       eventLoop.execute(work);
+    }
+  }
+
+  private void took(long handed) {
+    if (handed != 0) {
+      edge.stages().took(Stage.BUS_TO_WRITE, edge.nanoTime().getAsLong() - handed);
     }
   }
 

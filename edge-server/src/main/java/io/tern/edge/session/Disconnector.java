@@ -66,7 +66,7 @@ public final class Disconnector {
     count(reason);
     ErrorCode code = reason.code();
     if (code != null) {
-      counters.addError(code);
+      counters.addError(host.door(), code);
       switch (reason.farewell()) {
         case ERROR -> host.write(FrameType.ERROR, 0, 0, 0, 0, error(code, detail, retryMillis));
         case GOAWAY -> host.write(FrameType.GOAWAY, 0, 0, 0, 0, goAway(code).build().toByteArray());

@@ -103,7 +103,7 @@ final class Inbound {
     chargeSend(now);
     byte[] body = ByteBufUtil.getBytes(in, in.readerIndex(), header.bodyBytes(), true);
     var send = new Command.Send(who, chat, body);
-    if (edge.commands().submit(send, session.origin(rid))) {
+    if (edge.commands().submit(send, session.origin(rid, now))) {
       sendsInFlight++;
       edge.counters().add(Count.SENDS);
       session.sampler().onSend(session.id(), rid, now);

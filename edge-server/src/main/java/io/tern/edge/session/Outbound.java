@@ -501,11 +501,12 @@ final class Outbound {
     pageAsked = true;
     settingsPassed = false;
     UserId user = session.user();
+    long asked = edge.nanoTime().getAsLong();
     boolean taken =
         edge.readers()
             .<Found>ask(
                 shards -> new Found(question.apply(shards), Visibility.hidesReads(shards, user)),
-                found -> host.execute(() -> onPage(found)),
+                found -> host.execute(() -> onPage(found, asked)),
                 failure -> host.execute(this::onNoPage));
     if (taken) {
       edge.counters().add(Count.QUESTIONS);
@@ -535,7 +536,7 @@ final class Outbound {
     }
   }
 
-  private void onPage(Found found) {
+  private void onPage(Found found, long asked) {
     pageAsked = false;
     endTurn();
     reservedEntries = 0;
@@ -576,6 +577,7 @@ final class Outbound {
       deliver(item.chat(), item.seq(), item.own(), item.body(), now);
     }
     edge.counters().add(Count.DELIVERS_CAUGHT_UP, page.items().size());
+    edge.stages().took(StageWatch.Stage.CATCH_UP_PAGE, edge.nanoTime().getAsLong() - asked);
     advance();
   }
 

@@ -1,5 +1,6 @@
 package io.tern.edge.session;
 
+import io.tern.edge.metrics.Counters;
 import io.tern.protocol.FrameType;
 
 /// What a session asks of the shell that carries it: a socket, a timer, a thread. Called on the
@@ -9,6 +10,11 @@ public interface SessionHost {
   /// Appends one frame to what goes out at the end of this event-loop pass. `body` is not changed
   /// and may be kept. Dropped when the connection is gone.
   void write(FrameType type, int flags, int rid, long chat, long seq, byte[] body);
+
+  /// The way in that the session came by, for what is counted.
+  default Counters.Door door() {
+    return Counters.Door.TCP;
+  }
 
   /// Whether less than the high-water mark waits for the socket. When that turns true again after
   /// false, the shell calls [SessionLogic#onWritable].

@@ -846,6 +846,11 @@ public final class SessionLogic {
     return new Origin(edge.edge(), id, rid);
   }
 
+  /// @param now when what it is about was taken off the socket
+  Origin origin(int rid, long now) {
+    return new Origin(edge.edge(), id, rid, now);
+  }
+
   static int groupFlag(ChatId chat) {
     return chat.isGroup() ? FrameHeader.GROUP : 0;
   }
@@ -859,7 +864,7 @@ public final class SessionLogic {
   }
 
   void refuse(int rid, ErrorCode code, long retryMillis, String detail, String field, long csn) {
-    edge.counters().addError(code);
+    edge.counters().addError(host.door(), code);
     host.write(
         FrameType.ERROR,
         FrameHeader.RID,

@@ -1,7 +1,7 @@
 package io.tern.edge.session;
 
-/// Hears how long the stages of some messages took. A sample, not every message: per-message facts
-/// are counters. Any thread; never blocks.
+/// Hears how long stages took: of a batch, a login or a page, and of messages a sample, because
+/// per-message facts are counters. Any thread; never blocks.
 public interface StageWatch {
 
   /// What is timed.
@@ -13,7 +13,16 @@ public interface StageWatch {
     /// From a HELLO read to its HELLO_ACK written.
     HELLO,
     /// From a question asked of the readers to its answer on the event loop.
-    QUESTION
+    QUESTION,
+    /// From a batch handed to the edge by the bus to the end of the pass, or of the round, that
+    /// wrote it to its sockets.
+    BUS_TO_WRITE,
+    /// From a page of catch-up asked of the readers to its entries written.
+    CATCH_UP_PAGE,
+    /// A login's token or ticket checked.
+    TOKEN,
+    /// A text taken or refused by the provider.
+    SMS
   }
 
   void took(Stage stage, long nanos);

@@ -1,11 +1,13 @@
 package io.tern.edge.token;
 
 import io.tern.edge.session.Authenticator;
+import io.tern.edge.session.StageWatch;
 import io.tern.protocol.ErrorCode;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /// Checks tokens and tickets away from the event loops: a signature is CPU only, and after a
 /// restart everybody logs in at once. Any thread.
@@ -17,29 +19,40 @@ public final class TokenAuthenticator implements Authenticator {
   private final ResumeTickets tickets;
   private final Executor executor;
   private final LongSupplier wallMillis;
+  private final StageWatch stages;
 
   /// @param executor bounded; what it rejects is answered BUSY
   public TokenAuthenticator(
-      TokenVerifier tokens, ResumeTickets tickets, Executor executor, LongSupplier wallMillis) {
+      TokenVerifier tokens,
+      ResumeTickets tickets,
+      Executor executor,
+      LongSupplier wallMillis,
+      StageWatch stages) {
     this.tokens = tokens;
     this.tickets = tickets;
     this.executor = executor;
     this.wallMillis = wallMillis;
+    this.stages = stages;
   }
 
   @Override
   public void verifyToken(byte[] token, Consumer<Identity> then) {
-    run(() -> then.accept(tokens.verify(token, wallMillis.getAsLong())), then);
+    run(() -> tokens.verify(token, wallMillis.getAsLong()), then);
   }
 
   @Override
   public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
-    run(() -> then.accept(tickets.open(ticket, count, wallMillis.getAsLong())), then);
+    run(() -> tickets.open(ticket, count, wallMillis.getAsLong()), then);
   }
 
-  private void run(Runnable check, Consumer<Identity> then) {
+  private void run(Supplier<Identity> check, Consumer<Identity> then) {
     try {
-      executor.execute(check);
+      executor.execute(() -> {
+        long began = System.nanoTime();
+        Identity found = check.get();
+        stages.took(StageWatch.Stage.TOKEN, System.nanoTime() - began);
+        then.accept(found);
+      });
     } catch (RejectedExecutionException e) {
       then.accept(BUSY);
     }

@@ -267,6 +267,7 @@ public final class ShardRing implements Commands, AutoCloseable {
     private @Nullable Sequence progress;
     private int events;
     private long nowMillis;
+    private long takenNanos;
 
     @Override
     public void setSequenceCallback(Sequence sequenceCallback) {
@@ -277,6 +278,11 @@ public final class ShardRing implements Commands, AutoCloseable {
     public void onEvent(ShardEvent event, long sequence, boolean endOfBatch) {
       if (events == 0) {
         nowMillis = clock.millis();
+        takenNanos = System.nanoTime();
+        long since = event.origin.sinceNanos();
+        if (since != 0) {
+          metrics.onTaken(config.shard(), takenNanos - since);
+        }
         for (Long n = settled.poll(); n != null; n = settled.poll()) {
           machine.settle(n);
         }
@@ -294,6 +300,7 @@ public final class ShardRing implements Commands, AutoCloseable {
       int batchEvents = events;
       int batchBytes = machine.openBytes();
       long began = System.nanoTime();
+      metrics.onPrepared(config.shard(), began - takenNanos);
       long n = machine.commit();
       long now = System.nanoTime();
       lastCommitNanos = now;
