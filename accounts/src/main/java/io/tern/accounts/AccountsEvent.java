@@ -18,7 +18,7 @@ public enum AccountsEvent {
   CODES_WRONG,
   /// Tries at codes that had none left, or from an address that had tried too much.
   CODES_EXHAUSTED,
-  ACCOUNTS_CREATED,
+  ACCOUNTS_OPENED,
   /// A known account on a new device, by number and PIN.
   ACCOUNTS_RETURNED,
   /// By recovery key.

@@ -171,7 +171,7 @@ public final class Registration {
     Registered registered = letIn(user, first, false);
     context.finished(user);
     codes.only(verified);
-    context.meter.add(AccountsEvent.ACCOUNTS_CREATED);
+    context.meter.add(AccountsEvent.ACCOUNTS_OPENED);
     return registered;
   }
 

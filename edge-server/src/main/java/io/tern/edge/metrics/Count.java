@@ -110,7 +110,7 @@ public enum Count {
   CODES_WRONG("Wrong codes."),
   CODES_EXHAUSTED(
       "Tries at codes that had none left, or of an address beyond accounts.sms.wrong-per-address."),
-  ACCOUNTS_CREATED("New accounts."),
+  ACCOUNTS_OPENED("New accounts."),
   ACCOUNTS_RETURNED("Accounts entered again by number and PIN."),
   ACCOUNTS_RECOVERED("Accounts entered by recovery key."),
   ACCOUNTS_LOST_NUMBER("Accounts whose number is now of another."),
