@@ -154,6 +154,24 @@ class TlsDoorTest {
     }
   }
 
+  /// Those that fail too: of two turns at once none is left over.
+  @Test
+  void handshakesThatFailGiveTheirTurnsBack() throws IOException {
+    try (var server = start("turns.under-way-max=2")) {
+      InetSocketAddress tls = server.server.listening().tls().getFirst();
+      for (int i = 0; i < 5; i++) {
+        try (var socket = new Socket(tls.getAddress(), tls.getPort())) {
+          socket.setSoTimeout(RawClient.PATIENCE_MILLIS);
+          socket
+              .getOutputStream()
+              .write("GET / HTTP/1.1\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+          socket.getInputStream().readAllBytes();
+        }
+      }
+      login(server.server, "alice").close();
+    }
+  }
+
   @Test
   void whoseHandshakeHasWaitedTooLongIsClosedAndNotBlamed() throws Exception {
     try (var server =

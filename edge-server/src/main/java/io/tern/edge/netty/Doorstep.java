@@ -211,8 +211,11 @@ final class Doorstep extends ChannelInboundHandlerAdapter {
                 () -> loop.eventLoop().execute(() -> onTurn(ctx)),
                 () -> loop.eventLoop().execute(() -> onPutOff(ctx)));
     if (asked.hasBegun()) {
-      startTls(ctx, first);
-      asked.done();
+      try {
+        startTls(ctx, first);
+      } finally {
+        asked.done();
+      }
       return;
     }
     turn = asked;
