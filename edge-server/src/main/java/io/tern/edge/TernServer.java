@@ -3,11 +3,12 @@ package io.tern.edge;
 import io.tern.accounts.Accounts;
 import io.tern.accounts.AccountsEvent;
 import io.tern.accounts.sms.SmsSender;
-import io.tern.edge.admin.AdminServer;
+import io.tern.edge.admin.AdminCredentials;
 import io.tern.edge.admin.HealthCheck;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.config.ShutdownConfig;
 import io.tern.edge.http.AccountRoutes;
+import io.tern.edge.http.AdminRoutes;
 import io.tern.edge.http.HttpGateway;
 import io.tern.edge.logging.Logging;
 import io.tern.edge.metrics.Count;
@@ -68,7 +69,7 @@ import org.slf4j.LoggerFactory;
 /// ```
 /// clients -> EdgeNetwork -> SessionLogic -> Router (rings) -> Shard -> RocksStore
 ///                ^                             |
-///                +------- MemoryBus <----------+          AdminServer: /health /metrics
+///                +------- MemoryBus <----------+          HttpGateway: accounts, admin
 /// ```
 ///
 /// Lives from [#start], which returns when clients can connect, to [#close]. Any thread.
@@ -93,7 +94,7 @@ public final class TernServer implements AutoCloseable {
   private final Counters counters;
   private final EdgeNetwork.Listening listening;
   private final @Nullable Certificates certificates;
-  private final AdminServer admin;
+  private final HttpGateway admin;
   private final @Nullable HttpGateway http;
   private final SigningKeys signingKeys;
   private final Accounts accounts;
@@ -212,7 +213,9 @@ public final class TernServer implements AutoCloseable {
             System::nanoTime,
             System::currentTimeMillis);
     certificates =
-        config.net().needsTls() || (config.http().listen() != null && config.http().tls())
+        config.net().needsTls()
+                || (config.http().listen() != null && config.http().tls())
+                || config.admin().tls()
             ? started.add(
                 Certificates.open(config.tls(), config.store().data(), counters, Clock.systemUTC()))
             : null;
@@ -240,7 +243,6 @@ public final class TernServer implements AutoCloseable {
             () -> ending,
             network::connections,
             config.admin().probeTimeout());
-    admin = started.add(new AdminServer(config.admin().listen(), health, metrics::scrape));
     accountShards =
         started.add(
             new RouterShards(
@@ -265,7 +267,7 @@ public final class TernServer implements AutoCloseable {
         config.http().listen() == null
             ? null
             : started.add(
-                new HttpGateway(
+                HttpGateway.accounts(
                     config.http(),
                     config.limits().loopbackExempt(),
                     AccountRoutes.of(accounts, () -> signingKeys.published(Instant.now())),
@@ -273,6 +275,19 @@ public final class TernServer implements AutoCloseable {
                     accountShards,
                     counters,
                     config.http().tls() ? certificates : null));
+    admin =
+        started.add(
+            HttpGateway.admin(
+                config.admin(),
+                config.limits().loopbackExempt(),
+                AdminRoutes.of(
+                    health,
+                    this::notReady,
+                    metrics::scrape,
+                    config.admin().listen().getAddress().isLoopbackAddress()),
+                AdminCredentials.in(config.store().data()),
+                counters,
+                config.admin().tls() ? certificates : null));
     listening = network.listen();
     log.info("edge {} listens on {}", edgeId, listening);
   }
@@ -294,6 +309,11 @@ public final class TernServer implements AutoCloseable {
         stages.took(StageWatch.Stage.SMS, System.nanoTime() - began);
       }
     };
+  }
+
+  /// Why nobody should be sent here; empty = they should.
+  private String notReady() {
+    return ending ? "shutting down" : drain.isInService() ? "" : "draining";
   }
 
   private static Count countOf(AccountsEvent event) {
@@ -351,7 +371,7 @@ public final class TernServer implements AutoCloseable {
     return drain;
   }
 
-  /// Where `/health` and `/metrics` are.
+  /// Where operators ask: `/health`, `/ready`, `/metrics` and what needs a credential.
   public InetSocketAddress admin() {
     return admin.address();
   }

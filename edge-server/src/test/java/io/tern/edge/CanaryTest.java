@@ -10,7 +10,7 @@ import com.google.protobuf.ByteString;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.tern.accounts.sms.smpp.SmppSms;
-import io.tern.edge.HttpWorld.Answer;
+import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpWorld.Person;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;

@@ -3,7 +3,7 @@ package io.tern.edge;
 import static io.tern.edge.HttpWorld.body;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tern.edge.HttpWorld.Answer;
+import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpWorld.Person;
 import io.tern.protocol.ErrorCode;
 import java.io.IOException;

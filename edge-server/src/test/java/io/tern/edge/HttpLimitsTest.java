@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tern.edge.HttpWorld.Answer;
-import io.tern.edge.HttpWorld.Operation;
+import io.tern.edge.HttpDoor.Answer;
+import io.tern.edge.HttpDoor.Operation;
 import io.tern.edge.HttpWorld.Person;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.ErrorCode;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.ByteString;
-import io.tern.edge.HttpWorld.Answer;
+import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpWorld.Person;
 import io.tern.edge.config.TokensConfig;
 import io.tern.edge.token.SigningKeys;

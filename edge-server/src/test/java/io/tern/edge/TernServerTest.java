@@ -145,6 +145,22 @@ class TernServerTest {
   }
 
   @Test
+  void whoIsAboutToEndIsNotReady() throws IOException, InterruptedException {
+    var server = TestServer.start(data);
+    try (var alice = server.login("alice")) {
+      assertThat(get(server.server.admin(), "/ready").body()).contains("\"ready\":true");
+      // She does not go when she is told to, so the end takes a second.
+      var closing = CompletableFuture.runAsync(server::close);
+      alice.until(FrameType.GOAWAY);
+      HttpResponse<String> ready = get(server.server.admin(), "/ready");
+      assertThat(ready.statusCode()).isEqualTo(503);
+      assertThat(ready.body()).contains("\"ready\":false", "shutting down");
+      assertThat(get(server.server.admin(), "/health").statusCode()).isEqualTo(503);
+      closing.join();
+    }
+  }
+
+  @Test
   void aDiskWithoutRoomIsNotHealthyAndRefusesSends() throws IOException, InterruptedException {
     try (var server = TestServer.start(data, "store.disk-reserve=1048576 MiB");
         var alice = server.login("alice")) {

@@ -65,7 +65,7 @@ final class ServerCommand implements Callable<Integer> {
       names = "--admin",
       paramLabel = "HOST:PORT",
       converter = HostPort.Converter.class,
-      description = "Where /health and /metrics are; port 0 takes any free one.")
+      description = "Where operators ask, and /health and /metrics are; port 0 takes any free one.")
   private @Nullable HostPort admin;
 
   @Option(

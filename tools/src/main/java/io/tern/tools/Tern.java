@@ -2,6 +2,7 @@ package io.tern.tools;
 
 import io.tern.client.TernException;
 import io.tern.tools.account.AccountCommand;
+import io.tern.tools.admin.AdminCommand;
 import io.tern.tools.chat.ChatCommand;
 import io.tern.tools.demo.DemoCommand;
 import io.tern.tools.load.LoadCommand;
@@ -46,6 +47,7 @@ import picocli.CommandLine.Spec;
       SettingsCommand.class,
       DevicesCommand.class,
       AccountCommand.class,
+      AdminCommand.class,
       PresenceCommand.class,
       TokenCommand.class,
       InspectCommand.class,

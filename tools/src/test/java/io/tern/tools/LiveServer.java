@@ -54,6 +54,15 @@ public final class LiveServer implements AutoCloseable {
     return Objects.requireNonNull(server.http());
   }
 
+  /// Where operators ask.
+  public InetSocketAddress admin() {
+    return server.admin();
+  }
+
+  public Path data() {
+    return server.data();
+  }
+
   /// Of the server's certificate, where it has one.
   public String fingerprint() {
     return Objects.requireNonNull(server.fingerprint());

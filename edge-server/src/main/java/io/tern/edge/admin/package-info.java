@@ -1,4 +1,5 @@
-/// The port for operators: health and metrics, on loopback only.
+/// What the port for operators is about: the server's health, and who may use the port. The port
+/// itself is [io.tern.edge.http.HttpGateway], with the list in [io.tern.edge.http.AdminRoutes].
 @NullMarked
 package io.tern.edge.admin;
 

@@ -202,12 +202,21 @@ public record ServerConfig(
 
   private static AdminConfig admin(Settings from) {
     InetSocketAddress listen = from.address("admin.listen");
-    if (!listen.getAddress().isLoopbackAddress()) {
-      throw ConfigProblem.of("admin.listen", listen, "on loopback");
+    String plain = from.word("admin.plain", List.of("loopback-only", "anywhere"));
+    boolean tls = from.flag("admin.tls");
+    if (!tls && plain.equals("loopback-only") && !listen.getAddress().isLoopbackAddress()) {
+      throw ConfigProblem.of(
+          "admin.listen",
+          listen,
+          "on loopback, because it is plain HTTP; or set admin.tls = true, or admin.plain ="
+              + " anywhere");
     }
     return new AdminConfig(
         listen,
-        from.duration("admin.probe-timeout", Duration.ofMillis(50), Duration.ofSeconds(25)));
+        tls,
+        from.duration("admin.probe-timeout", Duration.ofMillis(50), Duration.ofSeconds(25)),
+        rate(from, "admin.rate"),
+        from.number("admin.wrong-per-minute", 1, 1_000_000));
   }
 
   private static AuthConfig auth(Settings from, NetConfig net, HttpConfig http) {

@@ -28,6 +28,7 @@ import io.tern.accounts.Registered;
 import io.tern.accounts.Registration;
 import io.tern.accounts.Secret;
 import io.tern.edge.http.Endpoint.Access;
+import io.tern.edge.http.Endpoint.Form;
 import io.tern.edge.http.Endpoint.Handler;
 import io.tern.edge.http.Shape.Fields;
 import io.tern.edge.http.Shape.Text;
@@ -46,6 +47,14 @@ import org.jspecify.annotations.Nullable;
 /// What the gateway offers: the user service's calls, each at its address, and the two documents
 /// about it. The list is the only place that names them.
 public final class AccountRoutes {
+
+  private static final OpenApi.About ABOUT =
+      new OpenApi.About(
+          "Tern accounts",
+          "Accounts, devices, tokens, profiles and discovery of a Tern server. Members that are"
+              + " not known are passed over on both sides. A new behaviour gets a new path.",
+          "JWT",
+          "The access token of a device: POST /v1/token gives the next one.");
 
   /// Bounds of the texts here are in characters; the user service has the same in bytes.
   private static final int NAME_MAX = 128;
@@ -424,7 +433,7 @@ public final class AccountRoutes {
             null,
             200,
             null,
-            true,
+            Form.LINES,
             "All that the server has of the account, as lines of JSON.",
             call -> page(call.by(), "")));
   }
@@ -586,33 +595,7 @@ public final class AccountRoutes {
                 "as RFC 7517 says")),
         "The public keys of access tokens.",
         call -> Reply.Raw.of(publishedKeys.get()));
-    // Made once, when first asked for: by then the list is whole.
-    var document =
-        new Object() {
-          private byte @Nullable [] made;
-
-          synchronized byte[] get() {
-            byte[] known = made;
-            if (known == null) {
-              known = Reply.Raw.of(OpenApi.document(endpoints).toPrettyString()).body();
-              made = known;
-            }
-            return known;
-          }
-        };
-    open(
-        "openApi",
-        HttpMethod.GET,
-        "/openapi.json",
-        null,
-        200,
-        fields(
-            field("openapi", text(16), ""),
-            field("info", fields(), ""),
-            field("paths", fields(), ""),
-            field("components", fields(), "")),
-        "This document.",
-        call -> new Reply.Raw(document.get()));
+    endpoints.add(OpenApi.endpoint(ABOUT, Access.OPEN, endpoints));
   }
 
   // ---- plumbing --------------------------------------------------------------------------------
@@ -627,7 +610,8 @@ public final class AccountRoutes {
       String says,
       Handler handler) {
     endpoints.add(
-        new Endpoint(id, method, path, Access.OPEN, takes, status, gives, false, says, handler));
+        new Endpoint(
+            id, method, path, Access.OPEN, takes, status, gives, Form.JSON, says, handler));
   }
 
   private void device(
@@ -640,7 +624,8 @@ public final class AccountRoutes {
       String says,
       Handler handler) {
     endpoints.add(
-        new Endpoint(id, method, path, Access.DEVICE, takes, status, gives, false, says, handler));
+        new Endpoint(
+            id, method, path, Access.DEVICE, takes, status, gives, Form.JSON, says, handler));
   }
 
   private static <T> Reply reply(Answer<T> answer, Function<T, JsonNode> body) {

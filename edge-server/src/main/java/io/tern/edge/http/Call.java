@@ -2,6 +2,7 @@ package io.tern.edge.http;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.tern.edge.admin.AdminCredentials.Administrator;
 import io.tern.protocol.DeviceId;
 import java.net.InetAddress;
 import java.util.Map;
@@ -10,18 +11,28 @@ import org.jspecify.annotations.Nullable;
 
 /// One request whose body has the shape that its [Endpoint] asks for. Confined to its thread.
 ///
-/// @param caller the device that asks; null where anyone may
+/// @param asker who asks
 /// @param address where it comes from
 /// @param parameters of the path
 /// @param body an empty object where none is asked for
-record Call(
-    @Nullable DeviceId caller, InetAddress address, Map<String, String> parameters, JsonNode body) {
+record Call(Asker asker, InetAddress address, Map<String, String> parameters, JsonNode body) {
 
   static final JsonNode NOTHING = JsonNodeFactory.instance.objectNode();
 
   /// The device that asks, where one must.
   DeviceId by() {
-    return Objects.requireNonNull(caller);
+    if (asker instanceof Asker.OfDevice(DeviceId device)) {
+      return device;
+    }
+    throw new IllegalStateException("no device asks, but " + asker);
+  }
+
+  /// The administrator who asks, where one must.
+  Administrator administrator() {
+    if (asker instanceof Asker.OfOperator(Administrator administrator)) {
+      return administrator;
+    }
+    throw new IllegalStateException("no administrator asks, but " + asker);
   }
 
   String parameter(String name) {
@@ -52,6 +63,6 @@ record Call(
   /// Without what the body says: it may be a secret.
   @Override
   public String toString() {
-    return "call of " + caller;
+    return "call of " + asker;
   }
 }

@@ -6,7 +6,6 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.AttributeKey;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.tern.accounts.budget.Block;
-import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -30,6 +29,7 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
       boolean loopbackExempt,
       long headerNanos,
       Counters counters,
+      HttpCounts counts,
       ConcurrentHashMap<Block, Integer> connections) {
 
     private boolean enter(Block address) {
@@ -70,12 +70,12 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
     if (!(shared.loopbackExempt() && from.isLoopbackAddress())) {
       address = Block.of(from);
       if (!shared.enter(address)) {
-        shared.counters().add(Count.HTTP_CONNECTIONS_REFUSED_PER_IP);
+        shared.counters().add(shared.counts().connectionsRefused());
         ctx.close();
         return;
       }
     }
-    shared.counters().add(Count.HTTP_CONNECTIONS);
+    shared.counters().add(shared.counts().connections());
     begin(ctx);
     super.channelActive(ctx);
   }
@@ -123,7 +123,7 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
     if (served && System.nanoTime() - lastRead > shared.headerNanos() / 2) {
       return;
     }
-    shared.counters().add(Count.HTTP_HEADS_TOO_SLOW);
+    shared.counters().add(shared.counts().headsTooSlow());
     ctx.close();
   }
 

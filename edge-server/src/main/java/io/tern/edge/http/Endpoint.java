@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param takes the body, or null when there is none
 /// @param status of success
 /// @param gives the body of success, or null when there is none
-/// @param streams the body is lines of JSON, each of any shape, instead
+/// @param form what kind of body success has
 /// @param says one line for the document
 /// @param handler runs on a virtual thread, and may block
 record Endpoint(
@@ -25,7 +25,7 @@ record Endpoint(
     @Nullable Fields takes,
     int status,
     @Nullable Fields gives,
-    boolean streams,
+    Form form,
     String says,
     Handler handler) {
 
@@ -34,7 +34,23 @@ record Endpoint(
     /// Anyone: what is asked proves itself, or is public.
     OPEN,
     /// A device with a good access token, in the name of its user.
-    DEVICE
+    DEVICE,
+    /// An administrator, whatever their role: it changes nothing.
+    READ,
+    /// An administrator whose role is to act.
+    ACT
+  }
+
+  /// What kind of body success has.
+  enum Form {
+    /// JSON of the shape that it gives.
+    JSON,
+    /// Likewise, and with status 503 when what it tells is not good.
+    CONDITION,
+    /// Lines of JSON, each of any shape.
+    LINES,
+    /// Text.
+    TEXT
   }
 
   @FunctionalInterface

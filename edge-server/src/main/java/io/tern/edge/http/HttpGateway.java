@@ -40,18 +40,17 @@ import io.tern.accounts.Unavailable;
 import io.tern.accounts.budget.Block;
 import io.tern.accounts.budget.Budget;
 import io.tern.accounts.budget.Budgets;
+import io.tern.edge.admin.AdminCredentials;
+import io.tern.edge.config.AdminConfig;
 import io.tern.edge.config.HttpConfig;
 import io.tern.edge.config.Transport;
 import io.tern.edge.http.Reply.Refusal;
 import io.tern.edge.logging.Wordless;
-import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.tls.Certificates;
 import io.tern.edge.tls.Identity;
 import io.tern.edge.token.TokenVerifier;
-import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
-import io.tern.protocol.UserId;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -79,17 +78,19 @@ import org.slf4j.LoggerFactory;
 ///
 /// ```
 /// event loop       connections (DoorGuard), head, routing, budget of the address, body, a place
-/// virtual thread   who asks (Bearers), budgets of device and account, shape of the body, handler
+/// virtual thread   who asks (Doorkeeper), shape of the body, handler
 /// event loop       the answer
 /// ```
 ///
-/// It has an event loop of its own: what happens here takes no time from the sessions.
+/// Accounts and the admin port are one each: they differ in their list, in who may enter and in
+/// what they count under. Each has an event loop of its own: what happens here takes no time from
+/// the sessions, and none from the other.
 ///
 /// Bounds, each with an answer: connections in all and of an address (closed), the head of a
 /// request (431, or closed when it takes too long), its body (413), requests under way (503 BUSY),
-/// their time (503 TIMEOUT; the thread is interrupted), requests a second of an address, a device
-/// and an account (429 RATE). A body is kept until its answer: `requests-max × body-max` bytes, and
-/// as much of those that are not complete.
+/// their time (503 TIMEOUT; the thread is interrupted), requests a second of an address and what
+/// the doorkeeper counts (429 RATE). A body is kept until its answer: `requests-max × body-max`
+/// bytes, and as much of those that are not complete.
 ///
 /// Logs no address, header, path or body; a failure with the kind of its exception, without its
 /// message, which may hold what was sent.
@@ -100,7 +101,6 @@ public final class HttpGateway implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(HttpGateway.class);
 
   private static final int ADDRESSES_MAX = 100_000;
-  private static final int DEVICES_MAX = 100_000;
   private static final int STREAMS_MAX = 32;
   private static final int LINE_BYTES_MAX = 4096;
   private static final long BUSY_RETRY_MILLIS = 1_000;
@@ -124,9 +124,11 @@ public final class HttpGateway implements AutoCloseable {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
+  private final String name;
   private final HttpConfig config;
   private final Counters counters;
-  private final Bearers bearers;
+  private final HttpCounts counts;
+  private final Doorkeeper doorkeeper;
   private final Semaphore places;
 
   /// Bytes of bodies that are not complete.
@@ -134,26 +136,22 @@ public final class HttpGateway implements AutoCloseable {
 
   private final long gatheredMax;
   private final @Nullable Budgets<Block> byAddress;
-  private final @Nullable Budgets<DeviceId> byDevice;
-  private final @Nullable Budgets<UserId> byAccount;
   private final boolean loopbackExempt;
   private final boolean tls;
 
   /// Its own, so that it ends at once: Armeria's would wait two seconds for more work.
-  private final EventLoopGroup loop =
-      new MultiThreadIoEventLoopGroup(
-          1, new DefaultThreadFactory("tern-http-loop", true), Transport.AUTO.ioHandlers());
+  private final EventLoopGroup loop;
 
   private final Server server;
   private volatile boolean draining;
 
-  /// Starts to listen.
+  /// The gateway of accounts. Starts to listen.
   ///
   /// @param loopbackExempt whether loopback is exempt from what is counted by address, as
   ///   `limits.loopback-exempt` says
   /// @param certificates the current one is asked for from time to time; null = plain
   /// @throws IOException when the address cannot be had
-  public HttpGateway(
+  public static HttpGateway accounts(
       HttpConfig config,
       boolean loopbackExempt,
       List<Endpoint> endpoints,
@@ -162,16 +160,65 @@ public final class HttpGateway implements AutoCloseable {
       Counters counters,
       @Nullable Certificates certificates)
       throws IOException {
+    return new HttpGateway(
+        "http",
+        config,
+        loopbackExempt,
+        endpoints,
+        new AccountDoor(config, tokens, shards),
+        counters,
+        HttpCounts.ACCOUNTS,
+        certificates);
+  }
+
+  /// The admin port. Starts to listen. Parameters as of [#accounts].
+  ///
+  /// @throws IOException when the address cannot be had
+  public static HttpGateway admin(
+      AdminConfig config,
+      boolean loopbackExempt,
+      AdminRoutes routes,
+      AdminCredentials credentials,
+      Counters counters,
+      @Nullable Certificates certificates)
+      throws IOException {
+    return new HttpGateway(
+        "admin",
+        config.http(),
+        loopbackExempt,
+        routes.endpoints(),
+        new AdminDoor(credentials, config.wrongPerMinute(), loopbackExempt, counters),
+        counters,
+        HttpCounts.ADMIN,
+        certificates);
+  }
+
+  /// @param name of its threads, and of the configuration it goes by
+  HttpGateway(
+      String name,
+      HttpConfig config,
+      boolean loopbackExempt,
+      List<Endpoint> endpoints,
+      Doorkeeper doorkeeper,
+      Counters counters,
+      HttpCounts counts,
+      @Nullable Certificates certificates)
+      throws IOException {
+    this.name = name;
     this.config = config;
     this.counters = counters;
+    this.counts = counts;
     this.loopbackExempt = loopbackExempt;
-    bearers = new Bearers(tokens, shards, System::currentTimeMillis);
+    this.doorkeeper = doorkeeper;
     places = new Semaphore(config.requestsMax());
     gatheredMax = (long) config.requestsMax() * config.bodyBytesMax();
     byAddress = budgets(ADDRESSES_MAX, config.addressRate());
-    byDevice = budgets(DEVICES_MAX, config.deviceRate());
-    byAccount = budgets(DEVICES_MAX, config.accountRate());
     tls = certificates != null;
+    loop =
+        new MultiThreadIoEventLoopGroup(
+            1,
+            new DefaultThreadFactory("tern-" + name + "-loop", true),
+            Transport.AUTO.ioHandlers());
     server = server(endpoints, certificates);
     try {
       server.start().get(30, TimeUnit.SECONDS);
@@ -180,11 +227,11 @@ public final class HttpGateway implements AutoCloseable {
       throw new IOException("interrupted", e);
     } catch (ExecutionException | TimeoutException e) {
       close();
-      throw new IOException("http.listen = " + config.listen() + ": " + e.getCause(), e);
+      throw new IOException(name + ".listen = " + config.listen() + ": " + e.getCause(), e);
     }
   }
 
-  private static <K> @Nullable Budgets<K> budgets(int keysMax, HttpConfig.Rate rate) {
+  static <K> @Nullable Budgets<K> budgets(int keysMax, HttpConfig.Rate rate) {
     if (rate.perSecond() == 0) {
       return null;
     }
@@ -202,6 +249,7 @@ public final class HttpGateway implements AutoCloseable {
             loopbackExempt,
             config.headTimeout().toNanos(),
             counters,
+            counts,
             new ConcurrentHashMap<>());
     var builder =
         Server.builder()
@@ -270,7 +318,7 @@ public final class HttpGateway implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (ExecutionException | TimeoutException e) {
-      log.warn("http did not end in time");
+      log.warn("{} did not end in time", name);
     }
     loop.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
   }
@@ -280,7 +328,7 @@ public final class HttpGateway implements AutoCloseable {
   /// Tells the connection's guard when a request begins and ends.
   private HttpService watched(HttpService service) {
     return (ctx, request) -> {
-      counters.add(Count.HTTP_REQUESTS);
+      counters.add(counts.requests());
       var channel = ctx.log().partial().channel();
       DoorGuard guard = channel == null ? null : DoorGuard.of(channel);
       if (guard != null) {
@@ -330,7 +378,7 @@ public final class HttpGateway implements AutoCloseable {
           } else if (places.tryAcquire()) {
             run(ctx, whole, endpoint, address, response);
           } else {
-            counters.add(Count.HTTP_REQUESTS_BUSY);
+            counters.add(counts.busy());
             response.complete(refused(new Refusal(ErrorCode.BUSY, "", BUSY_RETRY_MILLIS)));
           }
           return null;
@@ -356,7 +404,7 @@ public final class HttpGateway implements AutoCloseable {
         .peekData(data -> {
           own.addAndGet(data.length());
           if (gathered.addAndGet(data.length()) > gatheredMax) {
-            counters.add(Count.HTTP_REQUESTS_BUSY);
+            counters.add(counts.busy());
             request.abort(new Unavailable(ErrorCode.BUSY, BUSY_RETRY_MILLIS, "too many bodies"));
           }
         })
@@ -375,7 +423,7 @@ public final class HttpGateway implements AutoCloseable {
   }
 
   private Refusal rate(long waitMillis) {
-    counters.add(Count.HTTP_REQUESTS_RATE);
+    counters.add(counts.rate());
     return new Refusal(ErrorCode.RATE, "", Math.min(waitMillis, 86_400_000));
   }
 
@@ -390,7 +438,7 @@ public final class HttpGateway implements AutoCloseable {
       CompletableFuture<HttpResponse> response) {
     Thread thread =
         Thread.ofVirtual()
-            .name("tern-http")
+            .name("tern-" + name)
             .unstarted(() -> {
               try {
                 Reply reply = replyTo(ctx, request, endpoint, address);
@@ -417,27 +465,28 @@ public final class HttpGateway implements AutoCloseable {
       InetAddress address)
       throws InterruptedException {
     try {
-      DeviceId device = null;
+      Asker asker = Asker.ANYONE;
       if (!endpoint.isOpen()) {
-        var bearer = bearers.of(request.headers().get(HttpHeaderNames.AUTHORIZATION));
-        if (bearer.refusal() != null) {
-          counters.add(Count.HTTP_UNAUTHENTICATED);
-          return Refusal.of(bearer.refusal());
-        }
-        device = Objects.requireNonNull(bearer.device());
-        long wait = byDevice == null ? 0 : byDevice.take(device);
-        if (wait == 0) {
-          wait = byAccount == null ? 0 : byAccount.take(device.user());
-        }
-        if (wait > 0) {
-          return rate(wait);
+        String authorization = request.headers().get(HttpHeaderNames.AUTHORIZATION);
+        switch (doorkeeper.admit(authorization, address, endpoint.access())) {
+          case Doorkeeper.Verdict.In(Asker in) -> asker = in;
+          case Doorkeeper.Verdict.Out(Refusal out) -> {
+            if (out.code() == ErrorCode.RATE) {
+              return rate(out.retryMillis());
+            }
+            if (out.code() != ErrorCode.NOT_ALLOWED) {
+              counters.add(counts.unauthenticated());
+            }
+            return out;
+          }
         }
       }
-      for (String name : endpoint.parameters()) {
-        String value = ctx.pathParam(name);
-        Shape shape = Objects.requireNonNull(Endpoint.PARAMETERS.get(name));
-        if (value == null || shape.problem(JSON.getNodeFactory().textNode(value), name) != null) {
-          return Refusal.argument(name);
+      for (String parameter : endpoint.parameters()) {
+        String value = ctx.pathParam(parameter);
+        Shape shape = Objects.requireNonNull(Endpoint.PARAMETERS.get(parameter));
+        if (value == null
+            || shape.problem(JSON.getNodeFactory().textNode(value), parameter) != null) {
+          return Refusal.argument(parameter);
         }
       }
       JsonNode body = Call.NOTHING;
@@ -459,7 +508,7 @@ public final class HttpGateway implements AutoCloseable {
           return Refusal.argument(problem);
         }
       }
-      return endpoint.handler().handle(new Call(device, address, ctx.pathParams(), body));
+      return endpoint.handler().handle(new Call(asker, address, ctx.pathParams(), body));
     } catch (Unavailable e) {
       return new Refusal(e.code(), "", e.retryMillis());
     }
@@ -471,6 +520,15 @@ public final class HttpGateway implements AutoCloseable {
           HttpResponse.of(headers(HttpStatus.NO_CONTENT, null, Map.of()).build());
       case Reply.Json(var body) -> answered(endpoint, bytes(body));
       case Reply.Raw(byte[] body) -> answered(endpoint, body);
+      case Reply.Condition(boolean good, byte[] body) ->
+          good
+              ? answered(endpoint, body)
+              : answer(HttpStatus.SERVICE_UNAVAILABLE, body, Map.of()).toHttpResponse();
+      case Reply.Text(String type, String text) ->
+          HttpResponse.of(
+              headers(HttpStatus.valueOf(endpoint.status()), MediaType.parse(type), Map.of())
+                  .build(),
+              HttpData.ofUtf8(text));
       case Refusal refusal -> refused(refusal);
       case Reply.Lines lines -> throw new IllegalStateException("streamed elsewhere: " + lines);
     };
@@ -531,7 +589,7 @@ public final class HttpGateway implements AutoCloseable {
 
   private AggregatedHttpResponse refusal(Refusal refusal) {
     counters.addError(refusal.code());
-    counters.add(Count.HTTP_REFUSED);
+    counters.add(counts.refused());
     var extra = new LinkedHashMap<String, String>();
     HttpStatus status = Errors.status(refusal.code());
     if (refusal.retryMillis() > 0) {
@@ -595,7 +653,7 @@ public final class HttpGateway implements AutoCloseable {
         return refused(Refusal.of(ErrorCode.BODY_TOO_LARGE));
       }
       if (cause instanceof RequestTimeoutException || cause instanceof InterruptedException) {
-        counters.add(Count.HTTP_REQUESTS_TIMED_OUT);
+        counters.add(counts.timedOut());
         return refused(new Refusal(ErrorCode.TIMEOUT, "", BUSY_RETRY_MILLIS));
       }
       if (cause instanceof Unavailable e) {
@@ -634,7 +692,7 @@ public final class HttpGateway implements AutoCloseable {
             default -> status.code() < 500 ? ErrorCode.MALFORMED : ErrorCode.INTERNAL;
           };
       counters.addError(code);
-      counters.add(Count.HTTP_REFUSED);
+      counters.add(counts.refused());
       return answer(status, bytes(Errors.body(Refusal.of(code))), Map.of());
     }
   }

@@ -27,6 +27,23 @@ sealed interface Reply {
     }
   }
 
+  /// A body that is made already, and whether what it tells is good: else the status is 503.
+  record Condition(boolean good, byte[] body) implements Reply {
+    static Condition of(boolean good, String json) {
+      return new Condition(good, json.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  /// A body that is not JSON.
+  ///
+  /// @param type its media type
+  record Text(String type, String text) implements Reply {
+    @Override
+    public String toString() {
+      return "Text[" + text.length() + " characters]";
+    }
+  }
+
   /// Lines of JSON, page after page, as fast as the other side takes them.
   ///
   /// @param first the first page, already there

@@ -41,6 +41,10 @@ sealed interface Shape {
     return new Whole(min, max);
   }
 
+  static Decimal decimal() {
+    return new Decimal();
+  }
+
   static Flag flag() {
     return new Flag();
   }
@@ -120,6 +124,19 @@ sealed interface Shape {
     @Override
     public ObjectNode schema() {
       return of("integer").put("format", "int64").put("minimum", min).put("maximum", max);
+    }
+  }
+
+  /// Any number.
+  record Decimal() implements Shape {
+    @Override
+    public @Nullable String problem(JsonNode value, String path) {
+      return value.isNumber() ? null : path;
+    }
+
+    @Override
+    public ObjectNode schema() {
+      return of("number");
     }
   }
 

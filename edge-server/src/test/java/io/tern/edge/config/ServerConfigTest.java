@@ -50,7 +50,14 @@ class ServerConfigTest {
     assertThat(config.net().proxy()).isEqualTo(ProxyConfig.NONE);
     assertThat(config.tls())
         .isEqualTo(new TlsConfig(null, null, Duration.ofSeconds(10), TlsConfig.Provider.AUTO));
-    assertThat(config.admin().listen().getPort()).isEqualTo(7421);
+    assertThat(config.admin())
+        .isEqualTo(
+            new AdminConfig(
+                new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 7421),
+                false,
+                Duration.ofSeconds(3),
+                new HttpConfig.Rate(20, 100),
+                10));
     assertThat(config.auth().acceptDevelopment()).isTrue();
     assertThat(config.tokens())
         .isEqualTo(
@@ -137,7 +144,12 @@ class ServerConfigTest {
         Map.entry("net.loops", "7"),
         Map.entry("net.backlog", "99"),
         Map.entry("admin.listen", "[::1]:0"),
+        Map.entry("admin.plain", "anywhere"),
+        Map.entry("admin.tls", "true"),
         Map.entry("admin.probe-timeout", "1 s"),
+        Map.entry("admin.rate.rate", "1"),
+        Map.entry("admin.rate.burst", "2"),
+        Map.entry("admin.wrong-per-minute", "3"),
         Map.entry("auth.development-issuer", "off"),
         Map.entry("auth.keys.one", '"' + key.toString() + '"'),
         Map.entry("auth.resume-lifetime", "1 h"),
@@ -295,6 +307,11 @@ class ServerConfigTest {
         default -> {}
       }
       ServerConfig beside = defaults;
+      if (other.getKey().equals("admin.plain")) {
+        set.put("admin.listen", "0.0.0.0:0");
+        assertThat(ServerConfig.load(null, set).admin().tls()).isFalse();
+        continue;
+      }
       if (other.getKey().equals("http.plain")) {
         set.put("http.listen", "0.0.0.0:0");
         set.put("accounts.sms.provider", "console-anywhere");
@@ -362,7 +379,10 @@ class ServerConfigTest {
           tls.key                       | /etc/passwd | tls.certificate = "": must be a readable PEM file, for the other one
           tls.reload                    | 1 ms        | tls.reload = 1 ms: must be a time, 100 ms to 86400 s
           tls.provider                  | mine        | tls.provider = mine: must be auto, boringssl, jdk
-          admin.listen                  | 0.0.0.0:1   | must be on loopback
+          admin.listen                  | 0.0.0.0:1   | on loopback, because it is plain HTTP
+          admin.plain                   | yes         | admin.plain = yes: must be loopback-only, anywhere
+          admin.tls                     | 1           | admin.tls = 1: must be true or false
+          admin.wrong-per-minute        | 0           | admin.wrong-per-minute = 0: must be a number, 1 to 1000000
           auth.keys.mine                | /nowhere    | auth.keys.mine = /nowhere: must be a readable file
           router.ring-events            | 1000        | router.ring-events = 1000: must be a power of two
           router.nudge-after            | 10 s        | router.nudge-after = 10 s: must be a time

@@ -1,0 +1,50 @@
+package io.tern.edge.http;
+
+import io.tern.edge.metrics.Count;
+
+/// What one [HttpGateway] counts under. Immutable.
+///
+/// @param connections taken
+/// @param connectionsRefused closed, because their address has too many
+/// @param headsTooSlow closed, because a head did not come in time
+/// @param requests all
+/// @param refused of these, by whatever code
+/// @param unauthenticated of these, by the [Doorkeeper]
+/// @param rate of these, by a budget
+/// @param busy of these, for want of a place or of room for bodies
+/// @param timedOut of these, for want of an answer or a body in time
+record HttpCounts(
+    Count connections,
+    Count connectionsRefused,
+    Count headsTooSlow,
+    Count requests,
+    Count refused,
+    Count unauthenticated,
+    Count rate,
+    Count busy,
+    Count timedOut) {
+
+  static final HttpCounts ACCOUNTS =
+      new HttpCounts(
+          Count.HTTP_CONNECTIONS,
+          Count.HTTP_CONNECTIONS_REFUSED_PER_IP,
+          Count.HTTP_HEADS_TOO_SLOW,
+          Count.HTTP_REQUESTS,
+          Count.HTTP_REFUSED,
+          Count.HTTP_UNAUTHENTICATED,
+          Count.HTTP_REQUESTS_RATE,
+          Count.HTTP_REQUESTS_BUSY,
+          Count.HTTP_REQUESTS_TIMED_OUT);
+
+  static final HttpCounts ADMIN =
+      new HttpCounts(
+          Count.ADMIN_CONNECTIONS,
+          Count.ADMIN_CONNECTIONS_REFUSED_PER_IP,
+          Count.ADMIN_HEADS_TOO_SLOW,
+          Count.ADMIN_REQUESTS,
+          Count.ADMIN_REFUSED,
+          Count.ADMIN_UNAUTHENTICATED,
+          Count.ADMIN_REQUESTS_RATE,
+          Count.ADMIN_REQUESTS_BUSY,
+          Count.ADMIN_REQUESTS_TIMED_OUT);
+}
