@@ -13,7 +13,9 @@ import org.slf4j.Marker;
 public final class Discretion extends TurboFilter {
 
   /// jsmpp prints every PDU as hex at DEBUG: numbers, codes and the password of the binding.
-  static final List<String> LOGGERS = List.of("org.jsmpp");
+  /// Armeria prints the line and the headers of a request that asks for an upgrade to HTTP/2, which
+  /// the JDK's client does with its first one: the path, and whatever credential there is.
+  static final List<String> LOGGERS = List.of("org.jsmpp", "com.linecorp.armeria");
 
   @Override
   public FilterReply decide(
