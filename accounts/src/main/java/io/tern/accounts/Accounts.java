@@ -89,7 +89,7 @@ public final class Accounts {
     profiles = new Profiles(context);
     deletion = new Deletion(context, erasing, gate);
     exports = new Exports(context);
-    admin = new Admin(context, erasing);
+    admin = new Admin(context, erasing, devices, usernames);
   }
 
   /// Finishes what another life of this process had begun: changes of numbers, deletions, devices

@@ -4,6 +4,7 @@ import static io.tern.accounts.World.ok;
 import static io.tern.accounts.World.refused;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
@@ -236,6 +237,38 @@ class AccountTest {
     world.run(new Command.Enrol(new DeviceId(guest, 1)));
     ok(admin.erase(guest));
     assertThat(world.connects(new DeviceId(guest, 1))).isFalse();
+    ok(admin.erase(guest));
+    // An id that nobody has is left alone, so that it can be given.
+    var nobody = new UserId(78);
+    refused(admin.erase(nobody), ErrorCode.NOT_FOUND, "user");
+    assertThat(world.connects(new DeviceId(nobody, 1))).isTrue();
+  }
+
+  @Test
+  void anOperatorSeesEveryDeviceAndPutsOneOrAllOut() {
+    Admin admin = world.accounts.admin();
+    UserId user = anna.device().user();
+    world.run(new Command.Enrol(new DeviceId(user, 9)));
+    assertThat(ok(admin.devices(user)))
+        .extracting(Admin.DeviceView::index, view -> view.lastUsedMillis() > 0)
+        .containsExactly(tuple(1, true), tuple(9, false));
+    refused(admin.revoke(new DeviceId(user, 2)), ErrorCode.NOT_FOUND, "device");
+    refused(admin.devices(new UserId(78)), ErrorCode.NOT_FOUND, "user");
+    assertThat(ok(admin.revokeAll(user))).isEqualTo(2);
+    assertThat(ok(admin.devices(user))).isEmpty();
+    assertThat(ok(admin.revokeAll(user))).isZero();
+    assertThat(world.connects(anna.device())).isFalse();
+    assertThat(world.connects(new DeviceId(user, 9))).isFalse();
+    assertThat(world.refreshes(anna)).isFalse();
+  }
+
+  @Test
+  void anOperatorFindsAUserByTheNameTheyHave() {
+    Admin admin = world.accounts.admin();
+    ok(world.accounts.usernames().set(anna.device(), "anna_b"));
+    assertThat(ok(admin.findByUsername("Anna_B"))).isEqualTo(anna.device().user());
+    ok(world.accounts.usernames().release(anna.device()));
+    refused(admin.findByUsername("anna_b"), ErrorCode.NOT_FOUND, "username");
   }
 
   // ---- export ----------------------------------------------------------------------------------

@@ -4,12 +4,15 @@ import io.tern.accounts.Accounts;
 import io.tern.accounts.AccountsEvent;
 import io.tern.accounts.sms.SmsSender;
 import io.tern.edge.admin.AdminCredentials;
+import io.tern.edge.admin.AuditLog;
 import io.tern.edge.admin.HealthCheck;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.config.ShutdownConfig;
 import io.tern.edge.http.AccountRoutes;
 import io.tern.edge.http.AdminRoutes;
 import io.tern.edge.http.HttpGateway;
+import io.tern.edge.http.KeyRoutes;
+import io.tern.edge.http.UserRoutes;
 import io.tern.edge.logging.Logging;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
@@ -94,6 +97,7 @@ public final class TernServer implements AutoCloseable {
   private final Counters counters;
   private final EdgeNetwork.Listening listening;
   private final @Nullable Certificates certificates;
+  private final AuditLog audit;
   private final HttpGateway admin;
   private final @Nullable HttpGateway http;
   private final SigningKeys signingKeys;
@@ -275,17 +279,27 @@ public final class TernServer implements AutoCloseable {
                     accountShards,
                     counters,
                     config.http().tls() ? certificates : null));
+    audit =
+        started.add(
+            AuditLog.open(
+                config.store().data(),
+                config.admin().auditFileBytesMax(),
+                config.admin().auditFilesMax(),
+                Clock.systemUTC()));
     admin =
         started.add(
             HttpGateway.admin(
                 config.admin(),
                 config.limits().loopbackExempt(),
                 AdminRoutes.of(
-                    health,
-                    this::notReady,
-                    metrics::scrape,
-                    config.admin().listen().getAddress().isLoopbackAddress()),
+                        health,
+                        this::notReady,
+                        metrics::scrape,
+                        config.admin().listen().getAddress().isLoopbackAddress())
+                    .with(UserRoutes.of(accounts.admin(), Clock.systemUTC()))
+                    .with(KeyRoutes.of(signingKeys, Clock.systemUTC())),
                 AdminCredentials.in(config.store().data()),
+                audit,
                 counters,
                 config.admin().tls() ? certificates : null));
     listening = network.listen();
@@ -462,6 +476,7 @@ public final class TernServer implements AutoCloseable {
       certificates.close();
     }
     admin.close();
+    audit.close();
     authThreads.shutdownNow();
     metrics.close();
     if (drained) {

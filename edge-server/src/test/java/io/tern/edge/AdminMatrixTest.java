@@ -1,7 +1,9 @@
 package io.tern.edge;
 
+import static io.tern.edge.HttpDoor.body;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpDoor.Operation;
@@ -11,6 +13,7 @@ import io.tern.edge.metrics.Count;
 import io.tern.protocol.ErrorCode;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -80,6 +83,30 @@ class AdminMatrixTest {
     row("metrics", 200, () -> new Request("/metrics", null));
     row("credential", 200, () -> new Request("/v1/credential", null));
     row("openApi", 200, () -> new Request("/openapi.json", null));
+    row("audit", 200, () -> new Request("/v1/audit", null));
+    row("auditBefore", 200, () -> new Request("/v1/audit/17", null));
+    row("findUser", 200, () -> new Request("/v1/users/find", body("number", person.number)));
+    row("user", 200, () -> new Request(user(person), null));
+    row("userDevices", 200, () -> new Request(user(person) + "/devices", null));
+    row(
+        "revokeDevice",
+        204,
+        () ->
+            new Request(
+                user(person) + "/devices/" + world.people.link(person).device.index(), null));
+    row("revokeDevices", 200, () -> new Request(user(register()) + "/devices", null));
+    row("ban", 204, () -> new Request(user(register()) + "/ban", body("reason", "spam")));
+    row("unban", 204, () -> new Request(user(person) + "/ban", null));
+    row("erase", 204, () -> new Request(user(register()), null));
+    row("rotateKeys", 200, () -> new Request("/v1/keys/rotate", null));
+  }
+
+  private static String user(Person person) {
+    return "/v1/users/" + person.user();
+  }
+
+  private Person register() {
+    return world.people.register("Nina");
   }
 
   private Answer ask(Operation operation, Request request, @Nullable String secret) {
@@ -154,6 +181,19 @@ class AdminMatrixTest {
       }
     }
     assertThat(wrong).isEmpty();
+    // Each act is in the audit log once, under its operation's name: nobody else's try is.
+    var acts = new ArrayList<String>();
+    for (JsonNode act : world.door.ask("GET", "/v1/audit", world.reader, null).body().get("acts")) {
+      assertThat(act.get("who").textValue()).isEqualTo("anna");
+      assertThat(act.get("outcome").textValue()).isEqualTo("done");
+      acts.add(act.get("what").textValue());
+    }
+    assertThat(acts)
+        .containsExactlyInAnyOrderElementsOf(
+            world.door.operations.stream()
+                .filter(operation -> operation.role().equals("act"))
+                .map(Operation::id)
+                .toList());
     assertThat(world.door.ask("GET", "/v1/credential", world.reader, null).body())
         .isEqualTo(HttpDoor.body("name", "rita", "role", "read"));
     assertThat(world.door.ask("GET", "/v1/credential", world.actor, null).body())

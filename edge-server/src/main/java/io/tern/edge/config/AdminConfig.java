@@ -9,12 +9,16 @@ import java.util.Set;
 /// @param tls whether it speaks TLS, with the server's certificate
 /// @param addressRate requests a second of one address, and at once; 0 lifts the limit
 /// @param wrongPerMinute wrong credentials of one address
+/// @param auditFileBytesMax of one file of the audit log
+/// @param auditFilesMax files of it that are kept
 public record AdminConfig(
     InetSocketAddress listen,
     boolean tls,
     Duration probeTimeout,
     HttpConfig.Rate addressRate,
-    int wrongPerMinute) {
+    int wrongPerMinute,
+    long auditFileBytesMax,
+    int auditFilesMax) {
 
   private static final HttpConfig.Rate NO_LIMIT = new HttpConfig.Rate(0, 1);
 

@@ -216,7 +216,9 @@ public record ServerConfig(
         tls,
         from.duration("admin.probe-timeout", Duration.ofMillis(50), Duration.ofSeconds(25)),
         rate(from, "admin.rate"),
-        from.number("admin.wrong-per-minute", 1, 1_000_000));
+        from.number("admin.wrong-per-minute", 1, 1_000_000),
+        from.bytes("admin.audit.file-max", 4096, 1024 * MIB),
+        from.number("admin.audit.files-max", 2, 10_000));
   }
 
   private static AuthConfig auth(Settings from, NetConfig net, HttpConfig http) {

@@ -30,7 +30,9 @@ import java.util.function.Supplier;
 /// AdminRoutes.of(health, notReady, metrics, onLoopback).with(UserRoutes.of(accounts))
 /// ```
 ///
-/// An endpoint of [Access#READ] changes nothing; one that changes something is of [Access#ACT]. The
+/// An endpoint of [Access#READ] changes nothing; one that changes something is of [Access#ACT], and
+/// need do no more for the audit log: each act is written there before its handler runs ([Audit]),
+/// with the parameters of its path and the members of its body that it names, but for secrets. The
 /// tests hold every operation of the document against everyone who may ask (`AdminMatrixTest`), so
 /// a new endpoint needs its row there. What stands in a path needs its shape in
 /// [Endpoint#PARAMETERS]; phone numbers and secrets stand in bodies.
@@ -76,9 +78,11 @@ public final class AdminRoutes {
     return new AdminRoutes(all);
   }
 
-  /// All of them, and the document about them.
-  List<Endpoint> endpoints() {
-    var all = new ArrayList<>(list);
+  /// All of them, their acts in the audit log, and the document about them.
+  List<Endpoint> endpoints(Audit audit) {
+    var all = new ArrayList<Endpoint>();
+    list.forEach(endpoint -> all.add(audit.audited(endpoint)));
+    all.addAll(audit.endpoints());
     all.add(OpenApi.endpoint(ABOUT, Access.READ, all));
     return all;
   }

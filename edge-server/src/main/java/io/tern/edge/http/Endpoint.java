@@ -37,7 +37,7 @@ record Endpoint(
     DEVICE,
     /// An administrator, whatever their role: it changes nothing.
     READ,
-    /// An administrator whose role is to act.
+    /// An administrator whose role is to act; what they do is in the audit log.
     ACT
   }
 
@@ -61,6 +61,7 @@ record Endpoint(
   /// Shapes of what may stand in a path, by name.
   static final Map<String, Shape> PARAMETERS =
       Map.of(
+          "act", Shape.matching("[1-9][0-9]{0,14}", 15, "17"),
           "device", Shape.matching("[1-9][0-9]{0,6}", 7, "2"),
           "user", Shape.matching("[1-9][0-9]{0,14}", 15, "281474976710655"),
           "link", Shape.matching("[A-Za-z0-9_-]{1,64}", 64, "q83vEjRWeJA"),

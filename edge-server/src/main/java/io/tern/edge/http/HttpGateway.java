@@ -41,6 +41,7 @@ import io.tern.accounts.budget.Block;
 import io.tern.accounts.budget.Budget;
 import io.tern.accounts.budget.Budgets;
 import io.tern.edge.admin.AdminCredentials;
+import io.tern.edge.admin.AuditLog;
 import io.tern.edge.config.AdminConfig;
 import io.tern.edge.config.HttpConfig;
 import io.tern.edge.config.Transport;
@@ -179,6 +180,7 @@ public final class HttpGateway implements AutoCloseable {
       boolean loopbackExempt,
       AdminRoutes routes,
       AdminCredentials credentials,
+      AuditLog audit,
       Counters counters,
       @Nullable Certificates certificates)
       throws IOException {
@@ -186,7 +188,7 @@ public final class HttpGateway implements AutoCloseable {
         "admin",
         config.http(),
         loopbackExempt,
-        routes.endpoints(),
+        routes.endpoints(new Audit(audit, counters)),
         new AdminDoor(credentials, config.wrongPerMinute(), loopbackExempt, counters),
         counters,
         HttpCounts.ADMIN,

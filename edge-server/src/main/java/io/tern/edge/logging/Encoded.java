@@ -4,7 +4,7 @@ package io.tern.edge.logging;
 /// turn the reading direction or not be seen at all is written as an escape of JSON (line feed,
 /// carriage return, tab, or four hex digits), and a backslash as two: what was there can be read,
 /// and nothing can be pretended. Pure functions.
-final class Encoded {
+public final class Encoded {
 
   private Encoded() {}
 
@@ -14,7 +14,7 @@ final class Encoded {
   }
 
   /// As [#append], for the inside of a JSON string.
-  static void appendJson(StringBuilder to, String text, int charsMax) {
+  public static void appendJson(StringBuilder to, String text, int charsMax) {
     append(to, text, charsMax, true);
   }
 

@@ -109,6 +109,9 @@ public enum Count {
   ADMIN_REQUESTS_RATE("Requests beyond admin.rate or admin.wrong-per-minute."),
   ADMIN_REQUESTS_BUSY("Requests that found all 32 places taken."),
   ADMIN_REQUESTS_TIMED_OUT("Requests that took too long."),
+  ADMIN_ACTS("Acts of administrators; who did what is in the audit log."),
+  ADMIN_ACTS_UNWRITTEN(
+      "Acts refused because the audit log could not be written, and outcomes lost."),
   CODES_SENT("Texts with codes that the provider took."),
   CODES_REFUSED_NUMBER("Codes not sent: accounts.sms.per-number, or too soon."),
   CODES_REFUSED_ADDRESS("Codes not sent: accounts.sms.per-address."),

@@ -57,7 +57,9 @@ class ServerConfigTest {
                 false,
                 Duration.ofSeconds(3),
                 new HttpConfig.Rate(20, 100),
-                10));
+                10,
+                16 << 20,
+                16));
     assertThat(config.auth().acceptDevelopment()).isTrue();
     assertThat(config.tokens())
         .isEqualTo(
@@ -150,6 +152,8 @@ class ServerConfigTest {
         Map.entry("admin.rate.rate", "1"),
         Map.entry("admin.rate.burst", "2"),
         Map.entry("admin.wrong-per-minute", "3"),
+        Map.entry("admin.audit.file-max", "1 MiB"),
+        Map.entry("admin.audit.files-max", "4"),
         Map.entry("auth.development-issuer", "off"),
         Map.entry("auth.keys.one", '"' + key.toString() + '"'),
         Map.entry("auth.resume-lifetime", "1 h"),
@@ -382,6 +386,8 @@ class ServerConfigTest {
           admin.listen                  | 0.0.0.0:1   | on loopback, because it is plain HTTP
           admin.plain                   | yes         | admin.plain = yes: must be loopback-only, anywhere
           admin.tls                     | 1           | admin.tls = 1: must be true or false
+          admin.audit.file-max          | 1 KiB       | admin.audit.file-max = 1 KiB: must be a size, 4 KiB to
+          admin.audit.files-max         | 1           | admin.audit.files-max = 1: must be a number, 2 to 10000
           admin.wrong-per-minute        | 0           | admin.wrong-per-minute = 0: must be a number, 1 to 1000000
           auth.keys.mine                | /nowhere    | auth.keys.mine = /nowhere: must be a readable file
           router.ring-events            | 1000        | router.ring-events = 1000: must be a power of two
