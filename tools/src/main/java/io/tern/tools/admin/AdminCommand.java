@@ -5,12 +5,22 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/// `tern admin`: its subcommands ask the admin port, but for `credential`, which works on the data
-/// folder.
+/// `tern admin`: its subcommands ask the admin port ([AdminBase]), but for `credential`, which
+/// works on the data folder.
 @Command(
     name = "admin",
-    description = "Operate a server: who may.",
-    subcommands = {CredentialCommand.class})
+    description = {
+      "Operate a server: users, bans, keys, and what administrators did (docs/admin.md).",
+      "Needs a credential: tern admin credential add NAME --role act --data DIR, its secret in",
+      "TERN_ADMIN_SECRET or a file."
+    },
+    subcommands = {
+      UsersCommand.class,
+      KeysCommand.class,
+      AuditCommand.class,
+      WhoAmICommand.class,
+      CredentialCommand.class
+    })
 public final class AdminCommand implements Runnable {
 
   @Spec private CommandSpec spec;

@@ -119,8 +119,7 @@ final class CredentialCommand implements Runnable {
                     .put("created", credential.created().toString())
                     .toString()
                 : "%-32s %-4s %s"
-                    .formatted(
-                        credential.name(), word(credential.role()), credential.created()));
+                    .formatted(credential.name(), word(credential.role()), credential.created()));
       }
     }
   }

@@ -81,8 +81,7 @@ class CredentialCommandTest {
     Result none = credential(data, "remove", "bert");
     assertThat(none.exitCode()).isEqualTo(ExitCode.FAILED);
     assertThat(none.err()).contains("no credential called bert").hasLineCount(1);
-    assertThat(credential(folder.resolve("nowhere"), "list").exitCode())
-        .isEqualTo(ExitCode.FAILED);
+    assertThat(credential(folder.resolve("nowhere"), "list").exitCode()).isEqualTo(ExitCode.FAILED);
     assertThat(Commands.run("admin").exitCode()).isEqualTo(ExitCode.USAGE);
   }
 }

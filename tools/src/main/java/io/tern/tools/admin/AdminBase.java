@@ -1,0 +1,167 @@
+package io.tern.tools.admin;
+
+import io.tern.client.TernException;
+import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
+import io.tern.tools.ExitCode;
+import io.tern.tools.Failure;
+import io.tern.tools.Json;
+import io.tern.tools.Names;
+import io.tern.tools.OutputOptions;
+import io.tern.tools.TerminalText;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/// A command that asks the admin port: address, credential, answers as lines or as JSON, refusals
+/// in words. Confined to one thread.
+public abstract class AdminBase implements Callable<Integer> {
+
+  /// Ends of bans for good are told as this number.
+  private static final long FOR_GOOD = (1L << 53) - 1;
+
+  @Spec protected CommandSpec spec;
+  @Mixin protected AdminOptions options;
+  @Mixin protected OutputOptions output;
+
+  @Override
+  public final Integer call() {
+    PrintWriter out = spec.commandLine().getOut();
+    try {
+      run(out);
+      return ExitCode.OK;
+    } catch (IOException e) {
+      String message = e.getMessage();
+      throw new Failure(
+          ExitCode.UNREACHABLE,
+          message == null ? "nobody answers at " + options.where() : message,
+          e);
+    } catch (TernException e) {
+      throw new Failure(ExitCode.REFUSED, explain(e), e);
+    } finally {
+      out.flush();
+    }
+  }
+
+  /// Does it, and prints what there is to say.
+  protected abstract void run(PrintWriter out) throws IOException;
+
+  /// Asks the admin port.
+  ///
+  /// @param body null = none
+  protected final Map<String, @Nullable Object> ask(
+      String method, String path, @Nullable Map<String, ?> body) throws IOException {
+    return options.api().ask(method, path, options.secret(), body);
+  }
+
+  /// In the form that was asked for.
+  protected final void print(PrintWriter out, Json json, String line) {
+    out.println(output.json ? json.toString() : line);
+    out.flush();
+  }
+
+  private static String explain(TernException refused) {
+    String later =
+        refused.retryMillis() > 0
+            ? "; again in " + Math.ceilDiv(refused.retryMillis(), 1000L) + " s"
+            : "";
+    String detail = String.valueOf(refused.getMessage());
+    ErrorCode code = refused.code();
+    if (code == ErrorCode.TOKEN_INVALID || code == ErrorCode.IDENTITY_REQUIRED) {
+      return "that credential is not good there: tern admin credential list shows which are";
+    }
+    if (code == ErrorCode.NOT_ALLOWED) {
+      return "that credential may only look: tern admin credential add --role act makes one that"
+          + " may act";
+    }
+    if (code == ErrorCode.NOT_FOUND && detail.matches(".*: (user|number|username|device)")) {
+      return "there is no such " + (detail.endsWith(": device") ? "device" : "user");
+    }
+    if (code == ErrorCode.BUSY && detail.endsWith(": audit")) {
+      return "nothing was done: the server cannot write its audit log";
+    }
+    return "the server refused: " + detail + later;
+  }
+
+  /// The path of a user: `@ID` as the other commands write it, a number with `+`, the decimal id,
+  /// or a username.
+  protected final String userPath(String user) throws IOException {
+    if (user.startsWith("@")) {
+      return "/v1/users/" + Names.id(user).value();
+    }
+    if (user.matches("[1-9][0-9]{0,14}")) {
+      return "/v1/users/" + user;
+    }
+    Map<String, @Nullable Object> found =
+        ask("POST", "/v1/users/find", Map.of(user.startsWith("+") ? "number" : "username", user));
+    return "/v1/users/" + number(found, "user");
+  }
+
+  // ---- answers ---------------------------------------------------------------------------------
+
+  protected static long number(Map<String, @Nullable Object> answer, String key) {
+    return answer.get(key) instanceof Long number ? number : 0;
+  }
+
+  /// A text of the answer, safe to print.
+  protected static String text(Map<String, @Nullable Object> answer, String key) {
+    return answer.get(key) instanceof String text ? TerminalText.line(text) : "";
+  }
+
+  protected static boolean flag(Map<String, @Nullable Object> answer, String key) {
+    return Boolean.TRUE.equals(answer.get(key));
+  }
+
+  /// The objects of a list of the answer.
+  @SuppressWarnings("unchecked")
+  protected static List<Map<String, @Nullable Object>> objects(
+      Map<String, @Nullable Object> answer, String key) {
+    return answer.get(key) instanceof List<?> list
+        ? list.stream()
+            .filter(Map.class::isInstance)
+            .map(item -> (Map<String, @Nullable Object>) item)
+            .toList()
+        : List.of();
+  }
+
+  protected static String time(long millis) {
+    return millis == 0
+        ? "never"
+        : millis >= FOR_GOOD ? "for good" : Instant.ofEpochMilli(millis).toString();
+  }
+
+  /// As the other commands take it.
+  protected static String id(long user) {
+    return UserId.isValid(user) ? "@" + new UserId(user) : Long.toString(user);
+  }
+
+  /// An answer as it came.
+  @SuppressWarnings("unchecked")
+  protected static Json json(Map<String, @Nullable Object> answer) {
+    Json json = Json.object();
+    answer.forEach((key, value) -> {
+      switch (value) {
+        case Long number -> json.put(key, number);
+        case Double number -> json.put(key, number);
+        case Boolean flag -> json.put(key, flag);
+        case String text -> json.put(key, text);
+        case Map<?, ?> map -> json.put(key, json((Map<String, @Nullable Object>) map));
+        case List<?> list
+            when list.stream().allMatch(String.class::isInstance) && !list.isEmpty() ->
+            json.putStrings(key, (List<String>) list);
+        case List<?> _ ->
+            json.put(key, objects(answer, key).stream().map(AdminBase::json).toList());
+        case null -> json.put(key, (String) null);
+        default -> json.put(key, value.toString());
+      }
+    });
+    return json;
+  }
+}
