@@ -67,6 +67,11 @@ class MetricsTest {
           entry("http.rate.device.burst", List.of("tern_http_requests_rate_total")),
           entry("http.rate.account.rate", List.of("tern_http_requests_rate_total")),
           entry("http.rate.account.burst", List.of("tern_http_requests_rate_total")),
+          entry("admin.rate.rate", List.of("tern_admin_requests_rate_total")),
+          entry("admin.rate.burst", List.of("tern_admin_requests_rate_total")),
+          entry(
+              "admin.wrong-per-minute",
+              List.of("tern_admin_credentials_wrong_total", error(301, "admin", "RATE"))),
           entry("accounts.regions", List.of("tern_codes_refused_region_total")),
           entry("accounts.code-life", List.of("tern_codes_exhausted_total")),
           entry("accounts.code-tries", List.of("tern_codes_exhausted_total")),
@@ -157,7 +162,11 @@ class MetricsTest {
           "net.backlog",
           "tls.",
           "admin.listen",
+          "admin.plain",
+          "admin.tls",
           "admin.probe-timeout",
+          // Beyond, the oldest file goes.
+          "admin.audit.",
           "auth.development-issuer",
           "auth.resume-lifetime",
           "auth.threads",

@@ -17,6 +17,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -141,6 +142,19 @@ class TernServerTest {
               "jvm_memory_used_bytes");
       assertThat(get(server.server.admin(), "/other").statusCode()).isEqualTo(404);
       assertThat(get(server.server.admin(), "/health/more").statusCode()).isEqualTo(404);
+    }
+  }
+
+  @Test
+  void whoIsTakenOutOfServiceIsNotReadyButHealthy() throws IOException, InterruptedException {
+    try (var server = TestServer.start(data)) {
+      server.server.drain().begin(Duration.ofSeconds(1), Duration.ofSeconds(1));
+      HttpResponse<String> ready = get(server.server.admin(), "/ready");
+      assertThat(ready.statusCode()).isEqualTo(503);
+      assertThat(ready.body()).contains("\"ready\":false", "draining");
+      assertThat(get(server.server.admin(), "/health").statusCode()).isEqualTo(200);
+      server.server.drain().cancel();
+      assertThat(get(server.server.admin(), "/ready").statusCode()).isEqualTo(200);
     }
   }
 

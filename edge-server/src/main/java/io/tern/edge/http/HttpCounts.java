@@ -1,9 +1,11 @@
 package io.tern.edge.http;
 
 import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters.Door;
 
 /// What one [HttpGateway] counts under. Immutable.
 ///
+/// @param door the door of its refusals
 /// @param connections taken
 /// @param connectionsRefused closed, because their address has too many
 /// @param headsTooSlow closed, because a head did not come in time
@@ -14,6 +16,7 @@ import io.tern.edge.metrics.Count;
 /// @param busy of these, for want of a place or of room for bodies
 /// @param timedOut of these, for want of an answer or a body in time
 record HttpCounts(
+    Door door,
     Count connections,
     Count connectionsRefused,
     Count headsTooSlow,
@@ -26,6 +29,7 @@ record HttpCounts(
 
   static final HttpCounts ACCOUNTS =
       new HttpCounts(
+          Door.HTTP,
           Count.HTTP_CONNECTIONS,
           Count.HTTP_CONNECTIONS_REFUSED_PER_IP,
           Count.HTTP_HEADS_TOO_SLOW,
@@ -38,6 +42,7 @@ record HttpCounts(
 
   static final HttpCounts ADMIN =
       new HttpCounts(
+          Door.ADMIN,
           Count.ADMIN_CONNECTIONS,
           Count.ADMIN_CONNECTIONS_REFUSED_PER_IP,
           Count.ADMIN_HEADS_TOO_SLOW,

@@ -196,7 +196,7 @@ public final class HttpGateway implements AutoCloseable {
   }
 
   /// @param name of its threads, and of the configuration it goes by
-  HttpGateway(
+  private HttpGateway(
       String name,
       HttpConfig config,
       boolean loopbackExempt,
@@ -362,7 +362,7 @@ public final class HttpGateway implements AutoCloseable {
     if (endpoint == null) {
       String allowed =
           String.join(", ", methods.keySet().stream().map(HttpMethod::name).sorted().toList());
-      counters.addError(ErrorCode.UNSUPPORTED);
+      counters.addError(counts.door(), ErrorCode.UNSUPPORTED);
       return answer(
               HttpStatus.METHOD_NOT_ALLOWED,
               bytes(Errors.body(Refusal.of(ErrorCode.UNSUPPORTED))),
@@ -590,7 +590,7 @@ public final class HttpGateway implements AutoCloseable {
   }
 
   private AggregatedHttpResponse refusal(Refusal refusal) {
-    counters.addError(refusal.code());
+    counters.addError(counts.door(), refusal.code());
     counters.add(counts.refused());
     var extra = new LinkedHashMap<String, String>();
     HttpStatus status = Errors.status(refusal.code());
@@ -693,7 +693,7 @@ public final class HttpGateway implements AutoCloseable {
             case 503 -> ErrorCode.BUSY;
             default -> status.code() < 500 ? ErrorCode.MALFORMED : ErrorCode.INTERNAL;
           };
-      counters.addError(code);
+      counters.addError(counts.door(), code);
       counters.add(counts.refused());
       return answer(status, bytes(Errors.body(Refusal.of(code))), Map.of());
     }

@@ -12,7 +12,8 @@ public final class Counters {
     TCP,
     TLS,
     WEBSOCKET,
-    HTTP
+    HTTP,
+    ADMIN
   }
 
   private static final int CODES = ErrorCode.values().length;
@@ -26,11 +27,6 @@ public final class Counters {
 
   public void add(Count count, long n) {
     counts[count.ordinal()].add(n);
-  }
-
-  /// A request over HTTP was refused with this code.
-  public void addError(ErrorCode code) {
-    addError(Door.HTTP, code);
   }
 
   /// An ERROR or GOAWAY with this code was written, or a request refused with it.

@@ -97,7 +97,7 @@ public final class Disconnector {
   ///
   /// @param grace how long the client may finish what it has begun
   void announce(SessionHost host, Duration grace) {
-    counters.addError(ErrorCode.DRAIN);
+    counters.addError(host.door(), ErrorCode.DRAIN);
     host.write(
         FrameType.GOAWAY,
         0,
