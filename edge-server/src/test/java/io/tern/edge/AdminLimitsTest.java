@@ -57,6 +57,16 @@ class AdminLimitsTest {
   }
 
   @Test
+  void everyMemberOfEveryRequestIsChecked() throws IOException {
+    try (var world = new AdminWorld(folder)) {
+      long user = world.people.register("Olga").user();
+      assertThat(MembersCheck.members(world.door, world.actor, user)).isGreaterThan(3);
+      // What was no request was no act.
+      assertThat(world.ask("GET", "/v1/audit", null).body().get("acts")).isEmpty();
+    }
+  }
+
+  @Test
   void whoGuessesIsMadeToWaitAndNothingIsToldMeanwhile() throws IOException {
     try (var world =
         new AdminWorld(folder, "limits.loopback-exempt=false", "admin.wrong-per-minute=3")) {

@@ -12,6 +12,7 @@ import com.sun.net.httpserver.HttpServer;
 import io.tern.accounts.sms.smpp.SmppSms;
 import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpWorld.Person;
+import io.tern.edge.admin.AdminCredentials;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.v1.ClientActivity;
@@ -38,7 +39,9 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -201,6 +204,7 @@ class CanaryTest {
     messages(anna, bert);
     badFrames(anna);
     badHttp(anna);
+    administrators(anna);
     providersThatFail();
     texting();
     canaries.look("metrics", get(world.server.admin(), "/metrics"));
@@ -706,6 +710,54 @@ class CanaryTest {
     world.send("GET", "/v1/profile?x=" + secret, anna.token, null);
     canaries.look("answer", get(world.server.admin(), "/" + secret + "?token=" + secret));
     canaries.look("answer", get(world.server.admin(), "/metrics/" + secret));
+  }
+
+  /// What operators send, right and wrong, and what is kept of it.
+  private void administrators(Person anna) throws Exception {
+    Path data = folder.resolve("data");
+    String secret =
+        canaries.canary(
+            "secret of an administrator",
+            AdminCredentials.in(data)
+                .add("anna", AdminCredentials.Role.ACT, Instant.now(), new SecureRandom())
+                .reveal());
+    int port = world.server.admin().getPort();
+    try (var door = new HttpDoor(port, secret);
+        var client = HttpClient.newHttpClient()) {
+      String user = "/v1/users/" + anna.user();
+      String unknown = canaries.number("number of nobody", world.newNumber());
+      for (String body :
+          new String[] {
+            body("number", anna.number).toString(),
+            body("number", unknown).toString(),
+            body("number", secret).toString(),
+            body("username", secret).toString(),
+            BAD_JSON + secret
+          }) {
+        canaries.look("answer", door.send("POST", "/v1/users/find", secret, body).body());
+      }
+      for (String path : new String[] {user, "/v1/users/" + secret, "/v1/audit?x=" + secret}) {
+        canaries.look("answer", door.send("GET", path, secret, null).body());
+        canaries.look("answer", door.send("GET", path, secret + "x", null).body());
+      }
+      String ban = body("reason", "spam", "until_ms", Long.MAX_VALUE >> 10).toString();
+      canaries.look("answer", door.send("PUT", user + "/ban", secret, ban).body());
+      canaries.look("answer", door.send("DELETE", user + "/ban", secret, null).body());
+      canaries.look("answer", door.send("GET", "/v1/audit", secret, null).body());
+      // With the wish for HTTP/2 that the JDK's client has by itself.
+      var asked =
+          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/v1/credential"))
+              .header("authorization", "Bearer " + secret)
+              .build();
+      canaries.look("answer", client.send(asked, HttpResponse.BodyHandlers.ofString()).body());
+    }
+    // Its hash is there, the secret is not.
+    assertThat(Files.readString(data.resolve("admin-credentials"))).doesNotContain(secret);
+    try (var files = Files.list(data.resolve("audit"))) {
+      for (Path file : files.toList()) {
+        canaries.look("audit log", Files.readString(file));
+      }
+    }
   }
 
   private static String get(InetSocketAddress address, String path) throws Exception {

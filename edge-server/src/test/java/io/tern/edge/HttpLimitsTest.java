@@ -1,12 +1,9 @@
 package io.tern.edge;
 
-import static io.tern.edge.HttpWorld.body;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tern.edge.HttpDoor.Answer;
-import io.tern.edge.HttpDoor.Operation;
 import io.tern.edge.HttpWorld.Person;
 import io.tern.edge.metrics.Count;
 import io.tern.protocol.ErrorCode;
@@ -25,81 +22,12 @@ class HttpLimitsTest {
 
   @TempDir Path folder;
 
-  private static String somewhere(Operation operation, Person person) {
-    return operation
-        .path()
-        .replace("{device}", "1")
-        .replace("{user}", Long.toString(person.user()))
-        .replace("{link}", "abc")
-        .replace("{username}", "abc");
-  }
-
-  /// For every operation of the document: each member of the wrong type, too long, missing where it
-  /// is required; each is named in the refusal.
   @Test
   void everyMemberOfEveryRequestIsChecked() throws IOException {
     try (var world = new HttpWorld(folder, "http.rate.device.rate=0", "http.rate.account.rate=0")) {
       Person person = world.register("Olga");
-      int checked = 0;
-      for (Operation operation : world.operations) {
-        JsonNode schema = operation.node().at("/requestBody/content/application~1json/schema");
-        for (var property : schema.path("properties").properties()) {
-          ObjectNode good = valid(schema);
-          ObjectNode wrong = good.deepCopy();
-          wrong.putObject(property.getKey());
-          assertArgument(world, operation, person, wrong, property.getKey());
-          if (property.getValue().has("maxLength")) {
-            wrong = good.deepCopy();
-            wrong.put(
-                property.getKey(), "9".repeat(property.getValue().get("maxLength").intValue() + 1));
-            assertArgument(world, operation, person, wrong, property.getKey());
-            wrong.put(property.getKey(), "x\ud800");
-            assertArgument(world, operation, person, wrong, property.getKey());
-          }
-          checked++;
-        }
-        for (JsonNode name : schema.path("required")) {
-          ObjectNode wrong = valid(schema);
-          wrong.remove(name.textValue());
-          assertArgument(world, operation, person, wrong, name.textValue());
-        }
-      }
-      assertThat(checked).isGreaterThan(30);
+      assertThat(MembersCheck.members(world.door, person.token, person.user())).isGreaterThan(30);
     }
-  }
-
-  /// A value that the schema allows for each member.
-  private static ObjectNode valid(JsonNode schema) {
-    ObjectNode good = body();
-    for (var property : schema.get("properties").properties()) {
-      JsonNode shape = property.getValue();
-      switch (shape.get("type").textValue()) {
-        case "string" ->
-            good.put(
-                property.getKey(),
-                shape.has("enum")
-                    ? shape.get("enum").get(0).textValue()
-                    : shape.has("example") ? shape.get("example").textValue() : "abcd");
-        case "integer" -> good.put(property.getKey(), 1);
-        case "boolean" -> good.put(property.getKey(), true);
-        case "array" -> good.putArray(property.getKey());
-        default -> throw new AssertionError(shape);
-      }
-    }
-    return good;
-  }
-
-  private static void assertArgument(
-      HttpWorld world, Operation operation, Person person, ObjectNode wrong, String field) {
-    Answer answer =
-        world.ask(
-            operation.method(),
-            somewhere(operation, person),
-            operation.isOpen() ? null : person.token,
-            wrong);
-    assertThat(answer.code()).as("%s %s", operation.id(), field).isEqualTo(400);
-    assertThat(answer.field()).as("%s: %s", operation.id(), answer.raw()).isEqualTo(field);
-    assertThat(answer.status()).isEqualTo(400);
   }
 
   private static void assertRefused(HttpResponse<String> response, int status, ErrorCode code) {

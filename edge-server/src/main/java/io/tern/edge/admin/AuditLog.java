@@ -192,15 +192,21 @@ public final class AuditLog implements AutoCloseable {
   }
 
   /// On disk when it returns; or nothing of it counts.
-  private static void append(RandomAccessFile file, byte[] line) throws IOException {
+  private void append(RandomAccessFile file, byte[] line) throws IOException {
     long end = file.getFilePointer();
     try {
       file.write(line);
       file.getFD().sync();
     } catch (IOException e) {
       // What is there of the line must not stand before the next one.
-      file.setLength(end);
-      file.seek(end);
+      try {
+        file.setLength(end);
+        file.seek(end);
+      } catch (IOException again) {
+        e.addSuppressed(again);
+        current = null;
+        file.close();
+      }
       throw e;
     }
   }
