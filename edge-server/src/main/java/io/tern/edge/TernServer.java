@@ -278,6 +278,7 @@ public final class TernServer implements AutoCloseable {
                     verifier,
                     accountShards,
                     counters,
+                    metrics,
                     config.http().tls() ? certificates : null));
     audit =
         started.add(
@@ -301,6 +302,7 @@ public final class TernServer implements AutoCloseable {
                 AdminCredentials.in(config.store().data()),
                 audit,
                 counters,
+                metrics,
                 config.admin().tls() ? certificates : null));
     listening = network.listen();
     log.info("edge {} listens on {}", edgeId, listening);

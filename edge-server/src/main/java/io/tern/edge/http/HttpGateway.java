@@ -48,6 +48,7 @@ import io.tern.edge.config.Transport;
 import io.tern.edge.http.Reply.Refusal;
 import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Counters;
+import io.tern.edge.metrics.RequestWatch;
 import io.tern.edge.tls.Certificates;
 import io.tern.edge.tls.Identity;
 import io.tern.edge.token.TokenVerifier;
@@ -129,6 +130,7 @@ public final class HttpGateway implements AutoCloseable {
   private final HttpConfig config;
   private final Counters counters;
   private final HttpCounts counts;
+  private final RequestWatch watch;
   private final Doorkeeper doorkeeper;
   private final Semaphore places;
 
@@ -150,6 +152,7 @@ public final class HttpGateway implements AutoCloseable {
   ///
   /// @param loopbackExempt whether loopback is exempt from what is counted by address, as
   ///   `limits.loopback-exempt` says
+  /// @param watch hears how long each request took
   /// @param certificates the current one is asked for from time to time; null = plain
   /// @throws IOException when the address cannot be had
   public static HttpGateway accounts(
@@ -159,6 +162,7 @@ public final class HttpGateway implements AutoCloseable {
       TokenVerifier tokens,
       Shards shards,
       Counters counters,
+      RequestWatch watch,
       @Nullable Certificates certificates)
       throws IOException {
     return new HttpGateway(
@@ -169,6 +173,7 @@ public final class HttpGateway implements AutoCloseable {
         new AccountDoor(config, tokens, shards),
         counters,
         HttpCounts.ACCOUNTS,
+        watch,
         certificates);
   }
 
@@ -182,6 +187,7 @@ public final class HttpGateway implements AutoCloseable {
       AdminCredentials credentials,
       AuditLog audit,
       Counters counters,
+      RequestWatch watch,
       @Nullable Certificates certificates)
       throws IOException {
     return new HttpGateway(
@@ -192,6 +198,7 @@ public final class HttpGateway implements AutoCloseable {
         new AdminDoor(credentials, config.wrongPerMinute(), loopbackExempt, counters),
         counters,
         HttpCounts.ADMIN,
+        watch,
         certificates);
   }
 
@@ -204,12 +211,14 @@ public final class HttpGateway implements AutoCloseable {
       Doorkeeper doorkeeper,
       Counters counters,
       HttpCounts counts,
+      RequestWatch watch,
       @Nullable Certificates certificates)
       throws IOException {
     this.name = name;
     this.config = config;
     this.counters = counters;
     this.counts = counts;
+    this.watch = watch;
     this.loopbackExempt = loopbackExempt;
     this.doorkeeper = doorkeeper;
     places = new Semaphore(config.requestsMax());
@@ -442,6 +451,7 @@ public final class HttpGateway implements AutoCloseable {
         Thread.ofVirtual()
             .name("tern-" + name)
             .unstarted(() -> {
+              long began = System.nanoTime();
               try {
                 Reply reply = replyTo(ctx, request, endpoint, address);
                 if (reply instanceof Reply.Lines(Reply.Page first)) {
@@ -452,6 +462,7 @@ public final class HttpGateway implements AutoCloseable {
               } catch (Throwable t) {
                 response.completeExceptionally(t);
               } finally {
+                watch.answered(name, endpoint.id(), System.nanoTime() - began);
                 places.release();
               }
             });

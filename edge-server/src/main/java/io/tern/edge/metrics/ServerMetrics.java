@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.DoubleSupplier;
@@ -35,7 +36,7 @@ import java.util.function.Supplier;
 /// when Prometheus asks; timers are for what happens per batch, per login, or to a sample.
 ///
 /// Any thread; recording takes no lock.
-public final class ServerMetrics implements RouterMetrics, StageWatch, AutoCloseable {
+public final class ServerMetrics implements RouterMetrics, StageWatch, RequestWatch, AutoCloseable {
 
   private static final Duration[] BUCKETS = {
     Duration.ofNanos(10_000),
@@ -58,6 +59,17 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
     Duration.ofSeconds(10)
   };
 
+  /// Few: there is a histogram for every operation.
+  private static final Duration[] REQUEST_BUCKETS = {
+    Duration.ofMillis(1),
+    Duration.ofMillis(5),
+    Duration.ofMillis(25),
+    Duration.ofMillis(100),
+    Duration.ofMillis(500),
+    Duration.ofSeconds(2),
+    Duration.ofSeconds(10)
+  };
+
   private static final double[] BATCH_BUCKETS = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
   private final PrometheusMeterRegistry registry =
@@ -68,6 +80,10 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
   private final Timer taken = stage("taken");
   private final Timer prepared = stage("prepared");
   private final Timer lookups = stage("lookup");
+
+  /// By door and operation; as many as the documents have, made at their first request.
+  private final ConcurrentHashMap<String, Timer> requests = new ConcurrentHashMap<>();
+
   private final Timer commits;
   private final Timer dispatchLag;
   private final DistributionSummary batchEvents;
@@ -182,6 +198,21 @@ public final class ServerMetrics implements RouterMetrics, StageWatch, AutoClose
   @Override
   public void took(Stage stage, long nanos) {
     Objects.requireNonNull(stages.get(stage)).record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void answered(String door, String operation, long nanos) {
+    requests
+        .computeIfAbsent(door + ' ' + operation, key -> requests(door, operation))
+        .record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  private Timer requests(String door, String operation) {
+    return Timer.builder("tern_http")
+        .description("Requests over HTTP, from complete to answered.")
+        .tags("door", door, "operation", operation)
+        .serviceLevelObjectives(REQUEST_BUCKETS)
+        .register(registry);
   }
 
   @Override
