@@ -12,6 +12,7 @@ import io.tern.edge.http.AccountRoutes;
 import io.tern.edge.http.AdminRoutes;
 import io.tern.edge.http.HttpGateway;
 import io.tern.edge.http.KeyRoutes;
+import io.tern.edge.http.TraceRoutes;
 import io.tern.edge.http.UserRoutes;
 import io.tern.edge.logging.Logging;
 import io.tern.edge.metrics.Count;
@@ -37,6 +38,7 @@ import io.tern.edge.token.TokenKeys;
 import io.tern.edge.token.TokenVerifier;
 import io.tern.router.EdgeId;
 import io.tern.router.Router;
+import io.tern.router.Trace;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.directory.MemoryDirectory;
 import io.tern.router.presence.MemoryPresenceHub;
@@ -165,6 +167,7 @@ public final class TernServer implements AutoCloseable {
     for (int i = 0; i < store.shards(); i++) {
       shards.add(new Router.Opened(store.shard(i), store.storage(i)));
     }
+    var trace = new Trace(config.traceSteps());
     router =
         started.add(
             new Router(
@@ -175,7 +178,8 @@ public final class TernServer implements AutoCloseable {
                 new ConsolePushQueue(counters),
                 metrics,
                 Clock.systemUTC(),
-                fatal));
+                fatal,
+                trace));
     authThreads = authThreads(config);
     started.add(authThreads::shutdownNow);
     edgeId = new EdgeId(config.name(), secrets.nextLong() & Long.MAX_VALUE);
@@ -215,7 +219,8 @@ public final class TernServer implements AutoCloseable {
             drain,
             secrets,
             System::nanoTime,
-            System::currentTimeMillis);
+            System::currentTimeMillis,
+            trace);
     certificates =
         config.net().needsTls()
                 || (config.http().listen() != null && config.http().tls())
@@ -298,7 +303,14 @@ public final class TernServer implements AutoCloseable {
                         metrics::scrape,
                         config.admin().listen().getAddress().isLoopbackAddress())
                     .with(UserRoutes.of(accounts.admin(), Clock.systemUTC()))
-                    .with(KeyRoutes.of(signingKeys, Clock.systemUTC())),
+                    .with(KeyRoutes.of(signingKeys, Clock.systemUTC()))
+                    .with(
+                        TraceRoutes.of(
+                            accountShards,
+                            trace,
+                            config.name(),
+                            System::nanoTime,
+                            Clock.systemUTC())),
                 AdminCredentials.in(config.store().data()),
                 audit,
                 counters,

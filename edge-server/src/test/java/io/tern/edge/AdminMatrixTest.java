@@ -10,7 +10,9 @@ import io.tern.edge.HttpDoor.Operation;
 import io.tern.edge.HttpWorld.Person;
 import io.tern.edge.admin.AdminCredentials.Role;
 import io.tern.edge.metrics.Count;
+import io.tern.protocol.ChatId;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.FrameType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -98,7 +100,20 @@ class AdminMatrixTest {
     row("ban", 204, () -> new Request(user(register()) + "/ban", body("reason", "spam")));
     row("unban", 204, () -> new Request(user(person) + "/ban", null));
     row("erase", 204, () -> new Request(user(register()), null));
+    row("trace", 200, () -> new Request("/v1/trace/" + entry(), null));
     row("rotateKeys", 200, () -> new Request("/v1/keys/rotate", null));
+  }
+
+  /// An entry of the person's own chat.
+  private String entry() {
+    try (var client = RawClient.connect(world.people.server.listen())) {
+      client.write(RawClient.preface(), RawClient.hello(HttpWorld.hello(person)));
+      client.until(FrameType.CATCH_UP_PAGE);
+      client.write(RawClient.send(1, person.device.user(), 1, "a note"));
+      client.until(FrameType.SENT);
+    }
+    var user = person.device.user();
+    return ChatId.direct(user, user) + "/1";
   }
 
   private static String user(Person person) {

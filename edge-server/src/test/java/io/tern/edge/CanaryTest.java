@@ -13,6 +13,7 @@ import io.tern.accounts.sms.smpp.SmppSms;
 import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpWorld.Person;
 import io.tern.edge.admin.AdminCredentials;
+import io.tern.protocol.ChatId;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.v1.ClientActivity;
@@ -204,7 +205,7 @@ class CanaryTest {
     messages(anna, bert);
     badFrames(anna);
     badHttp(anna);
-    administrators(anna);
+    administrators(anna, bert);
     providersThatFail();
     texting();
     canaries.look("metrics", get(world.server.admin(), "/metrics"));
@@ -713,7 +714,7 @@ class CanaryTest {
   }
 
   /// What operators send, right and wrong, and what is kept of it.
-  private void administrators(Person anna) throws Exception {
+  private void administrators(Person anna, Person bert) throws Exception {
     Path data = folder.resolve("data");
     String secret =
         canaries.canary(
@@ -739,6 +740,17 @@ class CanaryTest {
       for (String path : new String[] {user, "/v1/users/" + secret, "/v1/audit?x=" + secret}) {
         canaries.look("answer", door.send("GET", path, secret, null).body());
         canaries.look("answer", door.send("GET", path, secret + "x", null).body());
+      }
+      ChatId chat = ChatId.direct(anna.device.user(), bert.device.user());
+      int traced = 0;
+      for (int seq = 1; seq <= 12; seq++) {
+        String way = door.send("GET", "/v1/trace/" + chat + "/" + seq, secret, null).body();
+        canaries.look("trace", way);
+        traced += way.contains("\"committed\"") ? 1 : 0;
+      }
+      assertThat(traced).isPositive();
+      for (String path : new String[] {"/v1/trace/" + secret + "/1", "/v1/trace/g1/" + secret}) {
+        canaries.look("answer", door.send("GET", path, secret, null).body());
       }
       String ban = body("reason", "spam", "until_ms", Long.MAX_VALUE >> 10).toString();
       canaries.look("answer", door.send("PUT", user + "/ban", secret, ban).body());

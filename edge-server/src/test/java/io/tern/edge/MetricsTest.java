@@ -205,6 +205,7 @@ class MetricsTest {
           "known-users",
           "shutdown.",
           "drain.",
+          "trace.",
           "log.");
 
   private static TestServer server;
@@ -213,6 +214,8 @@ class MetricsTest {
   @BeforeAll
   static void start(@TempDir Path data) throws IOException, InterruptedException {
     server = TestServer.start(data);
+    // The second time: the first one is a request that is counted too.
+    scrape();
     scrape();
   }
 
@@ -321,6 +324,8 @@ class MetricsTest {
       }
     }
     assertThat(missing).as("families that %s does not name", PAGE).isEmpty();
+    assertThat(metrics)
+        .contains("\ntern_http_seconds_count{door=\"admin\",operation=\"metrics\"} ");
     // And nothing that is not there.
     Pattern.compile("`(tern_[a-z_]+_total)`")
         .matcher(page)

@@ -48,6 +48,26 @@ public record ChatId(long low, long high) {
     return new UserId(wireId(viewer));
   }
 
+  /// The chat that [#toString] wrote so.
+  ///
+  /// @throws IllegalArgumentException when it is none
+  public static ChatId parse(String text) {
+    int dash = text.indexOf('-');
+    if (text.startsWith("g") && dash < 0) {
+      return group(Long.parseLong(text.substring(1), 36));
+    }
+    if (text.startsWith("d") && dash > 0) {
+      var chat =
+          new ChatId(
+              Long.parseLong(text.substring(1, dash), 36),
+              Long.parseLong(text.substring(dash + 1), 36));
+      if (!chat.isGroup()) {
+        return chat;
+      }
+    }
+    throw new IllegalArgumentException("no chat: " + text);
+  }
+
   @Override
   public String toString() {
     return isGroup()

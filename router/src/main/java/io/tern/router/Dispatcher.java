@@ -75,6 +75,7 @@ public final class Dispatcher implements Deliveries {
   private final long nudgeAfterMillis;
   private final long retryMillis;
   private final int watchedMax;
+  private final Trace.Writer trace;
 
   // ---- the round that is being gathered
 
@@ -86,6 +87,12 @@ public final class Dispatcher implements Deliveries {
   private final UserTable owedUsers = new UserTable();
   private final ReceiptTable receipts = new ReceiptTable();
   private boolean roundHasEntries;
+
+  // How the round was committed, and when its recipients had been looked up.
+  private int batchEvents;
+  private long syncNanos;
+  private long committedNanos;
+  private long routedNanos;
 
   // ---- what goes out
 
@@ -193,7 +200,24 @@ public final class Dispatcher implements Deliveries {
       DispatchConfig config,
       RouterMetrics metrics,
       LongConsumer settle) {
+    this(address, directory, bus, pushQueue, commands, config, metrics, settle, Trace.OFF.writer());
+  }
+
+  /// As the other constructor.
+  ///
+  /// @param trace where the way of each entry is noted
+  public Dispatcher(
+      EdgeId address,
+      Directory directory,
+      Bus bus,
+      PushQueue pushQueue,
+      Commands commands,
+      DispatchConfig config,
+      RouterMetrics metrics,
+      LongConsumer settle,
+      Trace.Writer trace) {
     this.address = address;
+    this.trace = trace;
     this.bus = bus;
     this.pushQueue = pushQueue;
     this.commands = commands;
@@ -303,6 +327,15 @@ public final class Dispatcher implements Deliveries {
     }
   }
 
+  /// How the round was committed: only for the trace. Before [#endOfBatch].
+  ///
+  /// @param events commands of the batch
+  public void committed(int events, long syncNanos, long committedNanos) {
+    batchEvents = events;
+    this.syncNanos = syncNanos;
+    this.committedNanos = committedNanos;
+  }
+
   /// Closes a round: hands over what it gathered.
   ///
   /// @param n number of the committed batch, 0 when it wrote nothing
@@ -317,11 +350,15 @@ public final class Dispatcher implements Deliveries {
     if (round != null && found) {
       addNews(round);
     }
+    routedNanos = round != null && trace.isOn() ? System.nanoTime() : 0;
     for (int i = 0; i < roundSize; i++) {
       var outcome = roundOutcomes[i];
       var held = answer(roundCommands[i], roundOrigins[i], outcome);
       if (outcome instanceof Outcome.Sent sent) {
         if (round != null && !sent.repeat()) {
+          if (trace.isOn()) {
+            note(sent, roundOrigins[i], found);
+          }
           dispatch(round, sent, found, held, nowMillis);
         }
       } else if (outcome instanceof Outcome.Ticked ticked) {
@@ -468,6 +505,50 @@ public final class Dispatcher implements Deliveries {
     }
   }
 
+  private void note(Outcome.Sent sent, Origin origin, boolean found) {
+    var entry = sent.entry();
+    var sender = entry.sender();
+    if (committedNanos != 0) {
+      boolean ofSession = origin.sinceNanos() != 0;
+      trace.committed(
+          entry.chat(),
+          entry.seq(),
+          sender,
+          origin.sinceNanos(),
+          ofSession ? origin.session() : 0,
+          syncNanos,
+          committedNanos);
+    }
+    int sessions = 0;
+    int absent = 0;
+    for (var member : sent.members()) {
+      var there = users.routes(member).sessions();
+      if (there.isEmpty() && !member.equals(sender.user())) {
+        absent++;
+      }
+      for (var session : there) {
+        if (!isSentFrom(session, entry)) {
+          sessions++;
+        }
+      }
+    }
+    trace.routed(
+        entry.chat(),
+        entry.seq(),
+        sender.user(),
+        found,
+        batchEvents,
+        sessions,
+        absent,
+        routedNanos);
+  }
+
+  /// The sending device has SENT; if that is lost, it sends again. What the server made of a change
+  /// it has not, so it gets that as the others do.
+  private static boolean isSentFrom(Attachment session, Entry entry) {
+    return entry.csn() != 0 && session.device().equals(entry.sender());
+  }
+
   private void watchOrPush(Watch.Round round, Entry entry, UserId member) {
     if (watch.size() < watchedMax) {
       watch.add(round, entry.chat(), member, entry.seq());
@@ -482,9 +563,7 @@ public final class Dispatcher implements Deliveries {
     for (var member : members) {
       boolean ofSender = member.equals(sender.user());
       for (var session : users.routes(member).sessions()) {
-        // The sending device has SENT; if that is lost, it sends again. What the server made of a
-        // change it has not, so it gets that as the others do.
-        if (!ofSender || entry.csn() == 0 || session.device().index() != sender.index()) {
+        if (!ofSender || !isSentFrom(session, entry)) {
           recipient(session);
           own |= ofSender;
         }
@@ -625,6 +704,9 @@ public final class Dispatcher implements Deliveries {
   private boolean offer(UserId user, ChatId chat, long seq) {
     boolean accepted = pushQueue.offer(user, chat, seq);
     metrics.onPush(accepted);
+    if (trace.isOn()) {
+      trace.pushed(chat, seq, user, accepted, System.nanoTime());
+    }
     return accepted;
   }
 
@@ -634,6 +716,7 @@ public final class Dispatcher implements Deliveries {
     Arrays.fill(roundOutcomes, 0, roundSize, null);
     roundSize = 0;
     roundHasEntries = false;
+    committedNanos = 0;
     users.clear();
     receipts.clear();
   }

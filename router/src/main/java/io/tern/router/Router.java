@@ -76,6 +76,22 @@ public final class Router implements Commands, AutoCloseable {
       RouterMetrics metrics,
       InstantSource clock,
       Fatal fatal) {
+    this(config, shards, directory, bus, pushQueue, metrics, clock, fatal, Trace.OFF);
+  }
+
+  /// As the other constructor.
+  ///
+  /// @param trace where the way of each entry is noted
+  public Router(
+      RouterConfig config,
+      List<Opened> shards,
+      Directory directory,
+      Bus bus,
+      PushQueue pushQueue,
+      RouterMetrics metrics,
+      InstantSource clock,
+      Fatal fatal,
+      Trace trace) {
     this.config = config;
     this.bus = bus;
     long incarnation = new SecureRandom().nextLong() & Long.MAX_VALUE;
@@ -111,7 +127,8 @@ public final class Router implements Commands, AutoCloseable {
               this,
               config.dispatch(),
               metrics,
-              rings.get(i)::settle);
+              rings.get(i)::settle,
+              trace.writer());
       bus.register(dispatcherAddress, dispatcher);
       addresses.add(dispatcherAddress);
       dispatchers.add(dispatcher);
@@ -250,6 +267,11 @@ public final class Router implements Commands, AutoCloseable {
       @Override
       public void on(Command command, Origin origin, Outcome outcome, long nowMillis) {
         dispatcher.on(command, origin, outcome, nowMillis);
+      }
+
+      @Override
+      public void committed(int events, long syncNanos, long committedNanos) {
+        dispatcher.committed(events, syncNanos, committedNanos);
       }
 
       @Override

@@ -114,6 +114,15 @@ public final class Reads {
   public record EntryInfo(
       List<MemberTimes> members, boolean more, int total, int delivered, int read) {}
 
+  /// How an entry came and how far it has got, without what it says.
+  ///
+  /// @param csn the sending device's number for it; 0: the server made it of another command
+  /// @param head newest seq of the chat
+  /// @param members some of those who could see it, without its sender
+  /// @param total of all of them
+  public record Fate(
+      DeviceId sender, long csn, long tsMillis, long head, List<MemberTimes> members, int total) {}
+
   public record MemberTimes(UserId user, Times times) {}
 
   /// Some of a user's settings.
@@ -350,6 +359,35 @@ public final class Reads {
       }
     }
     return new EntryInfo(List.copyOf(page), more, total, delivered, read);
+  }
+
+  /// What operators may know of an entry; null when there is none.
+  ///
+  /// @param membersMax of them; the first by their ids
+  public static @Nullable Fate fate(KeyValues shard, ChatId chat, long seq, int membersMax) {
+    byte[] value = shard.get(Keys.entry(chat, seq));
+    if (value == null) {
+      return null;
+    }
+    var header = new EntryCodec.Header();
+    header.read(value);
+    var sender = new DeviceId(new UserId(header.sender), header.device);
+    List<UserId> saw = whoSaw(shard, chat, seq, sender.user());
+    return new Fate(
+        sender,
+        header.csn,
+        header.tsMillis,
+        head(shard, chat),
+        saw.stream()
+            .limit(membersMax)
+            .map(user -> new MemberTimes(user, times(shard, chat, user, seq)))
+            .toList(),
+        saw.size());
+  }
+
+  /// What a device has acknowledged of a chat.
+  public static long position(KeyValues shard, ChatId chat, DeviceId device) {
+    return Watermarks.position(shard, chat, device);
   }
 
   /// Those who could see entry `seq`, but for `without`, in the order of their ids.

@@ -45,6 +45,7 @@ public record ServerConfig(
     CatchUpConfig catchUp,
     MemoryDirectory.Config directory,
     int knownUsers,
+    int traceSteps,
     DrainConfig drain,
     ShutdownConfig shutdown,
     LogConfig log) {
@@ -89,6 +90,7 @@ public record ServerConfig(
             from.number("directory.absent-users-max", 1, 100_000_000),
             from.number("directory.news-max", 1, 100_000_000)),
         from.powerOfTwo("known-users", 1024, 1 << 30),
+        from.number("trace.steps", 0, 1 << 24),
         drain(from),
         shutdown(from),
         new LogConfig(

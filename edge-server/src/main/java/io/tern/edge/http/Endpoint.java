@@ -62,6 +62,8 @@ record Endpoint(
   static final Map<String, Shape> PARAMETERS =
       Map.of(
           "act", Shape.matching("[1-9][0-9]{0,14}", 15, "17"),
+          "chat", Shape.matching("g[0-9a-z]{1,10}|d[0-9a-z]{1,10}-[0-9a-z]{1,10}", 22, "g1c9"),
+          "seq", Shape.matching("[1-9][0-9]{0,14}", 15, "42"),
           "device", Shape.matching("[1-9][0-9]{0,6}", 7, "2"),
           "user", Shape.matching("[1-9][0-9]{0,14}", 15, "281474976710655"),
           "link", Shape.matching("[A-Za-z0-9_-]{1,64}", 64, "q83vEjRWeJA"),

@@ -13,7 +13,17 @@ public final class Counters {
     TLS,
     WEBSOCKET,
     HTTP,
-    ADMIN
+    ADMIN;
+
+    /// While this process lives.
+    public int number() {
+      return ordinal();
+    }
+
+    /// The door with this number.
+    public static Door of(int number) {
+      return values()[number];
+    }
   }
 
   private static final int CODES = ErrorCode.values().length;

@@ -4,6 +4,8 @@ package io.tern.edge.metrics;
 @FunctionalInterface
 public interface RequestWatch {
 
+  /// A request has been answered.
+  ///
   /// @param door `http` or `admin`
   /// @param operation its id in the OpenAPI document
   /// @param nanos from the request, complete, to its answer, made

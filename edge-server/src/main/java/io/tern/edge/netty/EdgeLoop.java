@@ -106,7 +106,7 @@ final class EdgeLoop {
     this.edge = edge;
     this.admission = admission;
     this.sessions = new SessionTable(index, edge, FEW, AHEAD);
-    this.sampler = new Sampler(edge.stages());
+    this.sampler = new Sampler(edge.stages(), edge.trace().writer());
     this.leaving = new Leaving(edge.drain(), sessions);
   }
 

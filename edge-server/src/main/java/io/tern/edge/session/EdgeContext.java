@@ -6,6 +6,7 @@ import io.tern.router.Commands;
 import io.tern.router.Directory;
 import io.tern.router.EdgeId;
 import io.tern.router.Readers;
+import io.tern.router.Trace;
 import io.tern.router.catchup.CatchUpConfig;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
@@ -16,6 +17,7 @@ import java.util.random.RandomGenerator;
 /// @param nanoTime the monotonic clock that also gives the `now` of each call
 /// @param wallMillis the wall clock, for what clients are told and for tokens; deadlines use the
 ///   monotonic time that comes with each call
+/// @param trace where the way of each entry is noted
 public record EdgeContext(
     EdgeId edge,
     LimitsConfig limits,
@@ -36,4 +38,52 @@ public record EdgeContext(
     Drain drain,
     RandomGenerator secrets,
     LongSupplier nanoTime,
-    LongSupplier wallMillis) {}
+    LongSupplier wallMillis,
+    Trace trace) {
+
+  /// Without a trace.
+  public EdgeContext(
+      EdgeId edge,
+      LimitsConfig limits,
+      Commands commands,
+      Readers readers,
+      Directory directory,
+      Relay relay,
+      Authenticator authenticator,
+      Disconnector disconnector,
+      KnownUsers knownUsers,
+      Counters counters,
+      StageWatch stages,
+      CatchUpConfig catchUpConfig,
+      PresenceDesk presence,
+      Turns turns,
+      EdgeBudgets budgets,
+      Shedding shedding,
+      Drain drain,
+      RandomGenerator secrets,
+      LongSupplier nanoTime,
+      LongSupplier wallMillis) {
+    this(
+        edge,
+        limits,
+        commands,
+        readers,
+        directory,
+        relay,
+        authenticator,
+        disconnector,
+        knownUsers,
+        counters,
+        stages,
+        catchUpConfig,
+        presence,
+        turns,
+        budgets,
+        shedding,
+        drain,
+        secrets,
+        nanoTime,
+        wallMillis,
+        Trace.OFF);
+  }
+}

@@ -12,6 +12,7 @@ import io.tern.protocol.FrameType;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Sent;
+import io.tern.router.Trace.At;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
 import io.tern.store.Reads;
@@ -218,6 +219,9 @@ final class Inbound {
         edge.counters().add(sent.repeat() ? Count.SENDS_REPEATED : Count.SENT);
         session.sampler().onSent(session.id(), rid, now);
         ChatId chat = sent.entry().chat();
+        session
+            .sampler()
+            .note(At.ANSWERED, session, chat, sent.entry().seq(), host.door().number(), now);
         if (sent.entry().seq() == 1 && !sent.repeat() && !chat.isGroup() && !chat.isSelf()) {
           edge.counters().add(Count.SENDS_TO_STRANGERS);
           edge.budgets().metStranger(session.user());
@@ -268,6 +272,7 @@ final class Inbound {
       return retryRing();
     }
     edge.counters().add(Count.ACKS);
+    session.sampler().note(At.ACKNOWLEDGED, session, chat, seq, 0, now);
     if (!session.outbound().onAcknowledged(chat, seq, now)) {
       return session.chargeCheap(now);
     }
@@ -289,6 +294,7 @@ final class Inbound {
       return retryRing();
     }
     edge.counters().add(Count.READS);
+    session.sampler().note(At.READ, session, chat, header.seq(), 0, now);
     return session.chargeCheap(now);
   }
 

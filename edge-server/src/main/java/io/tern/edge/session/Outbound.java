@@ -18,6 +18,7 @@ import io.tern.protocol.v1.ReceiptCount;
 import io.tern.protocol.v1.Setting;
 import io.tern.protocol.v1.Settings;
 import io.tern.router.Delivery;
+import io.tern.router.Trace.At;
 import io.tern.router.catchup.CatchUp;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -44,6 +45,11 @@ final class Outbound {
   private static final int RESETS_MAX = 1_024;
 
   private static final byte[] NO_BODY = {};
+
+  /// How an entry is pushed, for the trace.
+  private static final int LIVE = 0;
+
+  private static final int CAUGHT_UP = 1;
 
   private final SessionLogic session;
   private final EdgeContext edge;
@@ -153,13 +159,15 @@ final class Outbound {
     CatchUp behind = catchUp;
     if (behind != null && behind.holdsBack(entry.chat(), entry.seq())) {
       edge.counters().add(Count.ENTRIES_HELD_BACK);
+      session.sampler().note(At.HELD_BACK, session, entry.chat(), entry.seq(), 0, now);
       return true;
     }
     boolean own = entry.sender().equals(session.user());
     byte[] body = own ? entry.ownBody() : entry.body();
     if (hasRoomFor(body.length) && host.isWritable()) {
-      deliver(entry.chat(), entry.seq(), own, body, now);
+      deliver(entry.chat(), entry.seq(), own, body, LIVE, now);
     } else {
+      session.sampler().note(At.HELD_BACK, session, entry.chat(), entry.seq(), 0, now);
       fallBehind(entry.chat(), entry.seq());
     }
     return true;
@@ -173,7 +181,7 @@ final class Outbound {
         && (usedBytes == 0 || usedBytes + bytes <= edge.limits().windowBytes());
   }
 
-  private void deliver(ChatId chat, long seq, boolean own, byte[] body, long now) {
+  private void deliver(ChatId chat, long seq, boolean own, byte[] body, int how, long now) {
     Window w = window;
     if (w == null) {
       w = new Window();
@@ -181,6 +189,7 @@ final class Outbound {
     }
     w.add(chat, seq, body.length);
     session.sampler().onDeliver(session.id(), chat, seq, now);
+    session.sampler().note(At.WRITTEN, session, chat, seq, how, now);
     edge.counters().add(Count.DELIVERS);
     if (chat.isSelf()) {
       noteSettings(body);
@@ -574,7 +583,7 @@ final class Outbound {
       }
     }
     for (CatchUp.Item item : page.items()) {
-      deliver(item.chat(), item.seq(), item.own(), item.body(), now);
+      deliver(item.chat(), item.seq(), item.own(), item.body(), CAUGHT_UP, now);
     }
     edge.counters().add(Count.DELIVERS_CAUGHT_UP, page.items().size());
     edge.stages().took(StageWatch.Stage.CATCH_UP_PAGE, edge.nanoTime().getAsLong() - asked);

@@ -2,10 +2,12 @@ package io.tern.edge.session;
 
 import io.tern.edge.session.StageWatch.Stage;
 import io.tern.protocol.ChatId;
+import io.tern.router.Trace;
 import org.jspecify.annotations.Nullable;
 
 /// Times one SEND and one DELIVER at a time, out of all sessions of an event loop: as many samples
-/// as the latency allows, for two fields a message. Confined to the loop.
+/// as the latency allows, for two fields a message. And notes what happens to every entry at this
+/// loop's devices, if there is a trace. Confined to the loop.
 public final class Sampler {
 
   /// A sample whose end never came (the session closed, the client does not acknowledge) makes
@@ -13,6 +15,7 @@ public final class Sampler {
   private static final long FORGOTTEN_NANOS = 30_000_000_000L;
 
   private final StageWatch watch;
+  private final Trace.Writer trace;
 
   private long sendSession;
   private int sendRid;
@@ -23,8 +26,23 @@ public final class Sampler {
   private long deliverSeq;
   private long deliverNanos;
 
+  /// Without a trace.
   public Sampler(StageWatch watch) {
+    this(watch, Trace.OFF.writer());
+  }
+
+  public Sampler(StageWatch watch, Trace.Writer trace) {
     this.watch = watch;
+    this.trace = trace;
+  }
+
+  /// Something has happened to entry `seq`, or to all up to it, at the session's device.
+  ///
+  /// @param detail see [Trace.AtDevice]
+  void note(Trace.At at, SessionLogic session, ChatId chat, long seq, int detail, long now) {
+    if (trace.isOn()) {
+      trace.at(at, chat, seq, session.who(), session.id(), detail, now);
+    }
   }
 
   void onSend(long session, int rid, long now) {

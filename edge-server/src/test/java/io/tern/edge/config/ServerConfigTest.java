@@ -272,6 +272,7 @@ class ServerConfigTest {
         Map.entry("directory.absent-users-max", "1000"),
         Map.entry("directory.news-max", "5000"),
         Map.entry("known-users", "65536"),
+        Map.entry("trace.steps", "1024"),
         Map.entry("log.format", "json"),
         Map.entry("drain.over", "10 s"),
         Map.entry("drain.rate-max", "100"),
@@ -457,6 +458,7 @@ class ServerConfigTest {
           router.readers-queue          | 0           | router.readers-queue = 0: must be a number, 1 to 1000000
           catch-up.page-bytes           | 10 B        | catch-up.page-bytes = 10 B: must be a size, 1 KiB to 16 MiB
           directory.news-max            | 0           | directory.news-max = 0: must be a number, 1 to 100000000
+          trace.steps                   | -1          | trace.steps = -1: must be a number, 0 to
           known-users                   | 1000        | known-users = 1000: must be a number, 1024 to
           known-users                   | 1025        | known-users = 1025: must be a power of two, 1024 to
           name                          | " "         | name = "": must be some text

@@ -10,6 +10,13 @@ public interface Rounds {
 
   void on(Command command, Origin origin, Outcome outcome, long nowMillis);
 
+  /// How the batch that ends next was committed, by [System#nanoTime].
+  ///
+  /// @param events commands in it
+  /// @param syncNanos how long the commit took
+  /// @param committedNanos when it was done
+  default void committed(int events, long syncNanos, long committedNanos) {}
+
   void endOfBatch(long n, long nowMillis);
 
   void tick(long nowMillis);

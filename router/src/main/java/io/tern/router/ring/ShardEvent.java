@@ -14,11 +14,12 @@ final class ShardEvent {
   @Nullable Outcome outcome;
 
   /// Whether this is the last of its commit; then `batch` is the commit's number and
-  /// `committedNanos` when it returned.
+  /// `committedNanos` when it returned, `syncNanos` how long it took.
   boolean last;
 
   long batch;
   long committedNanos;
+  long syncNanos;
 
   /// So that a quiet ring does not keep messages alive.
   void clear() {

@@ -307,6 +307,7 @@ public final class ShardRing implements Commands, AutoCloseable {
       last.last = true;
       last.batch = n;
       last.committedNanos = now;
+      last.syncNanos = now - began;
       events = 0;
       Objects.requireNonNull(progress).set(sequence);
       parking.signalCommitted();
@@ -352,8 +353,10 @@ public final class ShardRing implements Commands, AutoCloseable {
       boolean last = event.last;
       long n = event.batch;
       long committedNanos = event.committedNanos;
+      long syncNanos = event.syncNanos;
       event.clear();
       if (last) {
+        rounds.committed(events, syncNanos, committedNanos);
         endOfRound(n, committedNanos, sequence);
       }
     }
