@@ -3,6 +3,7 @@ package io.tern.tools;
 import io.tern.client.TernException;
 import io.tern.tools.account.AccountCommand;
 import io.tern.tools.admin.AdminCommand;
+import io.tern.tools.admin.TraceCommand;
 import io.tern.tools.chat.ChatCommand;
 import io.tern.tools.demo.DemoCommand;
 import io.tern.tools.load.LoadCommand;
@@ -51,6 +52,7 @@ import picocli.CommandLine.Spec;
       PresenceCommand.class,
       TokenCommand.class,
       InspectCommand.class,
+      TraceCommand.class,
       LoadCommand.class
     },
     exitCodeListHeading = "%nExit codes:%n",

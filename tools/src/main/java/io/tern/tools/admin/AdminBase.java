@@ -84,6 +84,9 @@ public abstract class AdminBase implements Callable<Integer> {
     if (code == ErrorCode.NOT_FOUND && detail.matches(".*: (user|number|username|device)")) {
       return "there is no such " + (detail.endsWith(": device") ? "device" : "user");
     }
+    if (code == ErrorCode.NOT_FOUND && detail.endsWith(": seq")) {
+      return "there is no such entry";
+    }
     if (code == ErrorCode.BUSY && detail.endsWith(": audit")) {
       return "nothing was done: the server cannot write its audit log";
     }
