@@ -141,6 +141,7 @@ public final class TernServer implements AutoCloseable {
       throws Exception {
     this.config = config;
     Logging.beDiscreet();
+    Logging.takeJavaUtilLogging();
     counters = new Counters();
     ShutdownConfig shutdown = config.shutdown();
     var disconnector =

@@ -9,6 +9,9 @@ import ch.qos.logback.core.OutputStreamAppender;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.logging.ConsoleHandler;
+import java.util.logging.Handler;
+import java.util.logging.LogManager;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
@@ -54,6 +57,25 @@ public final class Logging {
           context.addTurboFilter(filter);
         }
       }
+    }
+  }
+
+  /// From now on what is logged by java.util.logging comes as lines like all others, instead of on
+  /// the console in a form of its own. Again has no effect.
+  public static void takeJavaUtilLogging() {
+    synchronized (Logging.class) {
+      java.util.logging.Logger root = LogManager.getLogManager().getLogger("");
+      for (Handler handler : root.getHandlers()) {
+        if (handler instanceof JulHandler) {
+          return;
+        }
+      }
+      for (Handler handler : root.getHandlers()) {
+        if (handler instanceof ConsoleHandler) {
+          root.removeHandler(handler);
+        }
+      }
+      root.addHandler(new JulHandler());
     }
   }
 
