@@ -11,6 +11,7 @@ import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -108,6 +109,34 @@ class AdminLimitsTest {
       // The doors count apart.
       assertThat(world.people.ask("GET", "/openapi.json", null, null).status()).isEqualTo(200);
     }
+  }
+
+  /// A scraper keeps its connection; the server's end does not wait for it to go.
+  @Test
+  void idleConnectionsDoNotHoldUpTheEnd() throws IOException {
+    long fastest = Long.MAX_VALUE;
+    for (int i = 0; i < 3; i++) {
+      var world = new AdminWorld(folder.resolve("data" + i));
+      try (Socket scraper = world.door.connect();
+          Socket client = world.people.connect()) {
+        for (Socket socket : new Socket[] {scraper, client}) {
+          socket.setSoTimeout(10_000);
+          socket
+              .getOutputStream()
+              .write(
+                  "GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+          assertThat(socket.getInputStream().readNBytes(12)).hasSize(12);
+        }
+        long began = System.nanoTime();
+        world.close();
+        fastest = Math.min(fastest, System.nanoTime() - began);
+        for (Socket socket : new Socket[] {scraper, client}) {
+          // The rest of the answer, and the end.
+          assertThat(socket.getInputStream().readAllBytes()).isNotNull();
+        }
+      }
+    }
+    assertThat(Duration.ofNanos(fastest)).isLessThan(Duration.ofMillis(900));
   }
 
   @Test

@@ -9,8 +9,10 @@ import io.tern.accounts.budget.Block;
 import io.tern.edge.metrics.Counters;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// Stands first in an HTTP connection's pipeline: so many connections from one address, and the
@@ -24,13 +26,41 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   /// What all guards of a server share. Any thread.
   ///
   /// @param loopbackExempt whether loopback may have any number: only this machine is behind it
+  /// @param open the guards of all connections
+  /// @param ending whether the server ends
   record Shared(
       int connectionsPerAddressMax,
       boolean loopbackExempt,
       long headerNanos,
       Counters counters,
       HttpCounts counts,
-      ConcurrentHashMap<Block, Integer> connections) {
+      ConcurrentHashMap<Block, Integer> connections,
+      Set<DoorGuard> open,
+      AtomicBoolean ending) {
+
+    Shared(
+        int connectionsPerAddressMax,
+        boolean loopbackExempt,
+        long headerNanos,
+        Counters counters,
+        HttpCounts counts) {
+      this(
+          connectionsPerAddressMax,
+          loopbackExempt,
+          headerNanos,
+          counters,
+          counts,
+          new ConcurrentHashMap<>(),
+          ConcurrentHashMap.newKeySet(),
+          new AtomicBoolean());
+    }
+
+    /// Closes every connection that nobody waits on, and the others when they have been answered; a
+    /// newcomer at once.
+    void closeAll() {
+      ending.set(true);
+      open.forEach(DoorGuard::closeWhenIdle);
+    }
 
     private boolean enter(Block address) {
       int now = connections.merge(address, 1, Integer::sum);
@@ -49,6 +79,7 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   private @Nullable ScheduledFuture<?> deadline;
   private int underWay;
   private boolean served;
+  private @Nullable ChannelHandlerContext ctx;
   private long lastRead;
 
   DoorGuard(Shared shared) {
@@ -76,6 +107,12 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
       }
     }
     shared.counters().add(shared.counts().connections());
+    this.ctx = ctx;
+    shared.open().add(this);
+    if (shared.ending().get()) {
+      ctx.close();
+      return;
+    }
     begin(ctx);
     super.channelActive(ctx);
   }
@@ -83,6 +120,7 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   @Override
   public void channelInactive(ChannelHandlerContext ctx) throws Exception {
     stop();
+    shared.open().remove(this);
     if (address != null) {
       shared.leave(address);
       address = null;
@@ -109,6 +147,21 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   /// A request has been answered. On the event loop.
   void onAnswered() {
     underWay--;
+    end();
+  }
+
+  /// From any thread.
+  private void closeWhenIdle() {
+    ChannelHandlerContext of = ctx;
+    if (of != null) {
+      of.executor().execute(this::end);
+    }
+  }
+
+  private void end() {
+    if (shared.ending().get() && underWay == 0 && ctx != null) {
+      ctx.close();
+    }
   }
 
   private void begin(ChannelHandlerContext ctx) {

@@ -49,6 +49,7 @@ import io.tern.edge.http.Reply.Refusal;
 import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.metrics.RequestWatch;
+import io.tern.edge.metrics.Unread;
 import io.tern.edge.tls.Certificates;
 import io.tern.edge.tls.Identity;
 import io.tern.edge.token.TokenVerifier;
@@ -66,12 +67,12 @@ import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -111,6 +112,9 @@ public final class HttpGateway implements AutoCloseable {
   /// way is longer is told to ask again elsewhere; the server's stop waits for it.
   private static final Duration DRAIN = Duration.ofMillis(250);
 
+  /// How long requests under way may still take when the server ends.
+  private static final Duration LAST_ANSWERS = Duration.ofSeconds(2);
+
   private static final JsonMapper JSON =
       JsonMapper.builder(
               JsonFactory.builder()
@@ -127,6 +131,10 @@ public final class HttpGateway implements AutoCloseable {
           .build();
 
   private final String name;
+
+  /// How long connections are kept when it ends, for requests that are on their way.
+  private final Duration grace;
+
   private final HttpConfig config;
   private final Counters counters;
   private final HttpCounts counts;
@@ -145,6 +153,7 @@ public final class HttpGateway implements AutoCloseable {
   /// Its own, so that it ends at once: Armeria's would wait two seconds for more work.
   private final EventLoopGroup loop;
 
+  private final DoorGuard.Shared guards;
   private final Server server;
   private volatile boolean draining;
 
@@ -167,6 +176,7 @@ public final class HttpGateway implements AutoCloseable {
       throws IOException {
     return new HttpGateway(
         "http",
+        DRAIN,
         config,
         loopbackExempt,
         endpoints,
@@ -192,6 +202,7 @@ public final class HttpGateway implements AutoCloseable {
       throws IOException {
     return new HttpGateway(
         "admin",
+        Duration.ZERO,
         config.http(),
         loopbackExempt,
         routes.endpoints(new Audit(audit, counters)),
@@ -202,9 +213,12 @@ public final class HttpGateway implements AutoCloseable {
         certificates);
   }
 
+  /// Starts to listen.
+  ///
   /// @param name of its threads, and of the configuration it goes by
   private HttpGateway(
       String name,
+      Duration grace,
       HttpConfig config,
       boolean loopbackExempt,
       List<Endpoint> endpoints,
@@ -215,6 +229,7 @@ public final class HttpGateway implements AutoCloseable {
       @Nullable Certificates certificates)
       throws IOException {
     this.name = name;
+    this.grace = grace;
     this.config = config;
     this.counters = counters;
     this.counts = counts;
@@ -230,6 +245,13 @@ public final class HttpGateway implements AutoCloseable {
             1,
             new DefaultThreadFactory("tern-" + name + "-loop", true),
             Transport.AUTO.ioHandlers());
+    guards =
+        new DoorGuard.Shared(
+            config.connectionsPerAddressMax(),
+            loopbackExempt,
+            config.headTimeout().toNanos(),
+            counters,
+            counts);
     server = server(endpoints, certificates);
     try {
       server.start().get(30, TimeUnit.SECONDS);
@@ -254,14 +276,6 @@ public final class HttpGateway implements AutoCloseable {
 
   private Server server(List<Endpoint> endpoints, @Nullable Certificates certificates) {
     var listen = Objects.requireNonNull(config.listen());
-    var guards =
-        new DoorGuard.Shared(
-            config.connectionsPerAddressMax(),
-            loopbackExempt,
-            config.headTimeout().toNanos(),
-            counters,
-            counts,
-            new ConcurrentHashMap<>());
     var builder =
         Server.builder()
             .workerGroup(loop, false)
@@ -279,6 +293,7 @@ public final class HttpGateway implements AutoCloseable {
             .maxConnectionAge(config.connectionAgeMax())
             .connectionDrainDuration(DRAIN)
             .gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
+            .meterRegistry(Unread.registry())
             .disableServerHeader()
             .disableDateHeader()
             .clientAddressSources(ClientAddressSource.ofHeader("x-forwarded-for"))
@@ -324,7 +339,14 @@ public final class HttpGateway implements AutoCloseable {
   @Override
   public void close() {
     draining = true;
+    if (loop.isShuttingDown()) {
+      return;
+    }
     try {
+      // While there is a connection, be it idle, Armeria takes a second to stop: so there is none.
+      waitUntilEmpty(grace);
+      guards.closeAll();
+      waitUntilEmpty(LAST_ANSWERS);
       server.stop().get(10, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -332,6 +354,13 @@ public final class HttpGateway implements AutoCloseable {
       log.warn("{} did not end in time", name);
     }
     loop.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
+  }
+
+  private void waitUntilEmpty(Duration atMost) {
+    long deadline = System.nanoTime() + atMost.toNanos();
+    while (!guards.open().isEmpty() && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(2_000_000);
+    }
   }
 
   // ---- on the event loop -----------------------------------------------------------------------
