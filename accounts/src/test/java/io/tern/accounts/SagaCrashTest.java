@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// The process ends before and after every write of everything that takes more than one. The next
 /// life finishes what was begun; what was asked may be asked again.
-class CrashTest {
+class SagaCrashTest {
 
   private static final String ANNA = World.number(11_111_111);
   private static final String NEW = World.number(22_222_222);
