@@ -17,6 +17,7 @@ import java.util.Map;
 /// @param seconds that a load is measured, after `warmup` seconds
 /// @param serverOptions of every server's JVM, as `./tern` sets them
 /// @param settings `key=value` for every Tern server
+/// @param serverCore to which a server is pinned; less than 0 = it has all of them
 record Bench(
     Path root,
     Path out,
@@ -25,9 +26,10 @@ record Bench(
     int seconds,
     int warmup,
     List<String> serverOptions,
-    List<String> settings) {
+    List<String> settings,
+    int serverCore) {
 
-  private static final int SERVER_CORE = 0;
+  static final int SERVER_CORE = 0;
   private static final int LOAD_CORE = 1;
 
   /// A young generation that holds seconds of garbage: the generator's own pauses would count as
@@ -45,11 +47,12 @@ record Bench(
   Bench with(String setting) {
     var all = new ArrayList<>(settings);
     all.add(setting);
-    return new Bench(root, out, scratch, rounds, seconds, warmup, serverOptions, all);
+    return new Bench(root, out, scratch, rounds, seconds, warmup, serverOptions, all, serverCore);
   }
 
-  int serverCore() {
-    return SERVER_CORE;
+  /// The same, with servers that share the generator's core too.
+  Bench onAllCores() {
+    return new Bench(root, out, scratch, rounds, seconds, warmup, serverOptions, settings, -1);
   }
 
   int loadCore() {

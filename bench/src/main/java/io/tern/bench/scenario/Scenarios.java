@@ -80,7 +80,17 @@ public final class Scenarios implements Callable<Integer> {
     Path data = scratch != null ? scratch : root.resolve("bench/target/scratch");
     Files.createDirectories(folder);
     Files.createDirectories(data);
-    var bench = new Bench(root, folder, data, rounds, seconds, warmup, serverOptions(), settings);
+    var bench =
+        new Bench(
+            root,
+            folder,
+            data,
+            rounds,
+            seconds,
+            warmup,
+            serverOptions(),
+            settings,
+            Bench.SERVER_CORE);
     if (!Child.canPin()) {
       System.out.println(
           "server and generator are NOT pinned: taskset or a second core is missing");
