@@ -6,6 +6,8 @@ import io.tern.accounts.sms.SmsSender;
 import io.tern.edge.admin.AdminCredentials;
 import io.tern.edge.admin.AuditLog;
 import io.tern.edge.admin.HealthCheck;
+import io.tern.edge.admin.Stats;
+import io.tern.edge.admin.StatsDesk;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.config.ShutdownConfig;
 import io.tern.edge.http.AccountRoutes;
@@ -14,11 +16,13 @@ import io.tern.edge.http.HttpGateway;
 import io.tern.edge.http.KeyRoutes;
 import io.tern.edge.http.TraceRoutes;
 import io.tern.edge.http.UserRoutes;
+import io.tern.edge.logging.LogLevels;
 import io.tern.edge.logging.Logging;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.metrics.ServerMetrics;
 import io.tern.edge.netty.EdgeNetwork;
+import io.tern.edge.netty.SessionDesk;
 import io.tern.edge.session.Disconnector;
 import io.tern.edge.session.Drain;
 import io.tern.edge.session.EdgeBudgets;
@@ -85,6 +89,9 @@ public final class TernServer implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(TernServer.class);
 
+  /// How often log levels that were set for a time are looked at.
+  private static final long LOOK_MILLIS = 1_000;
+
   /// How long clients may take to close after GOAWAY.
   private static final Duration FAREWELL = Duration.ofSeconds(1);
 
@@ -107,6 +114,8 @@ public final class TernServer implements AutoCloseable {
   private final RouterShards accountShards;
   private final SmsSenders.Owned sms;
   private final Drain drain;
+  private final LogLevels logLevels;
+  private final StatsDesk stats;
   private volatile boolean ending;
 
   /// Starts a server and returns when it takes connections.
@@ -197,6 +206,7 @@ public final class TernServer implements AutoCloseable {
         new MemoryPresenceHub(
             MemoryPresenceHub.WATCHES_MAX, () -> TimeUnit.NANOSECONDS.toMillis(System.nanoTime()));
     drain = new Drain(config.drain(), counters, System::nanoTime, System::currentTimeMillis);
+    var budgets = new EdgeBudgets(config.budgets(), System::nanoTime);
     var knownUsers = new KnownUsers(config.knownUsers());
     var edge =
         new EdgeContext(
@@ -215,7 +225,7 @@ public final class TernServer implements AutoCloseable {
             config.catchUp(),
             new PresenceDesk(hub, directory, router.readers(), relay, counters),
             turns,
-            new EdgeBudgets(config.budgets(), System::nanoTime),
+            budgets,
             new Shedding(() -> router.fillPercent(), System::nanoTime),
             drain,
             secrets,
@@ -231,6 +241,22 @@ public final class TernServer implements AutoCloseable {
             : null;
     network = started.add(new EdgeNetwork(config.net(), edge, certificates));
     bus.register(edgeId, network);
+    logLevels = new LogLevels(System::currentTimeMillis);
+    network.every(LOOK_MILLIS, logLevels::tick);
+    stats =
+        new StatsDesk(
+            config.name(),
+            config.store().data(),
+            config.store().diskReserveBytes(),
+            counters,
+            network,
+            turns,
+            budgets,
+            drain,
+            router::health,
+            directory::online,
+            store,
+            System::currentTimeMillis);
     metrics.gauge("tern_connections", "Open connections.", network::connections);
     metrics.gauge("tern_sessions", "Sessions that are up.", counters::sessions);
     metrics.gauge(
@@ -395,6 +421,21 @@ public final class TernServer implements AutoCloseable {
     return network.connections();
   }
 
+  /// How it is doing. Looks at files: not for an event loop.
+  public Stats stats() {
+    return stats.take();
+  }
+
+  /// The live sessions of users.
+  public SessionDesk sessions() {
+    return network.sessions();
+  }
+
+  /// What its loggers say.
+  public LogLevels logLevels() {
+    return logLevels;
+  }
+
   /// Takes this server out of service, and back.
   public Drain drain() {
     return drain;
@@ -478,6 +519,7 @@ public final class TernServer implements AutoCloseable {
     if (http != null) {
       http.close();
     }
+    logLevels.resetAll();
     network.stopAccepting();
     network.stopReading(Duration.ofSeconds(1));
     boolean drained = closeRouter(timeout);

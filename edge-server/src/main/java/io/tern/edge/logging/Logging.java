@@ -112,6 +112,13 @@ public final class Logging {
     return context == null ? "" : context.getLogger(logger).getEffectiveLevel().toString();
   }
 
+  /// The level of its own that `logger` has; null when it goes by the one above it.
+  static @Nullable String ownLevel(String logger) {
+    LoggerContext context = context();
+    Level own = context == null ? null : context.getLogger(logger).getLevel();
+    return own == null ? null : own.toString();
+  }
+
   private static @Nullable LoggerContext context() {
     return LoggerFactory.getILoggerFactory() instanceof LoggerContext context ? context : null;
   }

@@ -171,6 +171,14 @@ final class Admission {
     return connections.get();
   }
 
+  /// Addresses and networks that are kept.
+  int keys() {
+    return open.size()
+        + unauthenticated.size()
+        + failures.size()
+        + (connects == null ? 0 : connects.keys());
+  }
+
   private void newMinute() {
     long began = minuteBegan.get();
     long now = nanoTime.getAsLong();

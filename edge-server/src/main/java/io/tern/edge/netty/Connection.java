@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.tern.edge.logging.Wordless;
@@ -17,6 +18,7 @@ import io.tern.protocol.FrameWriter;
 import io.tern.protocol.Limits;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -239,6 +241,20 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   @Override
   public boolean isWritable() {
     return channel.isWritable();
+  }
+
+  @Override
+  public Link link() {
+    InetAddress peer = charged;
+    if (peer == null && channel.remoteAddress() instanceof InetSocketAddress remote) {
+      peer = remote.getAddress();
+    }
+    ChannelOutboundBuffer waiting = channel.unsafe().outboundBuffer();
+    long bytes = out == null ? 0 : out.readableBytes();
+    return new Link(
+        Door.word(door.listener()),
+        peer,
+        bytes + (waiting == null ? 0 : waiting.totalPendingWriteBytes()));
   }
 
   @Override

@@ -9,22 +9,25 @@ import io.netty.handler.ssl.SslHandler;
 import io.tern.edge.config.ProxyConfig;
 import io.tern.edge.config.WebSocketConfig;
 import io.tern.edge.session.CloseReason;
+import java.util.Locale;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A way in: what a listener expects before frames, and how a connection of it ends. Immutable,
 /// shared by all connections of its listener.
 ///
+/// @param listener which kind of listener it is
 /// @param tls gives the context for the next connection; null for none
 /// @param webSocket null when frames come without WebSocket
 /// @param proxies who must send a PROXY header first; null when nobody does
 record Door(
+    ProxyConfig.Listener listener,
     @Nullable Supplier<SslContext> tls,
     @Nullable WebSocketConfig webSocket,
     @Nullable ProxyConfig proxies) {
 
   /// Plain TCP with no one in between.
-  static final Door PLAIN = new Door(null, null, null);
+  static final Door PLAIN = new Door(ProxyConfig.Listener.PLAIN, null, null, null);
 
   /// Close code of WebSocket for a connection that ends without a fault.
   static final int NORMAL = 1000;
@@ -35,6 +38,11 @@ record Door(
   /// Whether frames come from the first byte on.
   boolean isOpen() {
     return tls == null && webSocket == null && proxies == null;
+  }
+
+  /// As operators call it.
+  static String word(ProxyConfig.Listener listener) {
+    return listener.name().toLowerCase(Locale.ROOT);
   }
 
   /// What a WebSocket client is told besides the farewell.

@@ -2,6 +2,8 @@ package io.tern.edge.netty;
 
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
@@ -32,12 +34,16 @@ import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -67,11 +73,18 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
   private volatile List<Channel> listeners = List.of();
   private volatile boolean acceptPaused;
 
+  /// Open connections by door; the map is not changed after construction.
+  private final Map<ProxyConfig.Listener, OpenCount> open =
+      new EnumMap<>(ProxyConfig.Listener.class);
+
   /// @param certificates for listeners with TLS; stays the caller's, who closes it after this
   public EdgeNetwork(NetConfig config, EdgeContext edge, @Nullable Certificates certificates) {
     this.config = config;
     this.certificates = certificates;
     this.edge = edge;
+    for (ProxyConfig.Listener listener : ProxyConfig.Listener.values()) {
+      open.put(listener, new OpenCount());
+    }
     this.admission =
         new Admission(
             edge.limits(),
@@ -97,10 +110,26 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
             loops.stream().map(EdgeLoop::leaving).toList(), () -> loops.forEach(EdgeLoop::leave));
     EventExecutor first = group.next();
     edge.turns().runBy((millis, task) -> first.schedule(task, millis, TimeUnit.MILLISECONDS));
-    group
-        .next()
-        .scheduleWithFixedDelay(
-            this::tellPresence, PRESENCE_MILLIS, PRESENCE_MILLIS, TimeUnit.MILLISECONDS);
+    every(PRESENCE_MILLIS, () -> edge.presence().tick(edge.nanoTime().getAsLong()));
+  }
+
+  /// Connections of one kind of door. Any thread.
+  private static final class OpenCount implements ChannelFutureListener {
+    private final AtomicInteger now = new AtomicInteger();
+
+    void add(Channel channel) {
+      now.incrementAndGet();
+      channel.closeFuture().addListener(this);
+    }
+
+    @Override
+    public void operationComplete(ChannelFuture closed) {
+      now.decrementAndGet();
+    }
+
+    int now() {
+      return now.get();
+    }
   }
 
   /// Where clients connect, in the order of the configuration.
@@ -146,7 +175,7 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       @Nullable WebSocketConfig webSocket,
       ProxyConfig.Listener listener) {
     boolean proxied = config.proxy().listeners().contains(listener);
-    var door = new Door(tls, webSocket, proxied ? config.proxy() : null);
+    var door = new Door(listener, tls, webSocket, proxied ? config.proxy() : null);
     return door.isOpen() ? Door.PLAIN : door;
   }
 
@@ -187,6 +216,7 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       channel.close();
       return;
     }
+    Objects.requireNonNull(open.get(door.listener())).add(channel);
     EdgeLoop loop = byEventLoop.get(channel.eventLoop());
     if (loop == null) {
       throw new IllegalStateException("a channel on a foreign event loop");
@@ -277,19 +307,45 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
     }
   }
 
-  private void tellPresence() {
-    try {
-      edge.presence().tick(edge.nanoTime().getAsLong());
-    } catch (RuntimeException e) {
-      // The next one may do: what waits still waits.
-      log.error("presence", e);
-    }
-  }
-
   // ---- state and end ---------------------------------------------------------------------------
 
   public int connections() {
     return admission.connections();
+  }
+
+  /// How many are open, by the kind of door they came in by: `plain`, `tls`, `websocket`.
+  public Map<String, Integer> connectionsByDoor() {
+    var byDoor = new LinkedHashMap<String, Integer>();
+    open.forEach((listener, count) -> byDoor.put(Door.word(listener), count.now()));
+    return byDoor;
+  }
+
+  /// The sessions of users, for operators.
+  public SessionDesk sessions() {
+    return new SessionDesk(edge, loops);
+  }
+
+  /// Addresses and networks that are kept to bound their connections.
+  public int addressesKept() {
+    return admission.keys();
+  }
+
+  /// Runs `task`, which does not block, again and again on an event loop.
+  public void every(long millis, Runnable task) {
+    group
+        .next()
+        .scheduleWithFixedDelay(
+            () -> {
+              try {
+                task.run();
+              } catch (RuntimeException e) {
+                // The next one may do.
+                log.error("a periodic task", e);
+              }
+            },
+            millis,
+            millis,
+            TimeUnit.MILLISECONDS);
   }
 
   /// Closes the listeners; connections stay.

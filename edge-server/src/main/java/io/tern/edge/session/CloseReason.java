@@ -38,6 +38,8 @@ public enum CloseReason {
   /// A newer session of the same device.
   REPLACED(Farewell.GOAWAY, ErrorCode.SESSION_REPLACED),
   DRAIN(Farewell.GOAWAY, ErrorCode.DRAIN),
+  /// An operator has ended it; the client may come back.
+  OPERATOR(Farewell.GOAWAY, ErrorCode.DRAIN),
   /// No sign of life for 1.5 heartbeats and 10 s.
   IDLE(Farewell.GOAWAY, ErrorCode.TIMEOUT),
   /// The client does not read.
@@ -95,6 +97,7 @@ public enum CloseReason {
           IDENTITY_RAN_OUT,
           REPLACED,
           DRAIN,
+          OPERATOR,
           IDLE,
           STALLED,
           INTERNAL ->

@@ -7,6 +7,7 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
 import java.time.Duration;
+import java.util.Map;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -47,6 +48,19 @@ public final class EdgeBudgets {
 
   public BudgetsConfig config() {
     return config;
+  }
+
+  /// Devices, accounts and chats that are kept because they have used some of a budget, by budget.
+  public Map<String, Integer> keys() {
+    return Map.of(
+        "logins", keys(logins),
+        "sends_per_account", keys(accounts),
+        "sends_per_chat", keys(chats),
+        "strangers", keys(strangers));
+  }
+
+  private static int keys(@Nullable Budgets<?> budgets) {
+    return budgets == null ? 0 : budgets.keys();
   }
 
   long takeLogin(DeviceId device) {

@@ -2,6 +2,8 @@ package io.tern.edge.session;
 
 import io.tern.edge.metrics.Counters;
 import io.tern.protocol.FrameType;
+import java.net.InetAddress;
+import org.jspecify.annotations.Nullable;
 
 /// What a session asks of the shell that carries it: a socket, a timer, a thread. Called on the
 /// session's event loop, except where stated.
@@ -19,6 +21,22 @@ public interface SessionHost {
   /// Whether less than the high-water mark waits for the socket. When that turns true again after
   /// false, the shell calls [SessionLogic#onWritable].
   boolean isWritable();
+
+  /// What carries the session: the door it came in by, the client's address, what waits for the
+  /// client to take it.
+  record Link(String door, @Nullable InetAddress peer, long waitingBytes) {
+    static final Link UNKNOWN = new Link("", null, 0);
+
+    @Override
+    public String toString() {
+      return "link of " + door;
+    }
+  }
+
+  /// For operators to see. A host without a socket knows nothing of it.
+  default Link link() {
+    return Link.UNKNOWN;
+  }
 
   /// Runs `task` on the session's event loop, after the current call. Any thread; never blocks.
   void execute(Runnable task);

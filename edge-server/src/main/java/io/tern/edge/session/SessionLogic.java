@@ -106,6 +106,9 @@ public final class SessionLogic {
 
   private long lastInput;
 
+  /// When HELLO was answered.
+  private long upSince;
+
   /// When the store was last told that the device is there; 0 when it still has to be.
   private long seenAt;
 
@@ -615,6 +618,25 @@ public final class SessionLogic {
     host.onInputChanged();
   }
 
+  /// What an operator sees of it; null when it is not live.
+  ///
+  /// @param wallMillis what the wall clock says at `now`
+  public @Nullable LiveSession look(long now, long wallMillis) {
+    DeviceId who = device();
+    if (who == null) {
+      return null;
+    }
+    SessionHost.Link link = host.link();
+    return new LiveSession(
+        who,
+        id,
+        link.door(),
+        link.peer(),
+        wallMillis - (now - upSince) / 1_000_000,
+        wallMillis - (now - lastInput) / 1_000_000,
+        link.waitingBytes());
+  }
+
   /// Announces the end: GOAWAY, with time to finish. The session goes on until the client leaves,
   /// or somebody closes it.
   void goAway(Duration grace) {
@@ -791,6 +813,7 @@ public final class SessionLogic {
     attachment = route;
     handshake = null;
     state = State.LIVE;
+    upSince = now;
     edge.presence().arrived(route.device().user(), now);
     // After the route: a device that was removed before that is refused, later it is found there.
     say(now);

@@ -110,6 +110,11 @@ public final class SessionTable {
     return sessions.size();
   }
 
+  /// The session with this number; null when it is gone.
+  public @Nullable SessionLogic find(long id) {
+    return sessions.get(id);
+  }
+
   /// Every session, to look at or to end; must not be changed meanwhile.
   public List<SessionLogic> all() {
     return new ArrayList<>(sessions.values());

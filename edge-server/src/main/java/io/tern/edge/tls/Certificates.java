@@ -21,9 +21,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLException;
 import org.slf4j.Logger;
@@ -131,7 +134,10 @@ public final class Certificates implements AutoCloseable {
         Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("tern-certificates").factory());
     watcher.scheduleWithFixedDelay(
-        this::look, config.reload().toMillis(), config.reload().toMillis(), TimeUnit.MILLISECONDS);
+        () -> look(false),
+        config.reload().toMillis(),
+        config.reload().toMillis(),
+        TimeUnit.MILLISECONDS);
     log.info("certificate {} ({})", current.identity(), current.identity().fingerprint());
   }
 
@@ -161,6 +167,39 @@ public final class Certificates implements AutoCloseable {
     return development;
   }
 
+  /// What a look at the files has found.
+  ///
+  /// @param outcome taken up, nothing new, or left aside
+  /// @param why it was left aside; empty otherwise. Nothing of what is in the files
+  /// @param identity what is served from now on
+  public record Reload(Outcome outcome, String why, Identity identity) {
+
+    public enum Outcome {
+      TAKEN,
+      UNCHANGED,
+      REFUSED
+    }
+
+    @Override
+    public String toString() {
+      return outcome + (why.isEmpty() ? "" : ": " + why);
+    }
+  }
+
+  /// Looks at the files at once, also when they have not changed since they were last refused. A
+  /// pair that will not do leaves the old one in place. Any thread that may block for some seconds.
+  ///
+  /// @throws TimeoutException when the look takes longer
+  public Reload reload() throws InterruptedException, TimeoutException {
+    try {
+      return watcher.submit(() -> look(true)).get(10, TimeUnit.SECONDS);
+    } catch (RejectedExecutionException e) {
+      return new Reload(Reload.Outcome.REFUSED, "the server ends", identity());
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   /// `listener` is told of each new identity, on the watcher's thread.
   public void onChange(Consumer<Identity> listener) {
     listeners.add(listener);
@@ -169,29 +208,41 @@ public final class Certificates implements AutoCloseable {
   // ---- reload ----------------------------------------------------------------------------------
 
   /// Looks at the files once. On the watcher's thread.
-  private void look() {
+  ///
+  /// @param asked look closer, also at what was seen before
+  private Reload look(boolean asked) {
+    String why;
     try {
       retired.forEach(Current::release);
       retired.clear();
       byte[] certificates = read(certificateFile);
       byte[] keys = read(keyFile);
       byte[] is = hash(certificates, keys);
-      if (Arrays.equals(is, seen)) {
-        return;
+      if (Arrays.equals(is, seen) && !asked) {
+        return new Reload(Reload.Outcome.UNCHANGED, "", identity());
       }
       seen = is;
-      take(PemFiles.read(certificates, keys, clock.instant()));
+      Identity identity = PemFiles.read(certificates, keys, clock.instant());
+      if (identity.equals(identity())) {
+        return new Reload(Reload.Outcome.UNCHANGED, "", identity());
+      }
+      take(identity);
+      return new Reload(Reload.Outcome.TAKEN, "", identity);
     } catch (PemFiles.Unusable e) {
       counters.add(Count.CERTIFICATE_RELOADS_REFUSED);
       log.warn(
           "the changed certificate files are left aside: {} must be {}", e.key, e.getMessage());
+      why = e.key + " must be " + e.getMessage();
     } catch (IOException e) {
       // Being replaced at this moment, or gone: the next look will see.
       log.debug("certificate files: {}", e.toString());
+      why = "the files cannot be read";
     } catch (RuntimeException e) {
       counters.add(Count.CERTIFICATE_RELOADS_REFUSED);
       log.warn("the changed certificate files are left aside", e);
+      why = "the files will not do";
     }
+    return new Reload(Reload.Outcome.REFUSED, why, identity());
   }
 
   private void take(Identity identity) throws SSLException {

@@ -4,7 +4,9 @@ import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.PrivateKey;
 import java.security.cert.CertificateEncodingException;
+import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 
@@ -12,6 +14,11 @@ import java.util.List;
 ///
 /// @param chain leaf first
 public record Identity(PrivateKey key, List<X509Certificate> chain) {
+
+  /// Kinds of names in RFC 5280.
+  private static final Integer DNS = 2;
+
+  private static final Integer ADDRESS = 7;
 
   public Identity {
     chain = List.copyOf(chain);
@@ -24,6 +31,21 @@ public record Identity(PrivateKey key, List<X509Certificate> chain) {
   /// `sha256:` and 64 hexadecimal digits: what a client pins.
   public String fingerprint() {
     return fingerprint(leaf());
+  }
+
+  /// The names it is good for: DNS names and IP addresses.
+  public List<String> names() {
+    try {
+      Collection<List<?>> all = leaf().getSubjectAlternativeNames();
+      return all == null
+          ? List.of()
+          : all.stream()
+              .filter(one -> one.get(0).equals(DNS) || one.get(0).equals(ADDRESS))
+              .map(one -> String.valueOf(one.get(1)))
+              .toList();
+    } catch (CertificateParsingException e) {
+      return List.of();
+    }
   }
 
   static String fingerprint(X509Certificate certificate) {

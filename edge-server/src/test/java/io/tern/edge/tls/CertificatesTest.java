@@ -8,6 +8,7 @@ import io.tern.edge.config.ConfigProblem;
 import io.tern.edge.config.TlsConfig;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
+import io.tern.edge.tls.Certificates.Reload;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -84,6 +85,40 @@ class CertificatesTest {
       assertThat(certificates.fingerprint()).isNotEqualTo(first);
       await().until(() -> told.size() == 1);
       assertThat(told).containsExactly(certificates.fingerprint());
+    }
+  }
+
+  @Test
+  void whoAsksForAReloadIsToldWhatCameOfIt() throws Exception {
+    Path one = newPair("one");
+    Path other = newPair("other");
+    Path certificate = Files.copy(DevelopmentCertificate.certificateIn(one), folder.resolve("c"));
+    Path key = Files.copy(DevelopmentCertificate.keyIn(one), folder.resolve("k"));
+    var config = new TlsConfig(certificate, key, Duration.ofDays(1), TlsConfig.Provider.AUTO);
+    try (var certificates = Certificates.open(config, folder, counters, Clock.systemUTC())) {
+      String first = certificates.fingerprint();
+      assertThat(certificates.identity().names()).contains("localhost", "127.0.0.1");
+      assertThat(certificates.reload().outcome()).isEqualTo(Reload.Outcome.UNCHANGED);
+
+      Files.write(certificate, Files.readAllBytes(DevelopmentCertificate.certificateIn(other)));
+      for (int i = 1; i <= 2; i++) {
+        Reload refused = certificates.reload();
+        assertThat(refused.outcome()).isEqualTo(Reload.Outcome.REFUSED);
+        assertThat(refused.why()).contains("tls.key must be the private key of the first");
+        assertThat(refused.identity().fingerprint()).isEqualTo(first);
+      }
+      Files.delete(key);
+      assertThat(certificates.reload().why()).isEqualTo("the files cannot be read");
+      assertThat(certificates.fingerprint()).isEqualTo(first);
+
+      Files.write(key, Files.readAllBytes(DevelopmentCertificate.keyIn(other)));
+      Reload taken = certificates.reload();
+      assertThat(taken.outcome()).isEqualTo(Reload.Outcome.TAKEN);
+      assertThat(taken.why()).isEmpty();
+      assertThat(certificates.fingerprint())
+          .isEqualTo(taken.identity().fingerprint())
+          .isNotEqualTo(first);
+      assertThat(counters.get(Count.CERTIFICATE_RELOADS)).isEqualTo(1);
     }
   }
 

@@ -146,6 +146,17 @@ public final class MemoryDirectory implements Directory {
     return routes.size();
   }
 
+  /// Users with a session. Looks at all that [#users] counts.
+  public int online() {
+    int online = 0;
+    for (var known : routes.values()) {
+      if (!known.sessions().isEmpty()) {
+        online++;
+      }
+    }
+    return online;
+  }
+
   private void addNews(UserId user, ChatId chat) {
     boolean forgot = false;
     synchronized (absent) {
