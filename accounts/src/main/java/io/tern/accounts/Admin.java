@@ -63,6 +63,20 @@ public final class Admin {
     this.usernames = usernames;
   }
 
+  /// What the texts with codes have come to.
+  ///
+  /// @param sent in the window of 24 hours at hand
+  /// @param max how many there may be
+  /// @param untilMillis when the window ends
+  public record SmsSpend(int sent, int max, long untilMillis) {}
+
+  /// Reads one record.
+  ///
+  /// @throws Unavailable when its shard does not answer
+  public SmsSpend smsSpend() {
+    return new SmsBudgets(context).spend();
+  }
+
   /// Whose number it is.
   public Answer<UserId> find(String number) {
     return Answer.of(() -> {

@@ -44,6 +44,13 @@ final class SmsBudgets {
     this.context = context;
   }
 
+  /// What all messages together have come to.
+  Admin.SmsSpend spend() {
+    Tally tally = current(context.cells.get(key("spend", new byte[0]), Tally.parser()));
+    return new Admin.SmsSpend(
+        tally.getSent(), context.config.sms().perDay(), tally.getBeganMs() + WINDOW.toMillis());
+  }
+
   /// Takes one message from every budget, or none.
   ///
   /// @return what [#answered] and [#giveBack] take

@@ -2,10 +2,13 @@ package io.tern.edge;
 
 import io.tern.accounts.Accounts;
 import io.tern.accounts.AccountsEvent;
+import io.tern.accounts.Admin.SmsSpend;
 import io.tern.accounts.sms.SmsSender;
 import io.tern.edge.admin.AdminCredentials;
 import io.tern.edge.admin.AuditLog;
 import io.tern.edge.admin.HealthCheck;
+import io.tern.edge.admin.Operations;
+import io.tern.edge.admin.Operations.Served;
 import io.tern.edge.admin.Stats;
 import io.tern.edge.admin.StatsDesk;
 import io.tern.edge.config.ServerConfig;
@@ -14,6 +17,7 @@ import io.tern.edge.http.AccountRoutes;
 import io.tern.edge.http.AdminRoutes;
 import io.tern.edge.http.HttpGateway;
 import io.tern.edge.http.KeyRoutes;
+import io.tern.edge.http.OperationRoutes;
 import io.tern.edge.http.TraceRoutes;
 import io.tern.edge.http.UserRoutes;
 import io.tern.edge.logging.LogLevels;
@@ -256,6 +260,7 @@ public final class TernServer implements AutoCloseable {
             router::health,
             directory::online,
             store,
+            this::smsSpend,
             System::currentTimeMillis);
     metrics.gauge("tern_connections", "Open connections.", network::connections);
     metrics.gauge("tern_sessions", "Sessions that are up.", counters::sessions);
@@ -337,7 +342,16 @@ public final class TernServer implements AutoCloseable {
                             trace,
                             config.name(),
                             System::nanoTime,
-                            Clock.systemUTC())),
+                            Clock.systemUTC()))
+                    .with(
+                        OperationRoutes.of(
+                            new Operations(
+                                stats,
+                                drain,
+                                network.sessions(),
+                                logLevels,
+                                certificates,
+                                this::served))),
                 AdminCredentials.in(config.store().data()),
                 audit,
                 counters,
@@ -345,6 +359,24 @@ public final class TernServer implements AutoCloseable {
                 config.admin().tls() ? certificates : null));
     listening = network.listen();
     log.info("edge {} listens on {}", edgeId, listening);
+  }
+
+  /// The doors that show the certificate.
+  private List<Served> served() {
+    EdgeNetwork.Listening open = network.listening();
+    var served = new ArrayList<Served>();
+    open.tls().forEach(address -> served.add(new Served("tls", text(address))));
+    open.webSocket().stream()
+        .filter(address -> config.net().webSocket().isTls(address))
+        .forEach(address -> served.add(new Served("websocket", text(address))));
+    InetSocketAddress ofAccounts = http();
+    if (ofAccounts != null && config.http().tls()) {
+      served.add(new Served("http", text(ofAccounts)));
+    }
+    if (config.admin().tls()) {
+      served.add(new Served("admin", text(admin())));
+    }
+    return served;
   }
 
   /// What a crash left half done is finished before anyone can ask about it.
@@ -419,6 +451,10 @@ public final class TernServer implements AutoCloseable {
 
   public int connections() {
     return network.connections();
+  }
+
+  private SmsSpend smsSpend() {
+    return accounts.admin().smsSpend();
   }
 
   /// How it is doing. Looks at files: not for an event loop.

@@ -101,6 +101,28 @@ class AdminMatrixTest {
     row("unban", 204, () -> new Request(user(person) + "/ban", null));
     row("erase", 204, () -> new Request(user(register()), null));
     row("trace", 200, () -> new Request("/v1/trace/" + entry(), null));
+    row("stats", 200, () -> new Request("/v1/stats", null));
+    row("drain", 200, () -> new Request("/v1/drain", null));
+    row("beginDrain", 200, () -> new Request("/v1/drain", body()));
+    row("cancelDrain", 200, () -> new Request("/v1/drain", null));
+    row("userSessions", 200, () -> new Request(user(person) + "/sessions", null));
+    row(
+        "endSession",
+        200,
+        () -> {
+          Person here = register();
+          world.people.session(here);
+          return new Request(
+              user(here) + "/sessions/" + here.device.index(), body("reason", "stuck"));
+        });
+    row("endSessions", 200, () -> new Request(user(person) + "/sessions", body("reason", "stuck")));
+    row("logLevels", 200, () -> new Request("/v1/log-levels", null));
+    row(
+        "setLogLevel",
+        200,
+        () -> new Request("/v1/log-levels", body("logger", "io.tern.none", "level", "INFO")));
+    row("certificates", 200, () -> new Request("/v1/certificates", null));
+    row("reloadCertificates", 200, () -> new Request("/v1/certificates/reload", null));
     row("rotateKeys", 200, () -> new Request("/v1/keys/rotate", null));
   }
 

@@ -60,6 +60,7 @@ class OperationsTest {
           .isPositive()
           .isLessThan(stats.memory().heapMaxBytes());
       assertThat(stats.memory().directBytes()).isPositive();
+      assertThat(stats.sms()).isNotNull().matches(sms -> sms.sent() == 0 && sms.max() == 10_000);
       assertThat(stats.waiting().rate()).isPositive();
       assertThat(stats.waiting().logins()).isZero();
       assertThat(stats.budgetKeys()).containsEntry("logins", 3).containsKey("addresses");

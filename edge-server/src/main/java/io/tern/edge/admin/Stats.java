@@ -1,9 +1,11 @@
 package io.tern.edge.admin;
 
+import io.tern.accounts.Admin.SmsSpend;
 import io.tern.edge.session.Drain;
 import io.tern.router.Router;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// How a server is doing, at one moment. What counts since the start is on `/metrics`.
 ///
@@ -14,6 +16,7 @@ import java.util.Map;
 /// @param connectionsByDoor open ones, by `plain`, `tls` and `websocket`
 /// @param sessions live ones
 /// @param usersOnline who have them
+/// @param sms null when the shard that counts does not answer
 /// @param budgetKeys devices, accounts, chats and addresses that are kept, by budget
 public record Stats(
     String name,
@@ -30,6 +33,7 @@ public record Stats(
     Waiting waiting,
     Disk disk,
     Memory memory,
+    @Nullable SmsSpend sms,
     Map<String, Integer> budgetKeys) {
 
   /// A second, over the last minute.

@@ -2,6 +2,8 @@ package io.tern.edge.admin;
 
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.ByteBufAllocatorMetricProvider;
+import io.tern.accounts.Admin.SmsSpend;
+import io.tern.accounts.Unavailable;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.metrics.Rates;
@@ -25,9 +27,10 @@ import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
-/// Takes the [Stats] of a server, from what its parts count anyway: nothing is read from the store.
-/// Any thread that may block: the sizes of the data folder's files are looked up.
+/// Takes the [Stats] of a server, from what its parts count anyway: of the store one record is
+/// read. Any thread that may block: the sizes of the data folder's files are looked up.
 public final class StatsDesk {
 
   private static final List<Count> SAMPLED =
@@ -45,6 +48,7 @@ public final class StatsDesk {
   private final Supplier<List<Router.Health>> shards;
   private final IntSupplier usersOnline;
   private final RocksStore store;
+  private final Supplier<SmsSpend> sms;
   private final long startedMillis;
   private final long startedNanos;
 
@@ -61,6 +65,7 @@ public final class StatsDesk {
       Supplier<List<Router.Health>> shards,
       IntSupplier usersOnline,
       RocksStore store,
+      Supplier<SmsSpend> sms,
       LongSupplier wallMillis) {
     this.name = name;
     this.data = data;
@@ -73,6 +78,7 @@ public final class StatsDesk {
     this.shards = shards;
     this.usersOnline = usersOnline;
     this.store = store;
+    this.sms = sms;
     startedMillis = wallMillis.getAsLong();
     startedNanos = System.nanoTime();
     rates = new Rates(counters, SAMPLED, System::nanoTime);
@@ -108,7 +114,17 @@ public final class StatsDesk {
             turns.pagesWaiting()),
         new Stats.Disk(dataBytes(), freeBytes(), reserveBytes, store.hasRoom()),
         memory(),
+        sms(),
         Map.copyOf(keys));
+  }
+
+  private @Nullable SmsSpend sms() {
+    try {
+      return sms.get();
+    } catch (Unavailable e) {
+      // The rest is worth having, the more so.
+      return null;
+    }
   }
 
   private long dataBytes() {

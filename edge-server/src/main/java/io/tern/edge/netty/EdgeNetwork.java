@@ -71,6 +71,7 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
   private final EdgeContext edge;
   private final @Nullable Certificates certificates;
   private volatile List<Channel> listeners = List.of();
+  private volatile Listening listening = new Listening(List.of(), List.of(), List.of());
   private volatile boolean acceptPaused;
 
   /// Open connections by door; the map is not changed after construction.
@@ -138,6 +139,11 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
       List<InetSocketAddress> tls,
       List<InetSocketAddress> webSocket) {}
 
+  /// What has been bound so far.
+  public Listening listening() {
+    return listening;
+  }
+
   /// Binds every configured address of every door.
   ///
   /// @throws java.net.BindException (or another I/O exception) with the address in its message
@@ -160,7 +166,9 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
         Door door = door(contexts, web, ProxyConfig.Listener.WEBSOCKET);
         webSocket.add(bind(address, door, channels));
       }
-      return new Listening(List.copyOf(plain), List.copyOf(tls), List.copyOf(webSocket));
+      var bound = new Listening(List.copyOf(plain), List.copyOf(tls), List.copyOf(webSocket));
+      listening = bound;
+      return bound;
     } finally {
       listeners = List.copyOf(channels);
     }
