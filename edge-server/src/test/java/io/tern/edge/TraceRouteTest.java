@@ -153,6 +153,8 @@ class TraceRouteTest {
       assertThat(routed.get("sessions").asInt()).isEqualTo(2);
       assertThat(routed.get("absent").asInt()).isZero();
       assertThat(routed.get("batch").asInt()).isPositive();
+      assertThat(member(answer, "alice").get("devices").toString())
+          .isEqualTo("[{\"device\":1,\"acknowledged\":true}]");
       assertThat(member(answer, "bob").get("delivered_ms").asLong()).isPositive();
       assertThat(member(answer, "bob").get("read_ms").asLong()).isPositive();
       assertThat(member(answer, "bob").get("devices").toString())

@@ -205,7 +205,13 @@ public final class TraceRoutes {
         new Member(
             sender,
             Reads.times(shard, chat, sender, seq),
-            devices(snapshots, shard, chat, sender, seq)));
+            devices(snapshots, shard, chat, sender, seq).stream()
+                // What it has sent it need not acknowledge.
+                .map(device ->
+                    device.index() == fate.sender().index()
+                        ? new Device(device.index(), true)
+                        : device)
+                .toList()));
     for (Reads.MemberTimes member : fate.members()) {
       members.add(
           new Member(
