@@ -15,6 +15,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,6 +28,8 @@ public abstract class AdminBase implements Callable<Integer> {
 
   /// Ends of bans for good are told as this number.
   private static final long FOR_GOOD = (1L << 53) - 1;
+
+  private static final Pattern LENGTH = Pattern.compile("(0|[1-9][0-9]{0,7})(ms|s|m|h|d)");
 
   @Spec protected CommandSpec spec;
   @Mixin protected AdminOptions options;
@@ -87,6 +91,12 @@ public abstract class AdminBase implements Callable<Integer> {
     if (code == ErrorCode.NOT_FOUND && detail.endsWith(": seq")) {
       return "there is no such entry";
     }
+    if (code == ErrorCode.NOT_FOUND && detail.endsWith(": session")) {
+      return "that device has no live session";
+    }
+    if (code == ErrorCode.CONFLICT && detail.endsWith(": drain")) {
+      return "a drain is under way: tern admin drain --status, --cancel";
+    }
     if (code == ErrorCode.BUSY && detail.endsWith(": audit")) {
       return "nothing was done: the server cannot write its audit log";
     }
@@ -122,6 +132,20 @@ public abstract class AdminBase implements Callable<Integer> {
     return Boolean.TRUE.equals(answer.get(key));
   }
 
+  /// A number with a fraction.
+  protected static double decimal(Map<String, @Nullable Object> answer, String key) {
+    return answer.get(key) instanceof Number number ? number.doubleValue() : 0;
+  }
+
+  /// An object within the answer.
+  @SuppressWarnings("unchecked")
+  protected static Map<String, @Nullable Object> object(
+      Map<String, @Nullable Object> answer, String key) {
+    return answer.get(key) instanceof Map<?, ?> map
+        ? (Map<String, @Nullable Object>) map
+        : Map.of();
+  }
+
   /// The objects of a list of the answer.
   @SuppressWarnings("unchecked")
   protected static List<Map<String, @Nullable Object>> objects(
@@ -132,6 +156,22 @@ public abstract class AdminBase implements Callable<Integer> {
             .map(item -> (Map<String, @Nullable Object>) item)
             .toList()
         : List.of();
+  }
+
+  /// A length of time as operators write it, in milliseconds.
+  protected static long millis(String option, String length) {
+    Matcher matcher = LENGTH.matcher(length);
+    if (!matcher.matches()) {
+      throw new Failure(ExitCode.USAGE, option + ": as 500ms, 30s, 10m, 12h or 7d");
+    }
+    long n = Long.parseLong(matcher.group(1));
+    return switch (matcher.group(2)) {
+      case "ms" -> n;
+      case "s" -> n * 1_000;
+      case "m" -> n * 60_000;
+      case "h" -> n * 3_600_000;
+      default -> n * 86_400_000;
+    };
   }
 
   protected static String time(long millis) {

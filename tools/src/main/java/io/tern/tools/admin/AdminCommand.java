@@ -10,13 +10,19 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "admin",
     description = {
-      "Operate a server: users, bans, keys, and what administrators did (docs/admin.md).",
+      "Operate a server: stats, drain, users, bans, sessions, keys, log levels, certificates, and what",
+      "administrators did (docs/admin.md).",
       "Needs a credential: tern admin credential add NAME --role act --data DIR, its secret in",
       "TERN_ADMIN_SECRET or a file."
     },
     subcommands = {
+      StatsCommand.class,
+      DrainCommand.class,
       UsersCommand.class,
+      SessionsCommand.class,
       KeysCommand.class,
+      LogLevelCommand.class,
+      CertificatesCommand.class,
       AuditCommand.class,
       WhoAmICommand.class,
       CredentialCommand.class
