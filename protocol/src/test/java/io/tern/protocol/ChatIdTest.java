@@ -27,8 +27,24 @@ class ChatIdTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "", "d", "g", "g0", "g-1", "g1-2", "d1", "d1-", "d-2", "d0-2", "d2-1", "d1-2-3", "d1--2",
-        "x1", "gzzzzzzzzzzzzzzz", "d1-zzzzzzzzzzzz", "D1-2", "g 1"
+        "",
+        "d",
+        "g",
+        "g0",
+        "g-1",
+        "g1-2",
+        "d1",
+        "d1-",
+        "d-2",
+        "d0-2",
+        "d2-1",
+        "d1-2-3",
+        "d1--2",
+        "x1",
+        "gzzzzzzzzzzzzzzz",
+        "d1-zzzzzzzzzzzz",
+        "D1-2",
+        "g 1"
       })
   void whatIsNoChatIsRefused(String text) {
     assertThatThrownBy(() -> ChatId.parse(text)).isInstanceOf(IllegalArgumentException.class);
