@@ -65,7 +65,17 @@ class DiscreetRecordsTest {
           "accounts.Linking$Opened.link",
           "accounts.Registration$CodeSent.request",
           // The state of the server.
-          "edge.admin.HealthCheck$Report.body");
+          "edge.admin.HealthCheck$Report.body",
+          "edge.admin.Operations$Served.address",
+          "edge.admin.Operations$Served.door",
+          "edge.admin.Stats.budgetKeys",
+          "edge.admin.Stats.connectionsByDoor",
+          "edge.admin.Stats.java",
+          "edge.admin.Stats.name",
+          "edge.admin.Stats.version",
+          "edge.logging.LogLevels$Setting.level",
+          "edge.logging.LogLevels$Setting.logger",
+          "edge.logging.LogLevels$Was.before");
 
   @Test
   void noRecordPrintsWhatAUserWroteByAccident() throws ClassNotFoundException {
