@@ -118,6 +118,10 @@ public final class CatchUp {
     /// Whether a device without a position here starts from the present.
     final boolean fromPresent;
 
+    /// Where the present begins: the first entry that came live, or that was counted as due. 0 =
+    /// not known yet; then it is behind the head.
+    long present;
+
     Behind(ChatId chat, long next, boolean fromPresent) {
       this.chat = chat;
       this.next = next;
@@ -126,7 +130,10 @@ public final class CatchUp {
   }
 
   /// What one question asks of a chat.
-  private record Ask(ChatId chat, long next, boolean count, boolean fromPresent, int start) {}
+  ///
+  /// @param present see [Behind#present]
+  private record Ask(
+      ChatId chat, long next, boolean count, boolean fromPresent, long present, int start) {}
 
   /// One question: a piece of the chat list to look at, or chats to count and to read.
   ///
@@ -240,6 +247,11 @@ public final class CatchUp {
       var found = behind.get(chat);
       if (found != null) {
         found.dirty = true;
+        if (found.fromPresent && found.present == 0) {
+          // Also for the question under way, which may take this entry for one from before.
+          found.present = seq;
+          found.start++;
+        }
         return true;
       }
     }
@@ -323,7 +335,11 @@ public final class CatchUp {
       known.counted = false;
       known.start++;
     } else if (behind == null || behind.size() < config.chatsMax()) {
-      chats().put(chat, new Behind(chat, seq, fromPresent));
+      var added = new Behind(chat, seq, fromPresent);
+      if (heldInScan != null) {
+        added.present = heldInScan.getOrDefault(chat, 0L);
+      }
+      chats().put(chat, added);
     } else if (!scanning || hasScanned(chat)) {
       // From now on everything is held back again.
       startScan(true);
@@ -373,7 +389,8 @@ public final class CatchUp {
         if (uncounted.size() == ASKS_MAX) {
           break;
         }
-        uncounted.add(new Ask(chat.chat, chat.next, true, chat.fromPresent, chat.start));
+        uncounted.add(
+            new Ask(chat.chat, chat.next, true, chat.fromPresent, chat.present, chat.start));
       }
     }
     if (!uncounted.isEmpty()) {
@@ -389,7 +406,7 @@ public final class CatchUp {
       if (asks.size() == ASKS_MAX) {
         break;
       }
-      asks.add(new Ask(chat.chat, chat.next, false, false, chat.start));
+      asks.add(new Ask(chat.chat, chat.next, false, false, 0, chat.start));
     }
     return readingPlan(asks, true, windowEntries, windowBytes);
   }
@@ -426,6 +443,7 @@ public final class CatchUp {
         var chat = new Behind(found.chat, found.next, fromPresent);
         chat.counted = true;
         chat.newestMillis = found.newestMillis;
+        chat.present = found.next;
         chats().put(found.chat, chat);
         due.add(page.due.get(i));
       }
@@ -436,9 +454,11 @@ public final class CatchUp {
         var chat = held.getKey();
         if (reached.done || hasScanned(chat)) {
           all.remove();
-          long from = fromPresent ? held.getValue() : 0;
-          chats().computeIfAbsent(chat, missed -> new Behind(missed, from, fromPresent)).dirty =
-              true;
+          Behind missed = chats().computeIfAbsent(chat, added -> new Behind(added, 0, fromPresent));
+          missed.dirty = true;
+          if (missed.present == 0) {
+            missed.present = held.getValue();
+          }
         }
       }
     }
@@ -470,6 +490,9 @@ public final class CatchUp {
       }
       counted |= !chat.counted;
       chat.counted = true;
+      if (chat.fromPresent && chat.present == 0) {
+        chat.present = firstDue(page, found);
+      }
       chat.next = found.next;
       chat.newestMillis = Math.max(chat.newestMillis, found.newestMillis);
       if (!found.more && !chat.dirty) {
@@ -497,6 +520,15 @@ public final class CatchUp {
         page.items.stream().filter(item -> !gone.contains(item.chat)).toList(),
         List.of(),
         null);
+  }
+
+  private static long firstDue(Page page, Progress found) {
+    for (var due : page.due) {
+      if (due.chat.equals(found.chat)) {
+        return due.position + 1;
+      }
+    }
+    return found.next;
   }
 
   private void newestFirst() {
@@ -547,7 +579,7 @@ public final class CatchUp {
       for (var chat : chats) {
         var summary = Reads.summary(shards.of(Slots.of(chat)), chat, device);
         if (summary != null && summary.head() > summary.position()) {
-          count(chat, 0, summary, plan.fromPresent, 0);
+          count(chat, 0, summary, plan.fromPresent, 0, 0);
         }
       }
       var newest = new HashMap<ChatId, Long>();
@@ -601,11 +633,17 @@ public final class CatchUp {
 
     /// Says what is due and returns where to begin.
     private long count(
-        ChatId chat, long from, Reads.Summary summary, boolean fromPresent, int start) {
+        ChatId chat,
+        long from,
+        Reads.Summary summary,
+        boolean fromPresent,
+        long present,
+        int start) {
       long next = from == 0 ? summary.position() + 1 : from;
       long resetTo = 0;
       if (fromPresent && summary.position() == 0) {
-        resetTo = from == 0 ? summary.head() : Math.min(from - 1, summary.head());
+        long first = from == 0 ? present : from;
+        resetTo = first == 0 ? summary.head() : Math.min(first - 1, summary.head());
       } else if (from == 0 && summary.position() == 0 && lastMillis(summary) < bornMillis()) {
         // It was to start from the present, and its first session ended before it said that it had.
         resetTo = summary.head();
@@ -677,7 +715,8 @@ public final class CatchUp {
           next = from;
           more = false;
         } else {
-          next = Question.this.count(ask.chat, next, summary, ask.fromPresent, ask.start);
+          next =
+              Question.this.count(ask.chat, next, summary, ask.fromPresent, ask.present, ask.start);
         }
       }
 

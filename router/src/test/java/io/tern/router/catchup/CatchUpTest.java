@@ -263,6 +263,79 @@ class CatchUpTest {
     assertThat(drain(catchUp).seqs(chat)).containsExactly(1L);
   }
 
+  // ---- a new device: it starts from the present, and what comes after it is there is pushed
+
+  @Test
+  void aNudgeDuringTheScanOfANewDeviceTakesNothingOfWhatCameMeanwhile() {
+    var chat = chatWith(1);
+    say(1, 1);
+    var catchUp = new CatchUp(PHONE, SMALL);
+    catchUp.startFromPresent();
+    var question = Objects.requireNonNull(catchUp.next(10, 4_000, 0));
+    say(1, 2);
+    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
+    catchUp.start(chat);
+    assertThat(catchUp.holdsBack(chat, 3)).isTrue();
+    catchUp.onPage(question.apply(shards));
+
+    assertFromThePresent(catchUp, chat, 1, 2L, 3L);
+  }
+
+  @Test
+  void whatComesLiveAfterANudgeOfANewDeviceIsPushedToo() {
+    var chat = chatWith(1);
+    say(1, 1);
+    var catchUp = new CatchUp(PHONE, SMALL);
+    catchUp.startFromPresent();
+    catchUp.start(chat);
+    say(1, 2);
+    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
+    assertThat(catchUp.holdsBack(chat, 3)).isTrue();
+
+    assertFromThePresent(catchUp, chat, 1, 2L, 3L);
+  }
+
+  @Test
+  void whatComesLiveWhileANewDevicesChatIsCountedIsPushedToo() {
+    var chat = chatWith(1);
+    say(1, 1);
+    var catchUp = new CatchUp(PHONE, SMALL);
+    catchUp.startFromPresent();
+    catchUp.start(chat);
+    // The scan, then the chat itself.
+    ask(catchUp, 6);
+    var question = Objects.requireNonNull(catchUp.next(10, 4_000, 0));
+    say(1, 2);
+    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
+    assertThat(catchUp.holdsBack(chat, 3)).isTrue();
+    var overtaken = catchUp.onPage(question.apply(shards));
+    assertThat(overtaken.due()).isEmpty();
+
+    assertFromThePresent(catchUp, chat, 1, 2L, 3L);
+  }
+
+  @Test
+  void aNewDeviceThatAsksAgainStartsWhereItDidBefore() {
+    var chat = chatWith(1);
+    say(1, 1);
+    var catchUp = new CatchUp(PHONE, SMALL);
+    catchUp.startFromPresent();
+    var page = ask(catchUp, 0);
+    assertThat(page.due()).extracting(CatchUp.Due::resetTo).containsExactly(1L);
+    say(1, 2);
+    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
+    catchUp.start(chat);
+
+    assertFromThePresent(catchUp, chat, 1, 2L, 3L);
+  }
+
+  private void assertFromThePresent(CatchUp catchUp, ChatId chat, long present, Long... pushed) {
+    var pages = drain(catchUp);
+    assertThat(pages.due).extracting(CatchUp.Due::resetTo).containsOnly(present);
+    assertThat(pages.seqs(chat)).containsExactly(pushed);
+    assertThat(catchUp.isLive()).isTrue();
+  }
+
   @Test
   void aNewStartOvertakesAPageUnderWay() {
     var chat = chatWith(1);
