@@ -202,8 +202,10 @@ public final class Admin {
   }
 
   private void putOut(DeviceId device) {
-    context.revoke(device);
-    devices.stolen(device.user(), device.index());
+    if (!devices.putOut(device.user(), device.index())) {
+      // One that has been connected and is of no account.
+      context.revoke(device);
+    }
   }
 
   /// Deletes the user as [Deletion] does, also one who has no account here.

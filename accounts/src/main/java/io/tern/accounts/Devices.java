@@ -88,21 +88,24 @@ public final class Devices {
     throw new Refusal(ErrorCode.NOT_FOUND, "device");
   }
 
-  /// Puts a device out whose secret somebody else has.
-  void stolen(UserId user, int index) {
+  /// Puts a device out that its user did not ask to be: somebody else has its secret, or an
+  /// operator wants it. False when the account, if there is one, has no such device.
+  boolean putOut(UserId user, int index) {
     context.begin(user);
-    context.change(
-        user,
-        account -> {
-          int found = -1;
-          for (int i = 0; i < account.getDevicesCount(); i++) {
-            found = account.getDevices(i).getIndex() == index ? i : found;
-          }
-          return found < 0
-              ? Step.keep(true)
-              : Step.put(account.toBuilder().removeDevices(found).addDoomed(index).build(), true);
-        });
+    Boolean found =
+        context.change(
+            user,
+            account -> {
+              int at = -1;
+              for (int i = 0; i < account.getDevicesCount(); i++) {
+                at = account.getDevices(i).getIndex() == index ? i : at;
+              }
+              return at < 0
+                  ? Step.keep(false)
+                  : Step.put(account.toBuilder().removeDevices(at).addDoomed(index).build(), true);
+            });
     context.revokeDoomed(user);
     context.finished(user);
+    return Boolean.TRUE.equals(found);
   }
 }

@@ -79,7 +79,7 @@ public final class Tokens {
       }
       if (verdict == Verdict.STOLEN) {
         context.meter.add(AccountsEvent.SECRETS_REUSED);
-        devices.stolen(device.user(), device.index());
+        devices.putOut(device.user(), device.index());
         throw new Refusal(ErrorCode.REVOKED, "secret");
       }
       if (verdict == Verdict.BANNED) {

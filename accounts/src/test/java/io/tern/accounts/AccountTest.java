@@ -255,6 +255,7 @@ class AccountTest {
     refused(admin.revoke(new DeviceId(user, 2)), ErrorCode.NOT_FOUND, "device");
     refused(admin.devices(new UserId(78)), ErrorCode.NOT_FOUND, "user");
     assertThat(ok(admin.revokeAll(user))).isEqualTo(2);
+    assertThat(world.counts.get(AccountsEvent.DEVICES_REVOKED)).as("each once").isEqualTo(2);
     assertThat(ok(admin.devices(user))).isEmpty();
     assertThat(ok(admin.revokeAll(user))).isZero();
     assertThat(world.connects(anna.device())).isFalse();
