@@ -495,10 +495,10 @@ public final class AccountRoutes {
         profile,
         "Another's profile, as their privacy shows it.",
         call -> {
-          long user = Long.parseLong(call.parameter("user"));
-          return UserId.isValid(user)
-              ? reply(accounts.profiles().of(call.by(), new UserId(user)), AccountRoutes::profile)
-              : Reply.Refusal.argument("user");
+          UserId user = call.user();
+          return user == null
+              ? Reply.Refusal.argument("user")
+              : reply(accounts.profiles().of(call.by(), user), AccountRoutes::profile);
         });
     device(
         "setUsername",

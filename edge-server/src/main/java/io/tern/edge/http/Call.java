@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.tern.edge.admin.AdminCredentials.Administrator;
 import io.tern.protocol.DeviceId;
+import io.tern.protocol.UserId;
 import java.net.InetAddress;
 import java.util.Map;
 import java.util.Objects;
@@ -33,6 +34,12 @@ record Call(Asker asker, InetAddress address, Map<String, String> parameters, Js
       return administrator;
     }
     throw new IllegalStateException("no administrator asks, but " + asker);
+  }
+
+  /// The user in the path; null when no user can have this id.
+  @Nullable UserId user() {
+    long user = Long.parseLong(parameter("user"));
+    return UserId.isValid(user) ? new UserId(user) : null;
   }
 
   String parameter(String name) {

@@ -426,7 +426,7 @@ public final class OperationRoutes {
   // ---- sessions --------------------------------------------------------------------------------
 
   private Reply sessions(Call call) throws InterruptedException {
-    UserId user = user(call);
+    UserId user = call.user();
     if (user == null) {
       return Reply.Refusal.argument("user");
     }
@@ -448,7 +448,7 @@ public final class OperationRoutes {
   }
 
   private Reply end(Call call, int device) throws InterruptedException {
-    UserId user = user(call);
+    UserId user = call.user();
     if (user == null) {
       return Reply.Refusal.argument("user");
     }
@@ -456,12 +456,6 @@ public final class OperationRoutes {
     return ended == 0 && device != 0
         ? new Reply.Refusal(ErrorCode.NOT_FOUND, "session", 0)
         : new Reply.Json(object().put("ended", ended));
-  }
-
-  /// Null when no user can have this id.
-  private static @Nullable UserId user(Call call) {
-    long user = Long.parseLong(call.parameter("user"));
-    return UserId.isValid(user) ? new UserId(user) : null;
   }
 
   // ---- log levels ------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ public final class UserRoutes {
             null,
             "Put a device out: its session ends, its tokens and its secret are void.",
             call -> {
-              UserId user = user(call);
+              UserId user = call.user();
               int device = Integer.parseInt(call.parameter("device"));
               return user == null
                   ? Reply.Refusal.argument("user")
@@ -176,7 +176,7 @@ public final class UserRoutes {
   }
 
   private Reply ban(Call call) {
-    UserId user = user(call);
+    UserId user = call.user();
     if (user == null) {
       return Reply.Refusal.argument("user");
     }
@@ -188,15 +188,9 @@ public final class UserRoutes {
 
   private static Handler withUser(Function<UserId, Reply> then) {
     return call -> {
-      UserId user = user(call);
+      UserId user = call.user();
       return user == null ? Reply.Refusal.argument("user") : then.apply(user);
     };
-  }
-
-  /// Null when no user can have this id.
-  private static @Nullable UserId user(Call call) {
-    long user = Long.parseLong(call.parameter("user"));
-    return UserId.isValid(user) ? new UserId(user) : null;
   }
 
   private ObjectNode overview(Overview overview) {

@@ -42,7 +42,7 @@ public final class Leaving {
     return clear;
   }
 
-  /// Goes on with the drain, ten times a second or so. False when there is nothing more to do.
+  /// Goes on with the drain, twenty times a second or so. False when there is nothing more to do.
   public boolean tick(long now) {
     if (drain.isInService()) {
       untold.clear();

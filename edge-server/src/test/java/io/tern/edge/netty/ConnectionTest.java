@@ -36,6 +36,7 @@ import io.tern.router.Delivery;
 import io.tern.router.EdgeId;
 import io.tern.router.Origin;
 import io.tern.router.Readers;
+import io.tern.router.Trace;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
 import io.tern.router.presence.MemoryPresenceHub;
@@ -106,7 +107,8 @@ class ConnectionTest {
             new Drain(DrainConfig.DEFAULT, counters, System::nanoTime, System::currentTimeMillis),
             new Random(1),
             System::nanoTime,
-            System::currentTimeMillis);
+            System::currentTimeMillis,
+            Trace.OFF);
     return new EdgeLoop(
         0,
         channel.eventLoop(),

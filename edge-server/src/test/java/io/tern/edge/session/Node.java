@@ -37,6 +37,7 @@ import io.tern.router.EdgeId;
 import io.tern.router.Origin;
 import io.tern.router.Readers;
 import io.tern.router.RouterMetrics;
+import io.tern.router.Trace;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
@@ -240,7 +241,8 @@ final class Node {
             new Drain(DrainConfig.DEFAULT, counters, () -> now, () -> wallMillis),
             new Random(7),
             () -> now,
-            () -> wallMillis);
+            () -> wallMillis,
+            Trace.OFF);
     table = new SessionTable(0, edge, Integer.MAX_VALUE, 0);
     bus.register(EDGE, batch -> tasks.add(() -> table.take(batch, now)));
   }

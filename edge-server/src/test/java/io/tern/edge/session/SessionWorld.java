@@ -17,6 +17,7 @@ import io.tern.router.Delivery;
 import io.tern.router.EdgeId;
 import io.tern.router.Origin;
 import io.tern.router.Readers;
+import io.tern.router.Trace;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
 import io.tern.router.presence.MemoryPresenceHub;
@@ -116,7 +117,8 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
             drain,
             new Random(7),
             () -> now,
-            () -> wallMillis);
+            () -> wallMillis,
+            Trace.OFF);
     table = new SessionTable(0, edge, Integer.MAX_VALUE, 0);
     session = new SessionLogic(table.nextId(), edge, this, new Sampler(StageWatch.NONE), now);
     table.add(session);

@@ -29,6 +29,7 @@ import io.tern.router.EdgeId;
 import io.tern.router.Origin;
 import io.tern.router.Readers;
 import io.tern.router.RouterMetrics;
+import io.tern.router.Trace;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
@@ -203,7 +204,8 @@ final class SimServer {
               new Drain(DrainConfig.DEFAULT, counters, world::nanos, world::wallMillis),
               world.random,
               world::nanos,
-              world::wallMillis);
+              world::wallMillis,
+              Trace.OFF);
       sessions = new SessionTable(0, edge, 1, 4);
       bus.register(id, this::deliver);
       for (Partition partition : partitions) {

@@ -31,6 +31,7 @@ import io.tern.router.Readers;
 import io.tern.router.Router;
 import io.tern.router.RouterConfig;
 import io.tern.router.RouterMetrics;
+import io.tern.router.Trace;
 import io.tern.router.bus.MemoryBus;
 import io.tern.router.catchup.CatchUpConfig;
 import io.tern.router.directory.MemoryDirectory;
@@ -234,7 +235,8 @@ final class TestNode implements AutoCloseable {
           new Drain(DrainConfig.DEFAULT, counters, System::nanoTime, System::currentTimeMillis),
           new SecureRandom(),
           System::nanoTime,
-          System::currentTimeMillis);
+          System::currentTimeMillis,
+          Trace.OFF);
     }
 
     /// From the first line on nothing reaches the disks, and so nothing is acknowledged.
