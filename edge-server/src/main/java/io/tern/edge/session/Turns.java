@@ -24,8 +24,12 @@ import org.jspecify.annotations.Nullable;
 /// longest of the delays seen (SENDs from their reading to their SENT, and by how much this very
 /// timer of an event loop was late) is compared with the target: over it the rate falls to 7/10,
 /// else it rises by 1/20. So it settles where about one window in eight is over the target. The
-/// target is the configured one, or [#AMBIENT_FACTOR] times what a SEND takes while nobody logs in,
-/// whichever is more: on a slow disk it is not the logins' fault.
+/// target is the configured one, or [#AMBIENT_FACTOR] times the longest SEND of a window while
+/// nobody logs in, whichever is more: on a slow disk, or while the JIT compiler has the core, it is
+/// not the logins' fault.
+///
+/// **What begins at once** is little: a turn takes the event loop for a quarter of a millisecond,
+/// and who writes waits for all of them.
 ///
 /// Any thread; a short lock. What a turn runs is run without it.
 ///
@@ -36,7 +40,7 @@ import org.jspecify.annotations.Nullable;
 public final class Turns {
 
   /// How soon something that waits is looked at.
-  static final long TICK_MILLIS = 5;
+  static final long TICK_MILLIS = 1;
 
   static final long WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
@@ -44,11 +48,11 @@ public final class Turns {
   static final int RATE_START = 1_000;
 
   /// What may begin at once is what this time brings, so that a pass of an event loop stays short.
-  private static final long BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final long BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
 
-  static final int AMBIENT_FACTOR = 3;
+  static final double AMBIENT_FACTOR = 1.5;
 
-  private static final double AMBIENT_WEIGHT = 1.0 / 64;
+  private static final double AMBIENT_WEIGHT = 1.0 / 16;
 
   private static final long RETRY_MILLIS_MIN = 500;
   private static final long RETRY_MILLIS_MAX = 60_000;
@@ -79,7 +83,7 @@ public final class Turns {
   private long windowBegan;
   private long delayMax;
 
-  /// What a SEND takes while no turn is under way, in nanoseconds.
+  /// The longest SEND of a window in which no turn is taken, on average, in nanoseconds.
   private double ambient;
 
   private @Nullable Timer timer;
@@ -216,7 +220,12 @@ public final class Turns {
   /// What a SEND took.
   public synchronized void onSent(long nanos) {
     if (waiting() + underWay == 0) {
-      ambient += (nanos - ambient) * AMBIENT_WEIGHT;
+      long now = nanoTime.getAsLong();
+      if (now - windowBegan >= WINDOW_NANOS) {
+        ambient += (delayMax - ambient) * AMBIENT_WEIGHT;
+        windowBegan = now;
+        delayMax = 0;
+      }
     }
     delayMax = Math.max(delayMax, nanos);
   }

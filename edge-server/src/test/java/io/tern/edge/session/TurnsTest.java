@@ -159,13 +159,15 @@ class TurnsTest {
   @Test
   void whereSendsAreSlowByThemselvesLoginsAreNotBlamed() {
     Turns turns = turns(200, 10_000, 32, 20_000, Duration.ofSeconds(60));
-    for (int i = 0; i < 1_000; i++) {
-      turns.onSent(20 * MS);
+    for (int i = 0; i < 10_000; i++) {
+      // One in a hundred is slow.
+      turns.onSent(i % 100 == 0 ? 40 * MS : 2 * MS);
+      pass(Duration.ofMillis(1));
     }
     var crowd = new Crowd(turns, MS);
     crowd.come(5_000);
     for (int i = 0; i < 100; i++) {
-      turns.onSent(40 * MS);
+      turns.onSent(25 * MS);
       pass(Duration.ofMillis(10));
     }
     assertThat(turns.rate()).isGreaterThan(2_000);
@@ -181,13 +183,13 @@ class TurnsTest {
     Turns turns = turns(200, 1_000, 32, 20_000, Duration.ofSeconds(2));
     var crowd = new Crowd(turns, MS);
     crowd.come(10_000);
-    // 20 at once, as many as fit in two seconds wait.
-    assertThat(crowd.putOff).hasSize(10_000 - 2_020);
+    // 4 at once, as many as fit in two seconds wait.
+    assertThat(crowd.putOff).hasSize(10_000 - 2_004);
     assertThat(crowd.putOff).allMatch(retry -> retry >= 2_000 && retry < 4_000);
     assertThat(crowd.putOff.stream().distinct().count()).isGreaterThan(1_500);
     assertThat(counters.get(Count.LOGINS_PUT_OFF)).isEqualTo(crowd.putOff.size());
     pass(Duration.ofSeconds(2));
-    assertThat(crowd.done).isBetween(1_990, 2_020);
+    assertThat(crowd.done).isBetween(1_980, 2_004);
   }
 
   @Test
@@ -196,7 +198,7 @@ class TurnsTest {
     var crowd = new Crowd(turns, MS);
     crowd.come(1_000);
     assertThat(turns.loginsWaiting()).isEqualTo(100);
-    assertThat(crowd.putOff).hasSize(880);
+    assertThat(crowd.putOff).hasSize(896);
   }
 
   @Test
