@@ -9,8 +9,8 @@ import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import io.tern.tools.ExitCode;
 import io.tern.tools.Failure;
+import io.tern.tools.HttpCommand;
 import io.tern.tools.Json;
-import io.tern.tools.OutputOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -22,7 +22,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jline.reader.EndOfFileException;
@@ -71,37 +70,31 @@ public final class AccountCommand implements Runnable {
   private static final String USUAL_NAME = "tern";
 
   /// What all of them have.
-  abstract static class Base implements Callable<Integer> {
-    @Spec CommandSpec spec;
+  abstract static class Base extends HttpCommand {
     @Mixin AccountOptions options;
-    @Mixin OutputOptions output;
 
     @Override
-    public final Integer call() {
-      PrintWriter out = spec.commandLine().getOut();
-      try {
-        run(out);
-        return ExitCode.OK;
-      } catch (IOException e) {
-        String message = e.getMessage();
-        // The JDK's client says nothing when nobody listens there.
-        throw new Failure(
-            ExitCode.UNREACHABLE,
-            message == null ? "nobody answers at " + options.server() : message,
-            e);
-      } catch (TernException e) {
-        throw new Failure(ExitCode.REFUSED, explain(e), e);
-      } finally {
-        out.flush();
-      }
+    protected final String where() {
+      return options.server();
     }
 
-    abstract void run(PrintWriter out) throws IOException;
-
-    /// In the form that was asked for.
-    void print(PrintWriter out, Json json, String line) {
-      out.println(output.json ? json.toString() : line);
-      out.flush();
+    @Override
+    protected final String explain(TernException refused) {
+      ErrorCode code = refused.code();
+      String detail = String.valueOf(refused.getMessage());
+      if (code == ErrorCode.REVOKED) {
+        return "this device is not part of the account any more";
+      }
+      if (code == ErrorCode.TOKEN_INVALID) {
+        return "the server does not know this device";
+      }
+      if (code == ErrorCode.NOT_ALLOWED && detail.endsWith(": code")) {
+        return "that is not the code";
+      }
+      if (code == ErrorCode.NOT_ALLOWED && detail.endsWith(": pin")) {
+        return "the account has another PIN" + later(refused);
+      }
+      return "the server refused: " + detail + later(refused);
     }
 
     /// Asks in the name of this device.
@@ -112,28 +105,6 @@ public final class AccountCommand implements Runnable {
         return new AccountApi(mine.server(), mine.pin()).ask(method, path, mine.token(), body);
       }
     }
-  }
-
-  private static String explain(TernException refused) {
-    String later =
-        refused.retryMillis() > 0
-            ? "; again in " + Math.ceilDiv(refused.retryMillis(), 1000L) + " s"
-            : "";
-    ErrorCode code = refused.code();
-    String detail = String.valueOf(refused.getMessage());
-    if (code == ErrorCode.REVOKED) {
-      return "this device is not part of the account any more";
-    }
-    if (code == ErrorCode.TOKEN_INVALID) {
-      return "the server does not know this device";
-    }
-    if (code == ErrorCode.NOT_ALLOWED && detail.endsWith(": code")) {
-      return "that is not the code";
-    }
-    if (code == ErrorCode.NOT_ALLOWED && detail.endsWith(": pin")) {
-      return "the account has another PIN" + later;
-    }
-    return "the server refused: " + detail + later;
   }
 
   private static long number(Map<String, @Nullable Object> answer, String key) {
@@ -189,7 +160,7 @@ public final class AccountCommand implements Runnable {
     private String device;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       if (Files.exists(options.path())) {
         throw new Failure(
             ExitCode.USAGE,
@@ -223,7 +194,7 @@ public final class AccountCommand implements Runnable {
     private @Nullable String pin;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       Pending pending = Pending.load(options.pending(), "register");
       AccountApi api = options.api();
       AccountApi.Proved proved = api.verify(pending.number(), pending.request(), code);
@@ -283,7 +254,7 @@ public final class AccountCommand implements Runnable {
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       if (scanned == null) {
         join(out);
       } else {
@@ -359,7 +330,7 @@ public final class AccountCommand implements Runnable {
   @Command(name = "devices", description = "The devices of the account.")
   static final class Devices extends Base {
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       if (!(ask("GET", "/v1/devices", null).get("devices") instanceof List<?> devices)) {
         return;
       }
@@ -391,7 +362,7 @@ public final class AccountCommand implements Runnable {
     private int device;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       ask("DELETE", "/v1/devices/" + device, null);
       print(out, Json.object().put("revoked", device), "device " + device + " is out");
     }
@@ -412,7 +383,7 @@ public final class AccountCommand implements Runnable {
     private @Nullable String username;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       var change = new LinkedHashMap<String, Object>();
       if (name != null) {
         change.put("name", name);
@@ -473,7 +444,7 @@ public final class AccountCommand implements Runnable {
     private boolean remove;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       if (remove == (pin != null)) {
         throw new ParameterException(spec.commandLine(), "--set or --remove");
       }
@@ -510,7 +481,7 @@ public final class AccountCommand implements Runnable {
     private @Nullable String pin;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       if ((number == null) == (code == null)) {
         throw new ParameterException(spec.commandLine(), "NUMBER or --code CODE");
       }
@@ -552,7 +523,7 @@ public final class AccountCommand implements Runnable {
       description = "Make a key by which you come in without your number. Keep it on paper.")
   static final class RecoveryKey extends Base {
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       String key = text(ask("POST", "/v1/recovery/key", null), "key");
       print(out, Json.object().put("key", key), key);
     }
@@ -580,7 +551,7 @@ public final class AccountCommand implements Runnable {
     private String device;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       UserId id =
           user.startsWith("@") ? io.tern.tools.Names.id(user) : new UserId(Long.parseLong(user));
       come(this, out, options.api().recover(id, key, device));
@@ -593,7 +564,7 @@ public final class AccountCommand implements Runnable {
     private Path to;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       long lines = 0;
       try (AccountTokens tokens = options.tokens()) {
         Credentials mine = tokens.credentials();
@@ -627,7 +598,7 @@ public final class AccountCommand implements Runnable {
     private @Nullable String pin;
 
     @Override
-    void run(PrintWriter out) throws IOException {
+    protected void run(PrintWriter out) throws IOException {
       ask("POST", "/v1/account/delete", pin == null ? Map.of() : Map.of("pin", pin));
       options.file().delete();
       print(out, Json.object().put("deleted", yes), "the account is deleted");

@@ -5,57 +5,34 @@ import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import io.tern.tools.ExitCode;
 import io.tern.tools.Failure;
+import io.tern.tools.HttpCommand;
 import io.tern.tools.Json;
 import io.tern.tools.Names;
-import io.tern.tools.OutputOptions;
 import io.tern.tools.TerminalText;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /// A command that asks the admin port: address, credential, answers as lines or as JSON, refusals
 /// in words. Confined to one thread.
-public abstract class AdminBase implements Callable<Integer> {
+public abstract class AdminBase extends HttpCommand {
 
   /// Ends of bans for good are told as this number.
   private static final long FOR_GOOD = (1L << 53) - 1;
 
   private static final Pattern LENGTH = Pattern.compile("(0|[1-9][0-9]{0,7})(ms|s|m|h|d)");
 
-  @Spec protected CommandSpec spec;
   @Mixin protected AdminOptions options;
-  @Mixin protected OutputOptions output;
 
   @Override
-  public final Integer call() {
-    PrintWriter out = spec.commandLine().getOut();
-    try {
-      run(out);
-      return ExitCode.OK;
-    } catch (IOException e) {
-      String message = e.getMessage();
-      throw new Failure(
-          ExitCode.UNREACHABLE,
-          message == null ? "nobody answers at " + options.where() : message,
-          e);
-    } catch (TernException e) {
-      throw new Failure(ExitCode.REFUSED, explain(e), e);
-    } finally {
-      out.flush();
-    }
+  protected final String where() {
+    return options.where();
   }
-
-  /// Does it, and prints what there is to say.
-  protected abstract void run(PrintWriter out) throws IOException;
 
   /// Asks the admin port.
   ///
@@ -65,17 +42,8 @@ public abstract class AdminBase implements Callable<Integer> {
     return options.api().ask(method, path, options.secret(), body);
   }
 
-  /// In the form that was asked for.
-  protected final void print(PrintWriter out, Json json, String line) {
-    out.println(output.json ? json.toString() : line);
-    out.flush();
-  }
-
-  private static String explain(TernException refused) {
-    String later =
-        refused.retryMillis() > 0
-            ? "; again in " + Math.ceilDiv(refused.retryMillis(), 1000L) + " s"
-            : "";
+  @Override
+  protected final String explain(TernException refused) {
     String detail = String.valueOf(refused.getMessage());
     ErrorCode code = refused.code();
     if (code == ErrorCode.TOKEN_INVALID || code == ErrorCode.IDENTITY_REQUIRED) {
@@ -100,7 +68,7 @@ public abstract class AdminBase implements Callable<Integer> {
     if (code == ErrorCode.BUSY && detail.endsWith(": audit")) {
       return "nothing was done: the server cannot write its audit log";
     }
-    return "the server refused: " + detail + later;
+    return "the server refused: " + detail + later(refused);
   }
 
   /// The path of a user: `@ID` as the other commands write it, a number with `+`, the decimal id,
