@@ -3,7 +3,9 @@ package io.tern.router;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiConsumer;
@@ -56,22 +58,26 @@ public interface Directory {
   /// Adds each chat to the news of every absent device of its user, in one round trip. Does nothing
   /// for devices that are connected or unknown.
   ///
-  /// Whoever finds [Routes#absentDevices] adds the news and *then looks up again*: a device that
-  /// attached in between has taken its news without this one, but is found by the second look.
+  /// All news of a user are added at one instant, and the routes of that instant are the answer: so
+  /// each of the user's devices has the news or is among the sessions. Whoever finds
+  /// [Routes#absentDevices] adds the news and from then on goes by this answer: a device may have
+  /// attached since the lookup, and may have left again when a second lookup would be made.
   ///
   /// Bounds: so many chats a device (beyond, its news are unknown) and so many absent devices (the
   /// one that has been absent longest is forgotten).
-  void addNews(List<News> news);
+  ///
+  /// @return by user, [Routes#NONE] for one the directory does not know
+  Map<UserId, Routes> addNews(Collection<News> news);
 
   /// An entry of `chat`, or a nudge, has come to its edge too late: the session it was meant for is
-  /// gone. Adds the news, looks again, and nudges a session that the device has begun meanwhile,
-  /// because neither its news nor a lookup named the chat. Threads: as [#lookup].
+  /// gone. Adds the news and nudges a session that the device has begun meanwhile, because neither
+  /// its news nor a lookup named the chat. Threads: as [#lookup].
   ///
   /// @param nudge hands a nudge to the edge named
   default void missed(Attachment gone, ChatId chat, BiConsumer<EdgeId, Delivery.Nudge> nudge) {
     var user = gone.device().user();
-    addNews(List.of(new News(user, chat)));
-    for (var session : lookup(List.of(user)).getFirst().sessions()) {
+    var routes = addNews(List.of(new News(user, chat))).getOrDefault(user, Routes.NONE);
+    for (var session : routes.sessions()) {
       if (session.device().equals(gone.device()) && session.epoch() > gone.epoch()) {
         nudge.accept(session.edge(), new Delivery.Nudge(chat, session));
       }

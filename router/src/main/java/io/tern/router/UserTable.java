@@ -4,7 +4,6 @@ import io.tern.protocol.UserId;
 import io.tern.router.Directory.Routes;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Objects;
 
 /// The users of one round, each once, numbered in the order they came, with their routes. Open
@@ -62,12 +61,9 @@ final class UserTable {
     Arrays.fill(routes, 0, users.size(), Routes.NONE);
   }
 
-  /// Asks again for some.
-  void lookUpAgain(Directory directory, List<UserId> some) {
-    var found = directory.lookup(some);
-    for (int i = 0; i < found.size(); i++) {
-      routes[add(some.get(i))] = found.get(i);
-    }
+  /// The routes of `user` have turned out to be others.
+  void correct(UserId user, Routes now) {
+    routes[add(user)] = now;
   }
 
   void clear() {

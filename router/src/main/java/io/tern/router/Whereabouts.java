@@ -6,7 +6,6 @@ import io.tern.router.Directory.News;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -77,19 +76,14 @@ final class Whereabouts {
     }
   }
 
-  /// News first, then the second look: see [Directory#addNews]. False when either failed; the
-  /// routes are then those of the first look.
+  /// From then on `users` has the routes of the instant at which the news were added: see
+  /// [Directory#addNews]. False when that failed; the routes are then those of the lookup.
   boolean note(Collection<News> news, UserTable users) {
     if (news.isEmpty()) {
       return true;
     }
     try {
-      directory.addNews(List.copyOf(news));
-      var again = new LinkedHashSet<UserId>();
-      for (var one : news) {
-        again.add(one.user());
-      }
-      users.lookUpAgain(directory, List.copyOf(again));
+      directory.addNews(news).forEach(users::correct);
       return true;
     } catch (RuntimeException e) {
       failed(e);

@@ -20,6 +20,7 @@ import io.tern.store.Outcome;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -292,10 +293,10 @@ class DispatcherTest {
     var racing =
         new CountingDirectory(directory) {
           @Override
-          public void addNews(List<News> news) {
+          public Map<UserId, Routes> addNews(Collection<News> news) {
             var attached = directory.attach(BOB, EDGE, 3).join();
             assertThat(attached.news()).as("too early for this entry").isEmpty();
-            super.addNews(news);
+            return super.addNews(news);
           }
         };
     dispatcher = dispatcher(racing);
@@ -306,6 +307,29 @@ class DispatcherTest {
         .extracting(Attachment::session)
         .containsExactly(3L);
     assertThat(pushes).isEmpty();
+  }
+
+  /// Neither its news nor a look after them would name the entry.
+  @Test
+  void aDeviceThatAttachesBeforeTheNewsAndLeavesRightAfterThemMissesNothing() {
+    directory.detach(attach(BOB, EDGE, 2), Set.of());
+    var racing =
+        new CountingDirectory(directory) {
+          @Override
+          public Map<UserId, Routes> addNews(Collection<News> news) {
+            var attached = directory.attach(BOB, EDGE, 3).join();
+            var routes = super.addNews(news);
+            directory.detach(attached.now(), Set.of());
+            return routes;
+          }
+        };
+    dispatcher = dispatcher(racing);
+    on(ALICE, CHAT);
+    endOfBatch();
+
+    assertThat(only(EDGE, Delivery.Entries.class).to())
+        .extracting(Attachment::session)
+        .containsExactly(3L);
   }
 
   @Test
@@ -897,11 +921,11 @@ class DispatcherTest {
         dispatcher(
             new CountingDirectory(directory) {
               @Override
-              public void addNews(List<News> news) {
+              public Map<UserId, Routes> addNews(Collection<News> news) {
                 if (refuses[0]) {
                   throw new IllegalStateException("no room");
                 }
-                super.addNews(news);
+                return super.addNews(news);
               }
             });
     on(ALICE, CHAT);
@@ -1129,8 +1153,8 @@ class DispatcherTest {
     }
 
     @Override
-    public void addNews(List<News> news) {
-      over.addNews(news);
+    public Map<UserId, Routes> addNews(Collection<News> news) {
+      return over.addNews(news);
     }
   }
 }

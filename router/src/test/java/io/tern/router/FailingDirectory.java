@@ -2,7 +2,9 @@ package io.tern.router;
 
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
@@ -36,9 +38,9 @@ final class FailingDirectory implements Directory {
   }
 
   @Override
-  public void addNews(List<News> news) {
+  public Map<UserId, Routes> addNews(Collection<News> news) {
     mayFail();
-    over.addNews(news);
+    return over.addNews(news);
   }
 
   private void mayFail() {

@@ -55,6 +55,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -166,8 +167,8 @@ final class Node {
         }
 
         @Override
-        public void addNews(List<News> news) {
-          there().addNews(news);
+        public Map<UserId, Routes> addNews(Collection<News> news) {
+          return there().addNews(news);
         }
       };
 

@@ -162,6 +162,24 @@ abstract class DirectoryContract {
   }
 
   @Test
+  void theAnswerToNewsIsWhoWasConnectedThen() {
+    directory.detach(attach(LAPTOP, EDGE, 1).now(), Set.of());
+    var phone = attach(PHONE, EDGE, 2).now();
+    var answer =
+        directory.addNews(
+            List.of(
+                new News(PHONE.user(), CHAT),
+                new News(BOB.user(), CHAT),
+                new News(PHONE.user(), GROUP)));
+
+    assertThat(answer)
+        .containsOnly(
+            Map.entry(PHONE.user(), new Directory.Routes(List.of(phone), true)),
+            Map.entry(BOB.user(), Directory.Routes.NONE));
+    assertThat(attach(LAPTOP, EDGE, 3).news()).containsExactlyInAnyOrder(CHAT, GROUP);
+  }
+
+  @Test
   void newsOfAConnectedDeviceAreNotKept() {
     var phone = attach(PHONE, EDGE, 1).now();
     directory.addNews(List.of(new News(PHONE.user(), CHAT)));
@@ -315,8 +333,7 @@ abstract class DirectoryContract {
       var user = List.of(PHONE.user());
       var routes = directory.lookup(user).getFirst();
       if (routes.absentDevices()) {
-        directory.addNews(List.of(new News(PHONE.user(), ChatId.group(entry))));
-        routes = directory.lookup(user).getFirst();
+        routes = addNews(PHONE.user(), ChatId.group(entry));
       }
       for (var to : routes.sessions()) {
         synchronized (seen) {
@@ -325,9 +342,7 @@ abstract class DirectoryContract {
           } else {
             // The session is gone, or not yet known to the edge thread, which holds its news back
             // until it is: Directory.detach says what the edge does now.
-            directory.addNews(List.of(new News(PHONE.user(), ChatId.group(entry))));
-            var again = directory.lookup(user).getFirst();
-            if (!again.sessions().isEmpty()) {
+            if (!addNews(PHONE.user(), ChatId.group(entry)).sessions().isEmpty()) {
               seen.add(entry);
             }
           }
@@ -350,6 +365,10 @@ abstract class DirectoryContract {
       chats.add(ChatId.group(1 + random.nextInt(5)));
     }
     return chats;
+  }
+
+  private Directory.Routes addNews(UserId user, ChatId chat) {
+    return Objects.requireNonNull(directory.addNews(List.of(new News(user, chat))).get(user));
   }
 
   protected final Attached attach(DeviceId device, EdgeId edge, long session) {
