@@ -3,6 +3,7 @@ package io.tern.client;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ClientActivity;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 ///   to 600 s
 /// @param pendingSendsMax sends kept while there is no answer; one more is refused with QUOTA
 /// @param tls whom to trust; null for plain TCP, which servers have on loopback only
+/// @param activity whether a person is looking at the app when it starts
 public record ClientConfig(
     UserId user,
     int device,
@@ -29,7 +31,8 @@ public record ClientConfig(
     String app,
     Duration ping,
     int pendingSendsMax,
-    @Nullable ClientTls tls) {
+    @Nullable ClientTls tls,
+    ClientActivity activity) {
 
   public static final Duration PING = Duration.ofMinutes(4);
   public static final int PENDING_SENDS_MAX = 10_000;
@@ -61,23 +64,42 @@ public record ClientConfig(
       Supplier<byte[]> token,
       ClientStore store) {
     return new ClientConfig(
-        user, device, edges, token, store, "tern-java", PING, PENDING_SENDS_MAX, null);
+        user,
+        device,
+        edges,
+        token,
+        store,
+        "tern-java",
+        PING,
+        PENDING_SENDS_MAX,
+        null,
+        ClientActivity.CLIENT_ACTIVITY_ACTIVE);
   }
 
   public ClientConfig withApp(String name) {
-    return new ClientConfig(user, device, edges, token, store, name, ping, pendingSendsMax, tls);
+    return new ClientConfig(
+        user, device, edges, token, store, name, ping, pendingSendsMax, tls, activity);
   }
 
   public ClientConfig withPing(Duration interval) {
-    return new ClientConfig(user, device, edges, token, store, app, interval, pendingSendsMax, tls);
+    return new ClientConfig(
+        user, device, edges, token, store, app, interval, pendingSendsMax, tls, activity);
   }
 
   public ClientConfig withPendingSendsMax(int max) {
-    return new ClientConfig(user, device, edges, token, store, app, ping, max, tls);
+    return new ClientConfig(user, device, edges, token, store, app, ping, max, tls, activity);
   }
 
   /// Every connection goes over TLS and to a server that `trusted` trusts.
   public ClientConfig withTls(ClientTls trusted) {
-    return new ClientConfig(user, device, edges, token, store, app, ping, pendingSendsMax, trusted);
+    return new ClientConfig(
+        user, device, edges, token, store, app, ping, pendingSendsMax, trusted, activity);
+  }
+
+  /// An app that a push starts is PASSIVE until somebody opens it ([TernClient#setActivity]): so
+  /// its user is not online for others.
+  public ClientConfig withActivity(ClientActivity atStart) {
+    return new ClientConfig(
+        user, device, edges, token, store, app, ping, pendingSendsMax, tls, atStart);
   }
 }

@@ -180,7 +180,9 @@ public final class TernClient implements AutoCloseable {
     return settings;
   }
 
-  /// Whether a person is looking at the app; ACTIVE at the start.
+  /// Whether a person is looking at the app; at the start [ClientConfig#activity]. The user is
+  /// online for others while it is ACTIVE on any device; in the background (INACTIVE), or when only
+  /// a push has woken it (PASSIVE), messages come all the same.
   public void setActivity(ClientActivity activity) {
     link.execute((core, now) -> core.setActivity(now, activity));
   }

@@ -118,7 +118,11 @@ public final class ClientCore {
   private ConnectReason reason = ConnectReason.CONNECT_REASON_START;
   private int protocolFailures;
   private final Proof proof;
-  private ClientActivity activity = ClientActivity.CLIENT_ACTIVITY_ACTIVE;
+  private ClientActivity activity;
+
+  /// What the server has been told on this connection.
+  private ClientActivity toldActivity;
+
   private final Edges edges;
 
   /// When the server said to come back; -1: it said nothing.
@@ -147,6 +151,8 @@ public final class ClientCore {
   public ClientCore(
       ClientConfig config, ClientListener listener, ClientIo io, RandomGenerator random) {
     this.config = config;
+    activity = config.activity();
+    toldActivity = activity;
     this.listener = listener;
     this.io = io;
     this.random = random;
@@ -415,6 +421,7 @@ public final class ClientCore {
             .setAttempt(backoff.failures())
             .setApp(config.app())
             .setPingS(heartbeat.pingSeconds());
+    toldActivity = activity;
     proof.putInto(hello, now);
     ByteBuf buf = out.buffer();
     buf.writeInt(Limits.PREFACE);
@@ -446,6 +453,10 @@ public final class ClientCore {
     watching.onHelloAck(now);
     edges.learn(ack.getEdgesList(), false);
     proof.onHelloAck(ack, now);
+    if (activity != toldActivity) {
+      // It changed while HELLO was under way.
+      writeClientState();
+    }
     tell(
         new ConnectionState.Up(
             new TernClient.Session(
@@ -788,6 +799,7 @@ public final class ClientCore {
   }
 
   private void writeClientState() {
+    toldActivity = activity;
     out.write(
         FrameType.CLIENT_STATE,
         ClientState.newBuilder()

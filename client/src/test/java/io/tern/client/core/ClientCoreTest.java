@@ -336,6 +336,33 @@ class ClientCoreTest {
   }
 
   @Test
+  void whoIsWokenSaysSoFromTheFirstFrameOn() throws Exception {
+    client.activity = ClientActivity.CLIENT_ACTIVITY_PASSIVE;
+    client.restart().connected();
+    Hello hello = Hello.parseFrom(client.out(FrameType.HELLO).get(0).body());
+    assertThat(hello.getState()).isEqualTo(ClientActivity.CLIENT_ACTIVITY_PASSIVE);
+    client.helloAck(client.ack());
+    assertThat(client.out(FrameType.CLIENT_STATE)).isEmpty();
+  }
+
+  @Test
+  void aChangeOfActivityWhileHelloIsUnderWayIsToldAfterIt() throws Exception {
+    client.start().connected();
+    client.core().setActivity(client.now, ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    client.core().endPass(client.now);
+    client.helloAck(client.ack());
+    List<Out> told = client.out(FrameType.CLIENT_STATE);
+    assertThat(told).hasSize(1);
+    assertThat(ClientState.parseFrom(told.get(0).body()).getState())
+        .isEqualTo(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    client.restart().connected();
+    client.core().setActivity(client.now, ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    client.core().setActivity(client.now, ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    client.helloAck(client.ack());
+    assertThat(client.out(FrameType.CLIENT_STATE)).isEmpty();
+  }
+
+  @Test
   void aRepeatedEntryIsDroppedAndAcknowledgedAgain() {
     client.up().deliver(1).deliver(2);
     client.out();

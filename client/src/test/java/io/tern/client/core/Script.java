@@ -18,6 +18,7 @@ import io.tern.protocol.FrameType;
 import io.tern.protocol.FrameWriter;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
 import io.tern.protocol.v1.Error;
@@ -47,6 +48,7 @@ final class Script implements ClientIo, ClientListener, SendCallback {
   ClientStore store = new MemoryClientStore();
   byte[] token = "token".getBytes(StandardCharsets.UTF_8);
   Duration ping = Duration.ofMinutes(4);
+  ClientActivity activity = ClientActivity.CLIENT_ACTIVITY_ACTIVE;
   long seed = 1;
   int window = 32;
   final List<SocketAddress> connects = new ArrayList<>();
@@ -83,7 +85,8 @@ final class Script implements ClientIo, ClientListener, SendCallback {
                 () -> token,
                 store)
             .withPing(ping)
-            .withPendingSendsMax(1000);
+            .withPendingSendsMax(1000)
+            .withActivity(activity);
     return new ClientCore(config, this, this, new SplittableRandom(seed));
   }
 
