@@ -29,9 +29,15 @@ public interface Directory {
   /// A user's devices as the directory knows them.
   ///
   /// @param sessions of those that are connected
+  /// @param active those of them that a person looks at
   /// @param absentDevices whether news are kept for a device that is not: see [#addNews]
-  record Routes(List<Attachment> sessions, boolean absentDevices) {
-    public static final Routes NONE = new Routes(List.of(), false);
+  record Routes(List<Attachment> sessions, List<Attachment> active, boolean absentDevices) {
+    public static final Routes NONE = new Routes(List.of(), List.of(), false);
+
+    /// Whether the user is there, for others to see; messages go to all `sessions`.
+    public boolean isOnline() {
+      return !active.isEmpty();
+    }
   }
 
   /// One piece of news.
@@ -39,7 +45,13 @@ public interface Directory {
 
   /// Makes `session` the device's route, with the next epoch. Any thread; the future completes on
   /// the directory's thread, or at once.
-  CompletableFuture<Attached> attach(DeviceId device, EdgeId edge, long session);
+  ///
+  /// @param active whether a person looks at it
+  CompletableFuture<Attached> attach(DeviceId device, EdgeId edge, long session, boolean active);
+
+  /// Says whether a person looks at the session, if its route is still this one. Any thread; never
+  /// blocks. Nothing of it concerns entries and news.
+  void setActive(Attachment attachment, boolean active);
 
   /// Removes the route if it is still this one, and from then on keeps news for the device. Any
   /// thread, never blocks.

@@ -48,7 +48,7 @@ final class DispatchHarness {
       var user = new UserId(1 + random.nextLong(UserId.VALUE_MAX));
       for (int d = 1; d <= devices; d++) {
         var device = new DeviceId(user, d);
-        directory.attach(device, edge, i * 10L + d);
+        directory.attach(device, edge, i * 10L + d, true);
         if (d == 1) {
           ids.add(device);
         }

@@ -273,7 +273,7 @@ class DispatcherTest {
     on(ALICE, CHAT);
     endOfBatch();
 
-    assertThat(directory.attach(BOB, EDGE, 3).join().news()).containsExactly(CHAT);
+    assertThat(directory.attach(BOB, EDGE, 3, true).join().news()).containsExactly(CHAT);
   }
 
   @Test
@@ -284,7 +284,7 @@ class DispatcherTest {
     endOfBatch();
 
     assertThat(pushes).isEmpty();
-    assertThat(directory.attach(BOBS_LAPTOP, EDGE, 4).join().news()).containsExactly(CHAT);
+    assertThat(directory.attach(BOBS_LAPTOP, EDGE, 4, true).join().news()).containsExactly(CHAT);
   }
 
   @Test
@@ -294,7 +294,7 @@ class DispatcherTest {
         new CountingDirectory(directory) {
           @Override
           public Map<UserId, Routes> addNews(Collection<News> news) {
-            var attached = directory.attach(BOB, EDGE, 3).join();
+            var attached = directory.attach(BOB, EDGE, 3, true).join();
             assertThat(attached.news()).as("too early for this entry").isEmpty();
             return super.addNews(news);
           }
@@ -317,7 +317,7 @@ class DispatcherTest {
         new CountingDirectory(directory) {
           @Override
           public Map<UserId, Routes> addNews(Collection<News> news) {
-            var attached = directory.attach(BOB, EDGE, 3).join();
+            var attached = directory.attach(BOB, EDGE, 3, true).join();
             var routes = super.addNews(news);
             directory.detach(attached.now(), Set.of());
             return routes;
@@ -554,7 +554,7 @@ class DispatcherTest {
     answerLists();
     pass(1);
 
-    assertThat(directory.attach(BOB, EDGE, 3).join().news()).containsExactly(CHAT);
+    assertThat(directory.attach(BOB, EDGE, 3, true).join().news()).containsExactly(CHAT);
   }
 
   @Test
@@ -693,7 +693,7 @@ class DispatcherTest {
     // Fourteen are there, eight of them fit the watch; five are not there.
     assertThat(dispatcher.watched()).isEqualTo(CONFIG.watchedMax());
     assertThat(pushes).hasSize(14 - CONFIG.watchedMax() + 5);
-    var news = directory.attach(new DeviceId(members[19], 1), EDGE, 99).join().news();
+    var news = directory.attach(new DeviceId(members[19], 1), EDGE, 99, true).join().news();
     assertThat(news).containsExactly(GROUP);
   }
 
@@ -895,7 +895,7 @@ class DispatcherTest {
     isDirectoryAway = false;
     pass(1);
     assertThat(settled).containsExactly(1L);
-    assertThat(directory.attach(BOB, EDGE, 3).join().news()).containsExactly(CHAT);
+    assertThat(directory.attach(BOB, EDGE, 3, true).join().news()).containsExactly(CHAT);
   }
 
   @Test
@@ -933,7 +933,7 @@ class DispatcherTest {
     pass(1);
     refuses[0] = false;
     pass(1);
-    assertThat(directory.attach(BOB, EDGE, 3).join().news()).containsExactly(CHAT);
+    assertThat(directory.attach(BOB, EDGE, 3, true).join().news()).containsExactly(CHAT);
   }
 
   @Test
@@ -1029,7 +1029,7 @@ class DispatcherTest {
   }
 
   private Attachment attach(DeviceId device, EdgeId edge, long session) {
-    return directory.attach(device, edge, session).join().now();
+    return directory.attach(device, edge, session, true).join().now();
   }
 
   private void on(Command command, Origin origin, Outcome outcome) {
@@ -1137,8 +1137,14 @@ class DispatcherTest {
     }
 
     @Override
-    public CompletableFuture<Attached> attach(DeviceId device, EdgeId edge, long session) {
-      return over.attach(device, edge, session);
+    public CompletableFuture<Attached> attach(
+        DeviceId device, EdgeId edge, long session, boolean active) {
+      return over.attach(device, edge, session, active);
+    }
+
+    @Override
+    public void setActive(Attachment attachment, boolean active) {
+      over.setActive(attachment, active);
     }
 
     @Override

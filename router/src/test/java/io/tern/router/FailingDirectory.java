@@ -22,8 +22,14 @@ final class FailingDirectory implements Directory {
   }
 
   @Override
-  public CompletableFuture<Attached> attach(DeviceId device, EdgeId edge, long session) {
-    return over.attach(device, edge, session);
+  public CompletableFuture<Attached> attach(
+      DeviceId device, EdgeId edge, long session, boolean active) {
+    return over.attach(device, edge, session, active);
+  }
+
+  @Override
+  public void setActive(Attachment attachment, boolean active) {
+    over.setActive(attachment, active);
   }
 
   @Override

@@ -442,7 +442,7 @@ class NobodyMissesAnythingTest {
     }
 
     private void come(Device device) {
-      var attached = directory.attach(device.id, edge, ++sessions).join();
+      var attached = directory.attach(device.id, edge, ++sessions, true).join();
       var catchUp = new CatchUp(device.id, catchUpConfig);
       catchUp.startAll(attached.news());
       device.session = new Session(attached.now(), catchUp);

@@ -205,7 +205,7 @@ class RouterTest {
   }
 
   private Attachment attach(DeviceId device, long session) {
-    return directory.attach(device, EDGE, session).join().now();
+    return directory.attach(device, EDGE, session, true).join().now();
   }
 
   private <D extends Delivery> D awaitDelivery(Class<D> type) {

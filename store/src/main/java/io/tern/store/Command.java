@@ -241,6 +241,8 @@ public sealed interface Command {
 
   /// The device was there at this time. Not synced: a power cut may take it. A device that was
   /// removed is refused with REVOKED: that is how one finds out which was logging in meanwhile.
+  ///
+  /// @param atMillis 0 = only connected, nobody looked at it: nothing is written down
   record Seen(DeviceId device, long atMillis) implements Command {
     @Override
     public int slot() {

@@ -101,6 +101,8 @@ class DevicesTest {
         .containsExactly(new DeviceInfo(1, created, created + 500));
     assertThat(Reads.lastSeen(node.storage, ALICE)).isEqualTo(created + 500);
     assertThat(node.storage.unsyncedBatches()).isEqualTo(1);
+    assertThat(node.run(new Command.Seen(ALICE_1, 0))).as("connected").isEqualTo(Outcome.Done.DONE);
+    assertThat(Reads.lastSeen(node.storage, ALICE)).isEqualTo(created + 500);
     assertThat(node.run(new Command.Seen(BOB_1, 5))).isEqualTo(Outcome.Done.DONE);
     assertThat(Reads.userExists(node.storage, BOB_1.user())).isFalse();
     assertThat(Reads.lastSeen(node.storage, BOB_1.user())).isZero();

@@ -78,7 +78,9 @@ public enum Count {
   PRESENCE_TOLD("PRESENCE frames written."),
   PRESENCE_DROPPED("Presence not told: socket full, session behind, or too many users waiting."),
   TYPING_FORWARDED("TYPING handed to sessions that watch."),
-  TYPING_DROPPED("TYPING dropped: socket full, session behind, nobody watches, or readers busy."),
+  TYPING_DROPPED(
+      "TYPING dropped: socket full, session behind, nobody watches, readers busy, or its session in"
+          + " the background."),
   QUESTIONS("Questions asked of the readers."),
   QUESTIONS_REFUSED("Questions the readers had no place for."),
   RINGS_FULL("Commands a ring had no place for."),

@@ -75,6 +75,7 @@ final class Handshake {
     if (hello.getWindow() > 0) {
       session.outbound().narrowWindow(hello.getWindow());
     }
+    session.onActivity(hello.getState(), now);
     session.identify(frameMax, hello.getPingS(), now);
     long began = now;
     byte[] token = hello.getToken().toByteArray();
@@ -203,7 +204,8 @@ final class Handshake {
     edge.knownUsers().add(identity.device().user().value());
     CompletableFuture<Directory.Attached> attaching;
     try {
-      attaching = edge.directory().attach(identity.device(), edge.edge(), session.id());
+      attaching =
+          edge.directory().attach(identity.device(), edge.edge(), session.id(), session.isActive());
     } catch (RuntimeException e) {
       // It is away. Without it nobody comes in.
       attaching = CompletableFuture.failedFuture(e);
@@ -235,7 +237,7 @@ final class Handshake {
       edge.counters().add(Count.TAKEOVERS);
       edge.relay().tell(replaced.edge(), new Delivery.Replaced(replaced));
     }
-    session.goLive(attached.now(), edge.nanoTime().getAsLong());
+    session.goLive(attached.now(), replaced != null, edge.nanoTime().getAsLong());
     edge.counters().add(Count.HELLOS);
     if (resumed) {
       edge.counters().add(Count.HELLOS_RESUMED);

@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 /// Coming and going are looked at together, once a second at most: whoever has come is online at
 /// the next [#tick], whoever has gone is looked for after [#GRACE_NANOS], so that a reconnect does
 /// not flicker. What is told is what the directory says then, so a change that was taken back costs
-/// a look and no frame.
+/// a look and no frame. A session counts while a person looks at it, and to put it in the
+/// background is to go.
 ///
 /// Bounds: [#USERS_MAX] users wait; beyond, a change is not told (counted), and the watchers learn
 /// it when they watch again.
@@ -36,7 +37,7 @@ public final class PresenceDesk {
 
   static final int USERS_MAX = 100_000;
 
-  /// From a user's last session to "offline".
+  /// From the last that a user looked at a session to "offline".
   static final long GRACE_NANOS = 5_000_000_000L;
 
   /// Users in one question to a reader.
@@ -73,12 +74,12 @@ public final class PresenceDesk {
     return hub;
   }
 
-  /// A session of the user has come up.
+  /// A session of the user has come up, or to the front.
   void arrived(UserId user, long now) {
     lookAt(user, now);
   }
 
-  /// A session of the user has ended.
+  /// A session of the user has ended, or gone to the background.
   void left(UserId user, long now) {
     lookAt(user, now + GRACE_NANOS);
   }
@@ -149,7 +150,7 @@ public final class PresenceDesk {
     List<Directory.Routes> routes = directory.lookup(watched);
     for (int i = 0; i < watched.size(); i++) {
       UserId user = watched.get(i);
-      boolean online = !routes.get(i).sessions().isEmpty();
+      boolean online = routes.get(i).isOnline();
       long lastSeen = Reads.lastSeen(shards.of(Slots.of(user)), user);
       found.add(new Found(user, online, lastSeen, by.get(i)));
     }

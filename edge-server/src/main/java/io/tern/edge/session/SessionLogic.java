@@ -16,6 +16,7 @@ import io.tern.protocol.Limits;
 import io.tern.protocol.Prescan;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Bye;
+import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.ClientState;
 import io.tern.protocol.v1.Setting;
 import io.tern.router.Attachment;
@@ -58,7 +59,7 @@ public final class SessionLogic {
   /// How many times over its budget a session is cut rather than slowed.
   private static final int FLOW_FACTOR = 10;
 
-  /// How often an active device's presence is written down.
+  /// How often it is written down that somebody was there, while they are.
   private static final long SEEN_NANOS = Duration.ofMinutes(1).toNanos();
 
   /// How long a farewell may take to reach a client that reads.
@@ -111,6 +112,12 @@ public final class SessionLogic {
 
   /// When the store was last told that the device is there; 0 when it still has to be.
   private long seenAt;
+
+  /// Whether a person looks at it; else it is in the background, or was only woken.
+  private boolean active = true;
+
+  /// Whether somebody has looked away and the store has not been told.
+  private boolean lookedAway;
 
   private int pingSeconds;
   private int frameBytesMax = Limits.FRAME_BYTES_MAX;
@@ -406,11 +413,38 @@ public final class SessionLogic {
 
   private void onClientState(FrameHeader header, ByteBuf in, long now) {
     ClientState state = parse(FrameType.CLIENT_STATE, ClientState.parser(), header, in, now);
-    if (state != null) {
-      chargeCheap(now);
+    if (state != null && chargeCheap(now)) {
       if (state.getPingS() != 0) {
         setPing(state.getPingS());
       }
+      onActivity(state.getState(), now);
+    }
+  }
+
+  /// What the client says of whether a person looks at it. What is not said, or not known to this
+  /// version, leaves it as it was; before HELLO it is active.
+  ///
+  /// The others are told by the desk, once a second at most, and the store at the next sweep: a
+  /// client that goes back and forth costs no more than that, and its cheap frames.
+  void onActivity(ClientActivity activity, long now) {
+    boolean was = active;
+    active =
+        switch (activity) {
+          case CLIENT_ACTIVITY_ACTIVE -> true;
+          case CLIENT_ACTIVITY_INACTIVE, CLIENT_ACTIVITY_PASSIVE -> false;
+          case CLIENT_ACTIVITY_UNSPECIFIED, UNRECOGNIZED -> was;
+        };
+    Attachment route = attachment;
+    if (active == was || route == null) {
+      return;
+    }
+    lookedAway = was;
+    seenAt = 0;
+    edge.directory().setActive(route, active);
+    if (active) {
+      edge.presence().arrived(user(), now);
+    } else {
+      edge.presence().left(user(), now);
     }
   }
 
@@ -605,7 +639,7 @@ public final class SessionLogic {
       close(CloseReason.IDENTITY_RAN_OUT, "", now);
       return;
     }
-    if (seenAt == 0 || (lastInput - seenAt > 0 && now - seenAt >= SEEN_NANOS)) {
+    if (seenAt == 0 || (active && lastInput - seenAt > 0 && now - seenAt >= SEEN_NANOS)) {
       say(now);
     }
     outbound.sweep();
@@ -690,9 +724,13 @@ public final class SessionLogic {
     attachment = null;
     if (route != null) {
       long now = edge.nanoTime().getAsLong();
-      say(now);
+      if (active || lookedAway) {
+        say(now);
+      }
       edge.directory().detach(route, outbound.due());
-      edge.presence().left(route.device().user(), now);
+      if (active) {
+        edge.presence().left(route.device().user(), now);
+      }
     }
     endTurn();
     handshake = null;
@@ -808,22 +846,39 @@ public final class SessionLogic {
     identityUntilMillis = Math.max(identityUntilMillis, untilMillis);
   }
 
+  /// Whether a person looks at it, as far as the client said.
+  boolean isActive() {
+    return active;
+  }
+
   /// The device's route leads here.
-  void goLive(Attachment route, long now) {
+  ///
+  /// @param tookOver whether it led to another session
+  void goLive(Attachment route, boolean tookOver, long now) {
     attachment = route;
     handshake = null;
     state = State.LIVE;
     upSince = now;
-    edge.presence().arrived(route.device().user(), now);
+    if (active) {
+      edge.presence().arrived(route.device().user(), now);
+    } else if (tookOver) {
+      // Somebody may have looked at that one, and it leaves without a word.
+      edge.presence().left(route.device().user(), now);
+    }
     // After the route: a device that was removed before that is refused, later it is found there.
     say(now);
   }
 
-  /// Says that the device is here. What finds no place is said at a sweep.
+  /// Says that the device is here, and whether somebody looks at it. What finds no place is said at
+  /// a sweep.
   private void say(long now) {
-    boolean said =
-        edge.commands().submit(new Command.Seen(who(), edge.wallMillis().getAsLong()), origin(0));
-    seenAt = said ? now : 0;
+    long at = active || lookedAway ? edge.wallMillis().getAsLong() : 0;
+    if (edge.commands().submit(new Command.Seen(who(), at), origin(0))) {
+      seenAt = now;
+      lookedAway = false;
+    } else {
+      seenAt = 0;
+    }
   }
 
   /// Charges one cheap frame: over the budget the socket is read later, far over it the session

@@ -153,7 +153,7 @@ final class Watching {
       looks.add(
           new Look(
               Visibility.of(shards, viewer, user),
-              !routes.get(i).sessions().isEmpty(),
+              routes.get(i).isOnline(),
               Reads.lastSeen(shards.of(Slots.of(user)), user)));
     }
     return looks;
@@ -212,10 +212,15 @@ final class Watching {
     }
     int before = known[i];
     int shown = before & (SHOWS_ONLINE | SHOWS_LAST_SEEN);
+    // Was there between two looks, or the look came before what was written down at the end.
+    boolean wasThere =
+        (shown & SHOWS_LAST_SEEN) != 0
+            && !presence.online()
+            && lastSeen[i] != presence.lastSeenMillis();
     lastSeen[i] = presence.lastSeenMillis();
     known[i] = (byte) (shown | KNOWN | (presence.online() ? ONLINE : 0));
     boolean shows = shown != 0;
-    if (looking || !shows || known[i] == before) {
+    if (looking || !shows || (known[i] == before && !wasThere)) {
       return;
     }
     if (!write(shown(i))) {
@@ -286,6 +291,11 @@ final class Watching {
       return;
     }
     if (!session.chargeCheap(now)) {
+      return;
+    }
+    if (!session.isActive()) {
+      // Nobody looks at it, so nobody types there.
+      edge.counters().add(Count.TYPING_DROPPED);
       return;
     }
     if (edge.shedding().sheds(Shedding.Work.PRESENCE)) {

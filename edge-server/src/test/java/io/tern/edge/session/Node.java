@@ -19,6 +19,7 @@ import io.tern.protocol.FrameWriter;
 import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ClientActivity;
+import io.tern.protocol.v1.ClientState;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Devices;
 import io.tern.protocol.v1.Error;
@@ -152,8 +153,14 @@ final class Node {
         }
 
         @Override
-        public CompletableFuture<Attached> attach(DeviceId device, EdgeId at, long session) {
-          return there().attach(device, at, session);
+        public CompletableFuture<Attached> attach(
+            DeviceId device, EdgeId at, long session, boolean active) {
+          return there().attach(device, at, session, active);
+        }
+
+        @Override
+        public void setActive(Attachment attachment, boolean active) {
+          directory.setActive(attachment, active);
         }
 
         @Override
@@ -188,6 +195,10 @@ final class Node {
   final SessionTable table;
   long now = 1_000_000_000_000L;
   long wallMillis = 1_800_000_000_000L;
+
+  /// How often a session has said that its device is there.
+  long seen;
+
   private int ops;
 
   Node(String... settings) {
@@ -263,6 +274,9 @@ final class Node {
   }
 
   private boolean submit(Command command, Origin origin) {
+    if (command instanceof Command.Seen) {
+      seen++;
+    }
     return partition(command.slot()).ring.add(new Waiting(command, origin));
   }
 
@@ -312,8 +326,12 @@ final class Node {
 
   /// A device that is connected and caught up; it acknowledges what it gets.
   Client login(UserId user, int device) {
+    return login(user, device, ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+  }
+
+  Client login(UserId user, int device, ClientActivity activity) {
     var client = new Client(new DeviceId(user, device));
-    client.hello();
+    client.hello(activity);
     settle();
     if (!client.session.isLive()) {
       throw new AssertionError("did not come up: " + client.out);
@@ -366,6 +384,10 @@ final class Node {
     }
 
     void hello() {
+      hello(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    }
+
+    private void hello(ClientActivity activity) {
       kept.writeBytes(new byte[] {0x54, 0x52, 0x4E, 0x01});
       write(
           FrameType.HELLO,
@@ -377,7 +399,7 @@ final class Node {
               .setVerMin(1)
               .setVerMax(1)
               .setDevice(id.index())
-              .setState(ClientActivity.CLIENT_ACTIVITY_ACTIVE)
+              .setState(activity)
               .setToken(ByteString.copyFromUtf8(id.user().value() + "." + id.index()))
               .build());
     }
@@ -425,6 +447,18 @@ final class Node {
     /// Writes a frame that has no answer.
     void tell(FrameType type, ChatId chat, MessageLite body) {
       write(type, flags(chat), 0, chat.wireId(id.user()), 0, body);
+      settle();
+    }
+
+    /// Says whether a person looks at it.
+    void become(ClientActivity activity) {
+      write(
+          FrameType.CLIENT_STATE,
+          0,
+          0,
+          0,
+          0,
+          ClientState.newBuilder().setState(activity).setPingS(200).build());
       settle();
     }
 

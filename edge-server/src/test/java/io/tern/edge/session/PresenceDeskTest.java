@@ -76,7 +76,7 @@ class PresenceDeskTest {
     for (var session : List.of(one, two, far)) {
       hub.watch(session, List.of(Topic.of(BOB)), LEASE);
     }
-    directory.attach(new DeviceId(BOB, 1), HERE, 9);
+    directory.attach(new DeviceId(BOB, 1), HERE, 9, true);
     desk.arrived(BOB, seconds(1));
     assertThat(told).as("coalesced").isEmpty();
     desk.tick(seconds(1));

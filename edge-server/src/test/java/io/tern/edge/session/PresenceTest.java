@@ -9,6 +9,7 @@ import io.tern.protocol.FrameType;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Audience;
 import io.tern.protocol.v1.Block;
+import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.Contact;
 import io.tern.protocol.v1.GroupEdit;
 import io.tern.protocol.v1.Presence;
@@ -22,6 +23,8 @@ import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Presence and typing as clients see them.
 class PresenceTest {
@@ -241,6 +244,145 @@ class PresenceTest {
     assertThat(watch(alice, CAROL).getLastSeenMs()).isEqualTo(node.wallMillis);
   }
 
+  // ---- the background --------------------------------------------------------------------------
+
+  // TERN-23-3
+  @ParameterizedTest
+  @EnumSource(names = {"CLIENT_ACTIVITY_INACTIVE", "CLIENT_ACTIVITY_PASSIVE"})
+  void whoGoesToTheBackgroundIsOfflineAfterTheGraceAndWasSeenThen(ClientActivity background) {
+    assertThat(watch(alice, BOB).getOnline()).isTrue();
+    bob.become(background);
+    long left = node.wallMillis;
+    node.pass(Duration.ofSeconds(4));
+    assertThat(told(alice)).isEmpty();
+    node.pass(Duration.ofSeconds(2));
+    assertThat(told(alice))
+        .singleElement()
+        .matches(user -> !user.getOnline())
+        .extracting(UserPresence::getLastSeenMs)
+        .satisfies(seen -> assertThat(seen).isBetween(left, left + 1_000));
+
+    // What it does there is no sign of a person.
+    node.pass(Duration.ofSeconds(100));
+    bob.become(background);
+    node.pass(Duration.ofSeconds(10));
+    bob.disconnect();
+    node.pass(Duration.ofSeconds(10));
+    assertThat(told(alice)).isEmpty();
+    assertThat(watch(alice, BOB).getLastSeenMs()).isLessThanOrEqualTo(left + 1_000);
+  }
+
+  // TERN-23-3
+  @ParameterizedTest
+  @EnumSource(names = {"CLIENT_ACTIVITY_INACTIVE", "CLIENT_ACTIVITY_PASSIVE"})
+  void whoIsWokenIsNotThereUntilSomebodyLooksAndGetsMessagesAllTheSame(ClientActivity woken) {
+    assertThat(watch(alice, CAROL).getLastSeenMs()).isZero();
+    Node.Client carol = node.login(CAROL, 1, woken);
+    node.pass(Duration.ofSeconds(10));
+    assertThat(told(alice)).isEmpty();
+    assertThat(watch(alice, CAROL))
+        .isEqualTo(UserPresence.newBuilder().setUser(CAROL.value()).build());
+    alice.text(ChatId.direct(ALICE, CAROL), "woken");
+    assertThat(carol.take(FrameType.DELIVER)).hasSize(1);
+    node.pass(Duration.ofSeconds(90));
+    assertThat(told(alice)).as("an acknowledgement is no person").isEmpty();
+
+    carol.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    node.pass(Duration.ofSeconds(1));
+    assertThat(told(alice)).singleElement().matches(UserPresence::getOnline);
+    assertThat(watch(alice, CAROL).getLastSeenMs()).isEqualTo(node.wallMillis);
+  }
+
+  @Test
+  void whoDoesNotSayIsThereAndWhoSaysNothingOfItStaysAsTheyAre() {
+    Node.Client carol = node.login(CAROL, 1, ClientActivity.CLIENT_ACTIVITY_UNSPECIFIED);
+    assertThat(watch(alice, CAROL).getOnline()).isTrue();
+    carol.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    carol.become(ClientActivity.CLIENT_ACTIVITY_UNSPECIFIED);
+    assertThat(watch(alice, CAROL).getOnline()).isFalse();
+    carol.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    carol.become(ClientActivity.CLIENT_ACTIVITY_UNSPECIFIED);
+    assertThat(watch(alice, CAROL).getOnline()).isTrue();
+  }
+
+  @Test
+  void aUserIsThereWhileAnyDeviceIsInFront() {
+    watch(alice, BOB);
+    Node.Client laptop = node.login(BOB, 2, ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    laptop.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    bob.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    node.pass(Duration.ofSeconds(10));
+    assertThat(told(alice)).isEmpty();
+    laptop.disconnect();
+    node.pass(Duration.ofSeconds(6));
+    assertThat(told(alice))
+        .as("bob's phone is connected")
+        .singleElement()
+        .matches(user -> !user.getOnline());
+  }
+
+  @Test
+  void aSessionInTheBackgroundThatTakesTheFirstOnesPlaceIsToldLikeLeaving() {
+    watch(alice, BOB);
+    node.login(BOB, 1, ClientActivity.CLIENT_ACTIVITY_PASSIVE);
+    node.pass(Duration.ofSeconds(4));
+    assertThat(told(alice)).isEmpty();
+    node.pass(Duration.ofSeconds(2));
+    assertThat(told(alice)).singleElement().matches(user -> !user.getOnline());
+  }
+
+  @Test
+  void aLookAtAnotherAppIsNotToldAndGoingBackAndForthCostsLittle() {
+    watch(alice, BOB);
+    long commands = node.seen;
+    for (int second = 0; second < 20; second++) {
+      for (int i = 0; i < 10; i++) {
+        bob.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+        bob.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+      }
+      node.pass(Duration.ofSeconds(1));
+    }
+    assertThat(told(alice)).isEmpty();
+    assertThat(node.seen - commands).as("writes, one a sweep").isEqualTo(20);
+    for (int second = 0; second < 20; second++) {
+      for (int i = 0; i < 10; i++) {
+        bob.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+        bob.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+      }
+      node.pass(Duration.ofSeconds(1));
+    }
+    assertThat(told(alice)).isEmpty();
+    assertThat(node.seen - commands).isEqualTo(40);
+    node.pass(Duration.ofSeconds(6));
+    assertThat(told(alice)).singleElement().matches(user -> !user.getOnline());
+  }
+
+  @Test
+  void aVisitTooShortToBeToldMovesLastSeen() {
+    bob.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    node.pass(Duration.ofSeconds(60));
+    assertThat(watch(alice, BOB).getOnline()).isFalse();
+    bob.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    bob.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    long left = node.wallMillis;
+    node.pass(Duration.ofSeconds(6));
+    assertThat(told(alice))
+        .singleElement()
+        .matches(user -> !user.getOnline() && user.getLastSeenMs() >= left);
+  }
+
+  @Test
+  void whoHidesIsNotBetrayedByGoingToTheBackground() {
+    bob.set(shows(Audience.AUDIENCE_NOBODY, Audience.AUDIENCE_NOBODY));
+    assertThat(watch(alice, BOB)).isEqualTo(NOTHING_OF_BOB);
+    bob.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    node.pass(Duration.ofSeconds(10));
+    bob.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    node.pass(Duration.ofSeconds(10));
+    assertThat(told(alice)).isEmpty();
+    assertThat(watch(alice, BOB)).isEqualTo(NOTHING_OF_BOB);
+  }
+
   // ---- typing ----------------------------------------------------------------------------------
 
   @Test
@@ -281,6 +423,19 @@ class PresenceTest {
     assertThat(carol.take(FrameType.TYPING_PUSH)).as("removed, watches still").isEmpty();
     carol.tell(FrameType.TYPING, group, TYPES);
     assertThat(alice.take(FrameType.TYPING_PUSH)).as("from outside").isEmpty();
+  }
+
+  // TERN-23-4
+  @Test
+  void nobodyTypesInTheBackground() {
+    watch(bob, ALICE);
+    alice.become(ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+    alice.tell(FrameType.TYPING, CHAT, TYPES);
+    assertThat(bob.take(FrameType.TYPING_PUSH)).isEmpty();
+    assertThat(node.counters.get(Count.TYPING_DROPPED)).isEqualTo(1);
+    alice.become(ClientActivity.CLIENT_ACTIVITY_ACTIVE);
+    alice.tell(FrameType.TYPING, CHAT, TYPES);
+    assertThat(bob.take(FrameType.TYPING_PUSH)).hasSize(1);
   }
 
   @Test

@@ -18,6 +18,8 @@ import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
+import io.tern.protocol.v1.ClientActivity;
+import io.tern.protocol.v1.ClientState;
 import io.tern.protocol.v1.DeviceRemove;
 import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GroupEdit;
@@ -193,7 +195,7 @@ class SessionLogicTest {
     SessionWorld world = live();
     Attachment old = route(world);
     Attachment newer =
-        world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 512).join().now();
+        world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 512, true).join().now();
     world.deliver(new Delivery.Replaced(old));
     assertThat(world.types()).containsExactly(FrameType.GOAWAY);
     assertThat(route(world)).isEqualTo(newer);
@@ -408,7 +410,7 @@ class SessionLogicTest {
     SessionWorld world = live();
     world.deliver(entry(world, 1, 10));
     world.session.onClosed();
-    var attached = world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 999).join();
+    var attached = world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 999, true).join();
     assertThat(attached.news()).containsExactly(CHAT);
   }
 
@@ -419,7 +421,7 @@ class SessionLogicTest {
     world.session.onClosed();
     world.table.remove(world.session);
     world.deliver(late);
-    var attached = world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 999).join();
+    var attached = world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 999, true).join();
     assertThat(attached.news()).containsExactly(CHAT);
   }
 
@@ -427,7 +429,7 @@ class SessionLogicTest {
   private static SessionWorld liveWithoutAQuestion() {
     var world = new SessionWorld();
     Attachment before =
-        world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 99).join().now();
+        world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 99, true).join().now();
     world.directory.detach(before, Set.of());
     world.input(preface(), hello());
     world.enrolled();
@@ -557,6 +559,81 @@ class SessionLogicTest {
             world.seen.getFirst().command(),
             new Outcome.Refused(ErrorCode.REVOKED, 0, "")));
     assertThat(world.disconnector.ended(CloseReason.REVOKED)).isEqualTo(1);
+  }
+
+  @Test
+  void thatSomebodyLookedAwayIsSaidAgainWhenTheRingWasFullAndOnlyOnce() {
+    SessionWorld world = live();
+    world.seen.clear();
+    world.ringIsFull = true;
+    world.input(become(ClientActivity.CLIENT_ACTIVITY_INACTIVE));
+    world.pass(500);
+    assertThat(world.seen).isEmpty();
+    world.ringIsFull = false;
+    world.pass(500);
+    assertThat(world.seen)
+        .singleElement()
+        .matches(said -> ((Command.Seen) said.command()).atMillis() == world.wallMillis);
+    world.pass(70_000);
+    world.input(become(ClientActivity.CLIENT_ACTIVITY_PASSIVE));
+    world.pass(70_000);
+    world.session.onClosed();
+    assertThat(world.seen).hasSize(1);
+  }
+
+  @Test
+  void whoEndsBeforeItWasSaidThatSomebodyLookedAwayHasItSaid() {
+    SessionWorld world = live();
+    world.seen.clear();
+    world.input(become(ClientActivity.CLIENT_ACTIVITY_INACTIVE));
+    world.session.onClosed();
+    assertThat(world.seen)
+        .singleElement()
+        .matches(said -> ((Command.Seen) said.command()).atMillis() == world.wallMillis);
+  }
+
+  @Test
+  void aSessionInTheBackgroundAsksOnlyWhetherItsDeviceWasRemoved() {
+    SessionWorld world = new SessionWorld();
+    world.input(
+        preface(),
+        frame(
+            FrameType.HELLO,
+            0,
+            0,
+            0,
+            0,
+            Hello.newBuilder()
+                .setVerMin(1)
+                .setVerMax(1)
+                .setDevice(1)
+                .setState(ClientActivity.CLIENT_ACTIVITY_PASSIVE)
+                .setToken(ByteString.copyFromUtf8("good"))
+                .build()
+                .toByteArray()));
+    world.enrolled();
+    world.settle();
+    assertThat(world.session.isLive()).isTrue();
+    assertThat(world.seen)
+        .singleElement()
+        .matches(said -> ((Command.Seen) said.command()).atMillis() == 0);
+    assertThat(world.directory.lookup(List.of(ME)).getFirst().isOnline()).isFalse();
+    world.deliver(
+        new Delivery.Answer(
+            world.seen.getFirst().origin(),
+            world.seen.getFirst().command(),
+            new Outcome.Refused(ErrorCode.REVOKED, 0, "")));
+    assertThat(world.disconnector.ended(CloseReason.REVOKED)).isEqualTo(1);
+  }
+
+  private static byte[] become(ClientActivity activity) {
+    return frame(
+        FrameType.CLIENT_STATE,
+        0,
+        0,
+        0,
+        0,
+        ClientState.newBuilder().setState(activity).build().toByteArray());
   }
 
   @Test

@@ -54,7 +54,7 @@ public final class MemoryDirectory implements Directory {
     }
   }
 
-  private static final Routes ONLY_ABSENT = new Routes(List.of(), true);
+  private static final Routes ONLY_ABSENT = new Routes(List.of(), List.of(), true);
 
   private final Config config;
   private final AtomicLong epoch;
@@ -76,7 +76,8 @@ public final class MemoryDirectory implements Directory {
   }
 
   @Override
-  public CompletableFuture<Attached> attach(DeviceId device, EdgeId edge, long session) {
+  public CompletableFuture<Attached> attach(
+      DeviceId device, EdgeId edge, long session, boolean active) {
     var user = device.user();
     var attached = new Attached[1];
     routes.compute(
@@ -85,15 +86,34 @@ public final class MemoryDirectory implements Directory {
           var now = new Attachment(device, edge, session, epoch.incrementAndGet());
           if (was == null) {
             attached[0] = new Attached(now, null, null);
-            return new Routes(List.of(now), false);
+            return routes(key, List.of(now), active ? List.of(now) : List.of());
           }
           var replaced = sessionOf(was, device.index());
           var news = was.absentDevices() ? takeNews(user, device.index()) : null;
           // A session that was replaced without a detach may have left anything unacknowledged.
           attached[0] = new Attached(now, replaced, replaced == null ? news : null);
-          return routes(key, with(without(was.sessions(), replaced), now));
+          var others = without(was.active(), replaced);
+          return routes(
+              key,
+              with(without(was.sessions(), replaced), now),
+              active ? with(others, now) : others);
         });
     return CompletableFuture.completedFuture(Objects.requireNonNull(attached[0]));
+  }
+
+  @Override
+  public void setActive(Attachment attachment, boolean active) {
+    routes.computeIfPresent(
+        attachment.device().user(),
+        (user, was) -> {
+          if (!was.sessions().contains(attachment) || was.active().contains(attachment) == active) {
+            return was;
+          }
+          return routes(
+              user,
+              was.sessions(),
+              active ? with(was.active(), attachment) : without(was.active(), attachment));
+        });
   }
 
   @Override
@@ -109,7 +129,7 @@ public final class MemoryDirectory implements Directory {
           if (due != null && due.size() <= config.chatsPerDeviceMax()) {
             keepNews(user, device.index(), due);
           }
-          return routes(user, without(was.sessions(), current));
+          return routes(user, without(was.sessions(), current), without(was.active(), current));
         });
     forgetBeyondBounds();
   }
@@ -139,7 +159,7 @@ public final class MemoryDirectory implements Directory {
                   return was;
                 }
                 addNews(key, chats);
-                return routes(key, was.sessions());
+                return routes(key, was.sessions(), was.active());
               });
       found.put(user, now == null ? Routes.NONE : now);
     });
@@ -233,13 +253,13 @@ public final class MemoryDirectory implements Directory {
         }
         absent.remove(longest);
       }
-      routes.computeIfPresent(longest, (user, was) -> routes(user, was.sessions()));
+      routes.computeIfPresent(longest, (user, was) -> routes(user, was.sessions(), was.active()));
     }
   }
 
   /// The value for a user with `sessions`, null when there is nothing to keep. Called in the user's
   /// bin.
-  private @Nullable Routes routes(UserId user, List<Attachment> sessions) {
+  private @Nullable Routes routes(UserId user, List<Attachment> sessions, List<Attachment> active) {
     boolean hasAbsent;
     synchronized (absent) {
       hasAbsent = absent.containsKey(user);
@@ -247,7 +267,8 @@ public final class MemoryDirectory implements Directory {
     if (sessions.isEmpty()) {
       return hasAbsent ? ONLY_ABSENT : null;
     }
-    return new Routes(sessions, hasAbsent);
+    // Mostly the same ones: one list for both.
+    return new Routes(sessions, active.size() == sessions.size() ? sessions : active, hasAbsent);
   }
 
   private static @Nullable Attachment sessionOf(Routes routes, int device) {
@@ -260,7 +281,7 @@ public final class MemoryDirectory implements Directory {
   }
 
   private static List<Attachment> without(List<Attachment> sessions, @Nullable Attachment session) {
-    if (session == null) {
+    if (session == null || !sessions.contains(session)) {
       return sessions;
     }
     if (sessions.size() == 1) {

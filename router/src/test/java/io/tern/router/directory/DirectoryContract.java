@@ -114,6 +114,49 @@ abstract class DirectoryContract {
     assertThat(attach(PHONE, EDGE, 2).news()).isEmpty();
   }
 
+  // ---- who is looked at
+
+  @Test
+  void aUserIsOnlineWhileASessionIsActiveAndIsFoundInAnyCase() {
+    var phone = attach(PHONE, EDGE, 1, false).now();
+    assertThat(routes(PHONE.user()))
+        .isEqualTo(new Directory.Routes(List.of(phone), List.of(), false));
+    assertThat(routes(PHONE.user()).isOnline()).isFalse();
+    var laptop = attach(LAPTOP, OTHER_EDGE, 2, true).now();
+    assertThat(routes(PHONE.user()).active()).containsExactly(laptop);
+
+    directory.setActive(phone, true);
+    directory.setActive(phone, true);
+    assertThat(routes(PHONE.user()).active()).containsExactlyInAnyOrder(phone, laptop);
+    directory.detach(laptop, Set.of());
+    assertThat(routes(PHONE.user()).active()).containsExactly(phone);
+    assertThat(addNews(PHONE.user(), CHAT).isOnline()).isTrue();
+    directory.setActive(phone, false);
+    directory.setActive(phone, false);
+
+    assertThat(routes(PHONE.user()).isOnline()).isFalse();
+    assertThat(sessions(PHONE.user())).containsExactly(phone);
+    assertThat(addNews(PHONE.user(), GROUP).active()).isEmpty();
+    assertThat(attach(LAPTOP, EDGE, 3).news()).containsExactlyInAnyOrder(CHAT, GROUP);
+  }
+
+  @Test
+  void aSessionThatWasReplacedOrIsGoneMakesNobodyOnline() {
+    var first = attach(PHONE, EDGE, 1, true).now();
+    var second = attach(PHONE, OTHER_EDGE, 2, false).now();
+    assertThat(routes(PHONE.user()).active()).isEmpty();
+
+    directory.setActive(first, true);
+    assertThat(routes(PHONE.user()).active()).isEmpty();
+    directory.setActive(second, true);
+    directory.setActive(first, false);
+    assertThat(routes(PHONE.user()).active()).containsExactly(second);
+    directory.detach(second, null);
+    directory.setActive(second, true);
+    assertThat(routes(PHONE.user()).isOnline()).isFalse();
+    assertThat(sessions(PHONE.user())).isEmpty();
+  }
+
   // ---- news
 
   @Test
@@ -174,7 +217,7 @@ abstract class DirectoryContract {
 
     assertThat(answer)
         .containsOnly(
-            Map.entry(PHONE.user(), new Directory.Routes(List.of(phone), true)),
+            Map.entry(PHONE.user(), new Directory.Routes(List.of(phone), List.of(phone), true)),
             Map.entry(BOB.user(), Directory.Routes.NONE));
     assertThat(attach(LAPTOP, EDGE, 3).news()).containsExactlyInAnyOrder(CHAT, GROUP);
   }
@@ -234,13 +277,18 @@ abstract class DirectoryContract {
     Map<DeviceId, Attachment> current = new HashMap<>();
     Map<DeviceId, Set<ChatId>> news = new HashMap<>();
     var old = new ArrayList<Attachment>();
+    Set<Attachment> active = new HashSet<>();
     for (int step = 0; step < 20_000; step++) {
       var as = "seed " + seed + " step " + step;
       var device = devices.get(random.nextInt(devices.size()));
-      switch (random.nextInt(5)) {
+      switch (random.nextInt(6)) {
         case 0 -> {
-          var attached = attach(device, random.nextBoolean() ? EDGE : OTHER_EDGE, step);
+          boolean isActive = random.nextBoolean();
+          var attached = attach(device, random.nextBoolean() ? EDGE : OTHER_EDGE, step, isActive);
           var before = current.put(device, attached.now());
+          if (isActive) {
+            active.add(attached.now());
+          }
           assertThat(attached.replaced()).as(as).isEqualTo(before);
           var known = news.remove(device);
           assertThat(attached.news()).as(as).isEqualTo(known);
@@ -271,6 +319,18 @@ abstract class DirectoryContract {
             }
           });
         }
+        case 3 -> {
+          if (!old.isEmpty()) {
+            var some = old.get(random.nextInt(old.size()));
+            boolean isActive = random.nextBoolean();
+            directory.setActive(some, isActive);
+            if (isActive) {
+              active.add(some);
+            } else {
+              active.remove(some);
+            }
+          }
+        }
         default -> {
           var routes = routes(device.user());
           assertThat(routes.sessions())
@@ -279,6 +339,10 @@ abstract class DirectoryContract {
                   current.values().stream()
                       .filter(a -> a.device().user().equals(device.user()))
                       .toList());
+          assertThat(routes.active())
+              .as(as)
+              .containsExactlyInAnyOrderElementsOf(
+                  routes.sessions().stream().filter(active::contains).toList());
           assertThat(routes.absentDevices())
               .as(as)
               .isEqualTo(news.keySet().stream().anyMatch(a -> a.user().equals(device.user())));
@@ -372,7 +436,11 @@ abstract class DirectoryContract {
   }
 
   protected final Attached attach(DeviceId device, EdgeId edge, long session) {
-    return directory.attach(device, edge, session).join();
+    return attach(device, edge, session, true);
+  }
+
+  private Attached attach(DeviceId device, EdgeId edge, long session, boolean active) {
+    return directory.attach(device, edge, session, active).join();
   }
 
   protected final Directory.Routes routes(UserId user) {

@@ -179,8 +179,9 @@ final class ModelComparison {
     for (UserId watched : device.watchedUsers) {
       Person other = model.person(watched);
       Person asker = model.person(me);
-      boolean there =
-          run.devices.stream().anyMatch(d -> d.id.user().equals(watched) && d.isOnline());
+      List<ModelDevice> theirs =
+          run.devices.stream().filter(d -> d.id.user().equals(watched)).toList();
+      boolean there = theirs.stream().anyMatch(ModelDevice::isInFront);
       boolean shown =
           model.mayTalk(me, watched.value())
               && other.shows(other.privacy.getOnline(), me)
@@ -197,6 +198,15 @@ final class ModelComparison {
       if (!lastSeenShown && present != null) {
         run.expect(
             device.id + " sees when " + watched + " was there", present.lastSeenMillis(), 0L);
+      }
+      // Nobody knows when a removed device was last looked at: it cannot say so any more.
+      if (lastSeenShown && !there && theirs.stream().noneMatch(d -> d.removed)) {
+        long left = theirs.stream().mapToLong(d -> d.lookedAwayMillis).max().orElse(0);
+        long seen = present == null ? 0 : present.lastSeenMillis();
+        if (seen < left - MILLIS_OFF_MAX || seen > left + CalmWorld.TICK_MICROS / 1_000) {
+          throw new AssertionError(
+              device.id + " sees that " + watched + " was there at " + seen + ", not " + left);
+        }
       }
     }
   }

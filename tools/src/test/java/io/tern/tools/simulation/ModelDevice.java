@@ -15,6 +15,7 @@ import io.tern.client.store.MemoryClientStore;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Setting;
@@ -83,6 +84,10 @@ final class ModelDevice implements SimConnection.End {
   private final MemoryClientStore store = new MemoryClientStore();
   private App app;
   private boolean online = true;
+  private boolean active = true;
+
+  /// When the person last looked away from it; 0 = never.
+  long lookedAwayMillis;
 
   boolean removed;
 
@@ -118,6 +123,15 @@ final class ModelDevice implements SimConnection.End {
     return online && !removed;
   }
 
+  /// Whether a person looks at it.
+  boolean isInFront() {
+    return isOnline() && active;
+  }
+
+  boolean isInBackground() {
+    return isOnline() && !active;
+  }
+
   boolean isRefused() {
     return app.refused;
   }
@@ -127,7 +141,19 @@ final class ModelDevice implements SimConnection.End {
     starts.put(chat, seq);
   }
 
+  void setActivity(ClientActivity activity) {
+    if (isInFront()) {
+      lookedAwayMillis = world.wallMillis();
+    }
+    active = activity == ClientActivity.CLIENT_ACTIVITY_ACTIVE;
+    app.core.setActivity(world.millis(), activity);
+    app.endPass();
+  }
+
   void goOffline() {
+    if (isInFront()) {
+      lookedAwayMillis = world.wallMillis();
+    }
     online = false;
     if (app.connection != null) {
       app.connection.cut();
@@ -152,6 +178,7 @@ final class ModelDevice implements SimConnection.End {
     app.die();
     watchedUsers.clear();
     watchedGroups.clear();
+    active = true;
     app = new App();
     app.start();
   }

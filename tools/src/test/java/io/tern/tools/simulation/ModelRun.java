@@ -13,6 +13,7 @@ import io.tern.protocol.v1.Audience;
 import io.tern.protocol.v1.Block;
 import io.tern.protocol.v1.ChatInfoPage;
 import io.tern.protocol.v1.ChatSetting;
+import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.Contact;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.GroupBirth;
@@ -74,6 +75,8 @@ final class ModelRun {
     GO_OFFLINE(4),
     SEND_OFFLINE(4),
     GO_ONLINE(6),
+    TO_BACKGROUND(3),
+    TO_FRONT(3),
     RESTART(2),
     ADD_DEVICE(3),
     REMOVE_DEVICE(1),
@@ -224,7 +227,7 @@ final class ModelRun {
     long now = world.wallMillis();
     for (Room room : model.rooms.values()) {
       for (Line line : room.lines) {
-        if (line.goneMillis > now - 6_000 && line.goneMillis < now + 2_000) {
+        if (line.goneMillis > now - 6_000 && line.goneMillis < now + 4_000) {
           return true;
         }
       }
@@ -234,7 +237,8 @@ final class ModelRun {
 
   /// A device that is there has acknowledged all that its user sees.
   private void noteDelivered() {
-    world.run(400_000);
+    boolean someAreSlow = devices.stream().anyMatch(ModelDevice::isInBackground);
+    world.run(someAreSlow ? 2_400_000 : 400_000);
     for (ModelDevice device : devices) {
       if (device.isOnline()) {
         for (Room room : model.rooms.values()) {
@@ -305,6 +309,13 @@ final class ModelRun {
       case GO_OFFLINE -> goOffline();
       case SEND_OFFLINE -> sendOffline();
       case GO_ONLINE -> goOnline();
+      case TO_BACKGROUND ->
+          become(
+              ModelDevice::isInFront,
+              random.nextBoolean()
+                  ? ClientActivity.CLIENT_ACTIVITY_INACTIVE
+                  : ClientActivity.CLIENT_ACTIVITY_PASSIVE);
+      case TO_FRONT -> become(ModelDevice::isInBackground, ClientActivity.CLIENT_ACTIVITY_ACTIVE);
       case RESTART -> restart();
       case ADD_DEVICE -> addDevice(users.get(random.nextInt(users.size())));
       case REMOVE_DEVICE -> removeDevice();
@@ -370,7 +381,7 @@ final class ModelRun {
     long age = now - line.tsMillis;
     return Math.abs(age - EDIT_SECONDS * 1_000L) < 500
         || Math.abs(age - REVOKE_SECONDS * 1_000L) < 500
-        || (line.goneMillis > now - 6_000 && line.goneMillis < now + 2_000);
+        || (line.goneMillis > now - 6_000 && line.goneMillis < now + 4_000);
   }
 
   private boolean send(@Nullable ModelDevice device, Content.Builder content) {
@@ -527,6 +538,16 @@ final class ModelRun {
     noteDelivered();
     story.add(device.id + " goes offline");
     device.goOffline();
+    return true;
+  }
+
+  private boolean become(Predicate<ModelDevice> which, ClientActivity activity) {
+    ModelDevice device = any(which);
+    if (device == null) {
+      return false;
+    }
+    story.add(device.id + " becomes " + activity);
+    device.setActivity(activity);
     return true;
   }
 
@@ -881,7 +902,7 @@ final class ModelRun {
       expect(
           other.id + " is told of typing: " + other.typing,
           other.typing.isEmpty(),
-          !(watches && other.isOnline()));
+          !(watches && other.isOnline() && device.isInFront()));
     }
     return true;
   }
