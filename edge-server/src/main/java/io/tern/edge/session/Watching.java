@@ -204,10 +204,7 @@ final class Watching {
       return;
     }
     if (presence.lapsed()) {
-      known[i] = LAPSED;
-      if (!looking) {
-        write(UserPresence.newBuilder().setUser(users[i]).setLapsed(true).build());
-      }
+      lapse(i);
       return;
     }
     int before = known[i];
@@ -223,21 +220,28 @@ final class Watching {
     if (looking || !shows || (known[i] == before && !wasThere)) {
       return;
     }
-    if (!write(shown(i))) {
+    if (session.outbound().isBehind() || !host.isWritable()) {
+      edge.counters().add(Count.PRESENCE_DROPPED);
       // Not told, so that the next event is told whatever it says.
       known[i] &= (byte) ~KNOWN;
+      return;
+    }
+    write(shown(i));
+  }
+
+  /// It is told however busy the session is: what the user no longer shows must leave the screen,
+  /// and no later event would say so. That is once for each user of a PRESENCE_SUB.
+  private void lapse(int i) {
+    known[i] = LAPSED;
+    if (!looking) {
+      write(UserPresence.newBuilder().setUser(users[i]).setLapsed(true).build());
     }
   }
 
-  private boolean write(UserPresence user) {
-    if (session.outbound().isBehind() || !host.isWritable()) {
-      edge.counters().add(Count.PRESENCE_DROPPED);
-      return false;
-    }
+  private void write(UserPresence user) {
     edge.counters().add(Count.PRESENCE_TOLD);
     host.write(
         FrameType.PRESENCE, 0, 0, 0, 0, Presence.newBuilder().addUsers(user).build().toByteArray());
-    return true;
   }
 
   /// What this user shows has changed, and so has what they are shown: every watch of a user ends.
@@ -247,10 +251,7 @@ final class Watching {
     }
     for (int i = 0; i < users.length; i++) {
       if ((known[i] & LAPSED) == 0) {
-        known[i] = LAPSED;
-        if (!looking) {
-          write(UserPresence.newBuilder().setUser(users[i]).setLapsed(true).build());
-        }
+        lapse(i);
       }
     }
     if (!looking) {

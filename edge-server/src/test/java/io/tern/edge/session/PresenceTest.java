@@ -209,6 +209,14 @@ class PresenceTest {
   }
 
   @Test
+  void theEndOfAWatchIsToldHoweverBusyTheSessionIs() {
+    watch(alice, BOB);
+    alice.writable = false;
+    bob.set(shows(Audience.AUDIENCE_NOBODY, Audience.AUDIENCE_NOBODY));
+    assertThat(told(alice)).singleElement().matches(UserPresence::getLapsed);
+  }
+
+  @Test
   void aBlockEndsTheWatchesOfBothBeforeItIsAnswered() {
     watch(alice, BOB);
     watch(bob, ALICE);
