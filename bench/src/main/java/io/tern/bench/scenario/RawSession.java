@@ -91,6 +91,12 @@ abstract class RawSession extends ByteToMessageDecoder {
   /// Before the connection is made.
   void configure(Channel to) {}
 
+  /// The part of HELLO that says who this is.
+  Hello proof() {
+    var token = ByteString.copyFrom(DevelopmentIssuer.token(user, 1));
+    return Hello.newBuilder().setToken(token).build();
+  }
+
   /// A frame with its header; `body` stands at its first byte and is consumed by the caller.
   abstract void onFrame(FrameType type, FrameHeader header, ByteBuf body) throws Exception;
 
@@ -145,7 +151,7 @@ abstract class RawSession extends ByteToMessageDecoder {
             .setVerMin(Limits.VERSION)
             .setVerMax(Limits.VERSION)
             .setDevice(1)
-            .setToken(ByteString.copyFrom(DevelopmentIssuer.token(user, 1)))
+            .mergeFrom(proof())
             .setApp("tern bench")
             .setPingS(240)
             .build()

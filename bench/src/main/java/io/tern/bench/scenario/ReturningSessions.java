@@ -13,12 +13,15 @@ import io.tern.bench.measure.ProcessUsage;
 import io.tern.client.ClientTls;
 import io.tern.client.netty.TlsClient;
 import io.tern.edge.token.DevelopmentIssuer;
+import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.CatchUpPage;
 import io.tern.protocol.v1.ChatDue;
 import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.Hello;
+import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Send;
 import java.io.BufferedReader;
@@ -91,6 +94,10 @@ public final class ReturningSessions implements Callable<Integer> {
 
   private final List<UserId> users = new ArrayList<>();
   private final List<Sender> senders = new ArrayList<>();
+
+  /// The newest resume ticket of each device. Confined to the event loop.
+  private final List<ByteString> tickets = new ArrayList<>();
+
   private final Latencies helloNanos = new Latencies();
   private final Latencies summaryNanos = new Latencies();
   private final Latencies doneNanos = new Latencies();
@@ -146,7 +153,8 @@ public final class ReturningSessions implements Callable<Integer> {
     for (int from = 0; from < devices; from += LOGINS_AT_ONCE) {
       var some = new ArrayList<RawSession>();
       for (int i = from; i < Math.min(devices, from + LOGINS_AT_ONCE); i++) {
-        var session = new Visit(users.get(i));
+        tickets.add(ByteString.EMPTY);
+        var session = new Visit(i);
         session.connect(loop, address, home(i));
         some.add(session);
       }
@@ -226,10 +234,17 @@ public final class ReturningSessions implements Callable<Integer> {
     }
   }
 
-  /// Logs in, so that there is somebody to write to.
+  private static ByteString ticketIn(FrameHeader header, ByteBuf body) throws IOException {
+    return HelloAck.parseFrom(new ByteBufInputStream(body, header.bodyBytes())).getResume();
+  }
+
+  /// Logs in, so that there is somebody to write to, and keeps the ticket to come back with.
   private final class Visit extends RawSession {
-    Visit(UserId user) {
-      super(user);
+    private final int number;
+
+    Visit(int number) {
+      super(users.get(number));
+      this.number = number;
     }
 
     @Override
@@ -238,7 +253,11 @@ public final class ReturningSessions implements Callable<Integer> {
     }
 
     @Override
-    void onFrame(FrameType type, FrameHeader header, ByteBuf body) {}
+    void onFrame(FrameType type, FrameHeader header, ByteBuf body) throws IOException {
+      if (type == FrameType.HELLO_ACK) {
+        tickets.set(number, ticketIn(header, body));
+      }
+    }
   }
 
   private final class Sender extends RawSession {
@@ -295,6 +314,7 @@ public final class ReturningSessions implements Callable<Integer> {
     private final CountDownLatch back;
     private final EventLoop loop;
     private final Map<Long, Long> seqs = new HashMap<>();
+    private long resumes;
     private long got;
     private long announced;
     private boolean isBack;
@@ -378,15 +398,31 @@ public final class ReturningSessions implements Callable<Integer> {
         addTls(to);
       }
 
+      /// As the SDK does it: the ticket, until one is refused.
+      @Override
+      Hello proof() {
+        ByteString ticket = tickets.get(number);
+        return ticket.isEmpty()
+            ? super.proof()
+            : Hello.newBuilder().setResume(ticket).setCount(++resumes).build();
+      }
+
       @Override
       void onFrame(FrameType type, FrameHeader header, ByteBuf body) throws IOException {
-        if (type == FrameType.DELIVER) {
-          onEntry(header.chat(), header.seq());
-        } else if (type == FrameType.ERROR) {
-          var in = new ByteBufInputStream(body, header.bodyBytes());
-          serverMillis = io.tern.protocol.v1.Error.parseFrom(in).getRetryMs();
-        } else if (type == FrameType.CATCH_UP_PAGE) {
-          onPage(CatchUpPage.parseFrom(new ByteBufInputStream(body, header.bodyBytes())));
+        switch (type) {
+          case HELLO_ACK -> tickets.set(number, ticketIn(header, body));
+          case DELIVER -> onEntry(header.chat(), header.seq());
+          case CATCH_UP_PAGE ->
+              onPage(CatchUpPage.parseFrom(new ByteBufInputStream(body, header.bodyBytes())));
+          case ERROR -> {
+            var in = new ByteBufInputStream(body, header.bodyBytes());
+            var error = io.tern.protocol.v1.Error.parseFrom(in);
+            serverMillis = error.getRetryMs();
+            if (ErrorCode.of(error.getCode()) == ErrorCode.RESUME_REJECTED) {
+              tickets.set(number, ByteString.EMPTY);
+            }
+          }
+          default -> {}
         }
       }
     }
