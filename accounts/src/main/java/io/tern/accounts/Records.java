@@ -22,7 +22,7 @@ public interface Records {
   /// Puts the value if the record's version is still `expected` (0 = there is none). False: it is
   /// not, and nothing was changed.
   ///
-  /// @param value at most [io.tern.store.Shard#RECORD_BYTES_MAX]; not to be changed
+  /// @param value at most [io.tern.store.Command.PutRecord#VALUE_BYTES_MAX]; not to be changed
   /// @param expiresMillis when it ends; 0 = never
   /// @throws Unavailable whether it was done is unknown
   boolean put(RecordKey key, long expected, byte[] value, long expiresMillis);

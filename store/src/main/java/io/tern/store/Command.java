@@ -189,10 +189,14 @@ public sealed interface Command {
   /// Put, replace or delete a record of the user service if it is as it was read: `expected` is the
   /// version that was read, 0 = there was none (an expired one is none).
   ///
-  /// @param value at most [Shard#RECORD_BYTES_MAX]; null = delete. Not to be changed
+  /// @param value at most [#VALUE_BYTES_MAX]; null = delete. Not to be changed
   /// @param expiresMillis when it ends; 0 = never
   record PutRecord(RecordKey key, long expected, byte @Nullable [] value, long expiresMillis)
       implements Command {
+
+    /// A longer one is refused with BODY_TOO_LARGE.
+    public static final int VALUE_BYTES_MAX = 16 * 1024;
+
     @Override
     public int bodyBytes() {
       return value == null ? 0 : value.length;

@@ -3,13 +3,10 @@ package io.tern.store;
 import io.tern.protocol.ChatId;
 import io.tern.store.ChatState.Member;
 import io.tern.store.GroupProgress.Author;
-import io.tern.store.Watermarks.Marks;
 import io.tern.store.v1.Progress;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /// Counts how far groups have got: instead of a receipt for each member and message, what everyone
 /// has reached, and for authors how far their newest message is. Once a tick, a bounded piece.
@@ -17,15 +14,18 @@ import org.jspecify.annotations.Nullable;
 /// A group in which something moved is noted, on disk too (`G`), until it has been counted; the
 /// result stays (`P`), for chat lists.
 ///
-/// Bounds per tick: [Shard#GROUPS_PER_TICK] groups, [Shard#AUTHORS_PER_GROUP] authors of each,
+/// Bounds per tick: [#GROUPS_PER_TICK] groups, [#AUTHORS_PER_GROUP] authors of each,
 /// [#LOADS_PER_TICK] members whose marks are not in memory. What does not fit comes with the next
 /// tick. Confined to its shard.
 final class GroupMarks {
 
+  /// Groups whose progress one tick tells, and authors it tells of in each.
+  static final int GROUPS_PER_TICK = 64;
+
+  static final int AUTHORS_PER_GROUP = 32;
+
   /// Three seeks each.
   static final int LOADS_PER_TICK = 1_024;
-
-  private static final byte[] NOTHING = {};
 
   private final Round round;
   private final KeyValues storage;
@@ -51,27 +51,13 @@ final class GroupMarks {
     if (!chat.noted) {
       chat.noted = true;
       if (moved.add(chat.id)) {
-        round.batch.put(Keys.moved(chat.id), NOTHING);
+        round.batch.put(Keys.moved(chat.id), Keys.NO_VALUE);
       }
     }
   }
 
-  /// Reads a member's watermarks, unless they are in memory.
-  static void load(KeyValues storage, ChatState chat, Member member) {
-    if (member.delivered >= 0) {
-      return;
-    }
-    Marks marks = chat.fresh ? Marks.NONE : Watermarks.of(storage, chat.id, member.user);
-    member.delivered = marks.delivered();
-    member.read = marks.read();
-    member.shownDelivered = marks.shownDelivered();
-    member.shownRead = marks.shownRead();
-  }
-
   /// Counts what was noted, as much as one tick may.
-  ///
-  /// @param chats where a group is in memory, loaded if need be; null when there is none
-  List<GroupProgress> count(Function<ChatId, @Nullable ChatState> chats) {
+  List<GroupProgress> count(HotChats chats) {
     if (moved.isEmpty()) {
       return List.of();
     }
@@ -80,9 +66,9 @@ final class GroupMarks {
     int loads = LOADS_PER_TICK;
     int groups = 0;
     var next = moved.iterator();
-    while (next.hasNext() && groups < Shard.GROUPS_PER_TICK) {
+    while (next.hasNext() && groups < GROUPS_PER_TICK) {
       ChatId id = next.next();
-      ChatState chat = chats.apply(id);
+      ChatState chat = chats.of(id);
       if (chat != null) {
         loads -= load(chat, loads);
         if (loads < 0) {
@@ -99,7 +85,7 @@ final class GroupMarks {
     }
     for (ChatId id : again) {
       moved.add(id);
-      round.batch.put(Keys.moved(id), NOTHING);
+      round.batch.put(Keys.moved(id), Keys.NO_VALUE);
     }
     return List.copyOf(progress);
   }
@@ -113,7 +99,7 @@ final class GroupMarks {
         if (++loads > most) {
           return loads;
         }
-        load(storage, chat, member);
+        Watermarks.load(storage, chat, member);
       }
     }
     return loads;
@@ -173,7 +159,7 @@ final class GroupMarks {
       chat.authorsToLookAt = members;
     }
     int counted = 0;
-    while (chat.authorsToLookAt > 0 && counted < Shard.AUTHORS_PER_GROUP) {
+    while (chat.authorsToLookAt > 0 && counted < AUTHORS_PER_GROUP) {
       chat.authorsToLookAt--;
       Member author = chat.members.get(chat.nextAuthor % members);
       chat.nextAuthor = (chat.nextAuthor + 1) % members;

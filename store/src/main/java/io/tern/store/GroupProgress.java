@@ -10,7 +10,7 @@ import java.util.List;
 /// @param allDelivered every entry up to here has been delivered to everyone
 /// @param allRead every entry up to here has been read by everyone
 /// @param authors who is to be told how far their newest message has got; at most
-///   [Shard#AUTHORS_PER_GROUP]
+///   [GroupMarks#AUTHORS_PER_GROUP]
 public record GroupProgress(ChatId chat, long allDelivered, long allRead, List<Author> authors) {
 
   /// The newest message of a member.

@@ -9,6 +9,7 @@ import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.RoleChange;
 import io.tern.protocol.v1.Users;
 import io.tern.store.ChatState.Member;
+import io.tern.store.Outcome.Refused;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.ArrayList;
@@ -25,14 +26,12 @@ import org.jspecify.annotations.Nullable;
 /// timer of disappearing messages) unless only admins may. Roles are the owner's to give.
 final class GroupRules {
 
-  private static final Outcome NOT_MEMBER = refused(ErrorCode.NOT_MEMBER, "");
-  private static final Outcome NOT_ALLOWED = refused(ErrorCode.NOT_ALLOWED, "");
-  private static final Outcome NO_CHANGE = refused(ErrorCode.CONFLICT, "changes nothing");
-  private static final Outcome FULL = refused(ErrorCode.GROUP_FULL, "");
-  private static final Outcome NO_SUCH_MEMBER = refused(ErrorCode.NOT_FOUND, "user");
-  private static final Outcome TOO_LONG = refused(ErrorCode.ARGUMENT, "too long");
-  private static final Outcome NOBODY = refused(ErrorCode.ARGUMENT, "users");
-  private static final Outcome WRONG_ROLE = refused(ErrorCode.ARGUMENT, "role");
+  private static final Refused NO_CHANGE = new Refused(ErrorCode.CONFLICT, "changes nothing");
+  private static final Refused FULL = new Refused(ErrorCode.GROUP_FULL, "");
+  private static final Refused NO_SUCH_MEMBER = new Refused(ErrorCode.NOT_FOUND, "user");
+  private static final Refused TOO_LONG = new Refused(ErrorCode.ARGUMENT, "too long");
+  private static final Refused NOBODY = new Refused(ErrorCode.ARGUMENT, "users");
+  private static final Refused WRONG_ROLE = new Refused(ErrorCode.ARGUMENT, "role");
 
   private GroupRules() {}
 
@@ -98,15 +97,15 @@ final class GroupRules {
         return NO_CHANGE;
       }
       if (group.invite.length == 0 || !MessageDigest.isEqual(group.invite, token)) {
-        return NOT_ALLOWED;
+        return Refusals.NOT_ALLOWED;
       }
       return chat.membersIn() >= membersMax ? FULL : null;
     }
     if (by == null) {
-      return NOT_MEMBER;
+      return Refusals.NOT_MEMBER;
     }
     if (!isAllowed(group, by, change)) {
-      return NOT_ALLOWED;
+      return Refusals.NOT_ALLOWED;
     }
     return switch (change) {
       case GroupChange.Add(List<UserId> users) -> {
@@ -125,7 +124,7 @@ final class GroupRules {
           yield NO_CHANGE;
         }
         boolean may = member != by && (by.role == Role.ROLE_OWNER || !member.isAdmin());
-        yield may ? null : NOT_ALLOWED;
+        yield may ? null : Refusals.NOT_ALLOWED;
       }
       case GroupChange.SetRole(UserId user, Role role) -> {
         Member member = chat.member(user);
@@ -139,7 +138,7 @@ final class GroupRules {
           yield NO_CHANGE;
         }
         // An owner steps down by handing over.
-        yield member == by ? NOT_ALLOWED : null;
+        yield member == by ? Refusals.NOT_ALLOWED : null;
       }
       case GroupChange.Title(String title) ->
           text(title, group.title, Limits.GROUP_TITLE_BYTES_MAX);
@@ -283,9 +282,5 @@ final class GroupRules {
       throw new IllegalStateException(chat.id + ": " + user + " is not in it");
     }
     return member;
-  }
-
-  private static Outcome refused(ErrorCode code, String detail) {
-    return new Outcome.Refused(code, 0, detail);
   }
 }

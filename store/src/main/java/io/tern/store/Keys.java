@@ -63,6 +63,9 @@ public final class Keys {
   /// Entries in a block of erased ones.
   static final int BLOCK_ENTRIES = 256;
 
+  /// The value of a key that says it all.
+  static final byte[] NO_VALUE = {};
+
   static final byte DELIVERED = 'd';
   static final byte READ = 'r';
   static final byte DELIVERED_HIDDEN = 'D';

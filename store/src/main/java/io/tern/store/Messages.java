@@ -8,6 +8,7 @@ import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Kind;
 import io.tern.store.ChatState.Member;
+import io.tern.store.Outcome.Refused;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -26,10 +27,9 @@ import org.jspecify.annotations.Nullable;
 /// Confined to its shard.
 final class Messages {
 
-  private static final Outcome NO_TARGET = refused(ErrorCode.NOT_FOUND, "content.target");
-  private static final Outcome NOT_ALLOWED = refused(ErrorCode.NOT_ALLOWED, "");
-  private static final Outcome TOO_LATE = refused(ErrorCode.NOT_ALLOWED, "too late");
-  private static final Outcome WRONG_REACTION = refused(ErrorCode.ARGUMENT, "content.body");
+  private static final Refused NO_TARGET = new Refused(ErrorCode.NOT_FOUND, "content.target");
+  private static final Refused TOO_LATE = new Refused(ErrorCode.NOT_ALLOWED, "too late");
+  private static final Refused WRONG_REACTION = new Refused(ErrorCode.ARGUMENT, "content.body");
 
   private final Round round;
   private final ShardConfig config;
@@ -44,43 +44,41 @@ final class Messages {
   }
 
   /// Why the event cannot be; null when it can, or when it is of a kind that is not known here.
-  Outcome.@Nullable Refused refusal(
-      ChatState chat, Member by, SendBody send, byte[] body, long nowMillis) {
-    return (Outcome.@Nullable Refused)
-        switch (send.kind()) {
-          case Kind.KIND_EDIT_VALUE -> edit(chat, by, send, nowMillis);
-          case Kind.KIND_REVOKE_VALUE -> revoke(chat, by, send, nowMillis);
-          case Kind.KIND_REACTION_VALUE -> reaction(chat, by, send, body);
-          case Kind.KIND_OPENED_VALUE -> opened(chat, by, send);
-          case Kind.KIND_TIMER_VALUE ->
-              chat.group == null || GroupRules.mayEdit(chat.group, by) ? null : NOT_ALLOWED;
-          default -> null;
-        };
+  @Nullable Refused refusal(ChatState chat, Member by, SendBody send, byte[] body, long nowMillis) {
+    return switch (send.kind()) {
+      case Kind.KIND_EDIT_VALUE -> edit(chat, by, send, nowMillis);
+      case Kind.KIND_REVOKE_VALUE -> revoke(chat, by, send, nowMillis);
+      case Kind.KIND_REACTION_VALUE -> reaction(chat, by, send, body);
+      case Kind.KIND_OPENED_VALUE -> opened(chat, by, send);
+      case Kind.KIND_TIMER_VALUE ->
+          chat.group == null || GroupRules.mayEdit(chat.group, by) ? null : Refusals.NOT_ALLOWED;
+      default -> null;
+    };
   }
 
-  private @Nullable Outcome edit(ChatState chat, Member by, SendBody send, long nowMillis) {
+  private @Nullable Refused edit(ChatState chat, Member by, SendBody send, long nowMillis) {
     if (!findTarget(chat, by, send.target())) {
       return NO_TARGET;
     }
     if (target.sender != by.user.value()) {
-      return NOT_ALLOWED;
+      return Refusals.NOT_ALLOWED;
     }
     return nowMillis - target.tsMillis > config.editWindow().toMillis() ? TOO_LATE : null;
   }
 
-  private @Nullable Outcome revoke(ChatState chat, Member by, SendBody send, long nowMillis) {
+  private @Nullable Refused revoke(ChatState chat, Member by, SendBody send, long nowMillis) {
     if (!findTarget(chat, by, send.target())) {
       return NO_TARGET;
     }
     boolean own = target.sender == by.user.value();
     if (!own && !by.isAdmin()) {
-      return NOT_ALLOWED;
+      return Refusals.NOT_ALLOWED;
     }
     boolean late = nowMillis - target.tsMillis > config.revokeWindow().toMillis();
     return late ? TOO_LATE : null;
   }
 
-  private @Nullable Outcome reaction(ChatState chat, Member by, SendBody send, byte[] body) {
+  private @Nullable Refused reaction(ChatState chat, Member by, SendBody send, byte[] body) {
     if (send.bodyBytes() > Limits.REACTION_BYTES_MAX
         || !isText(body, send.bodyOffset(), send.bodyBytes())) {
       return WRONG_REACTION;
@@ -88,12 +86,14 @@ final class Messages {
     return findTarget(chat, by, send.target()) ? null : NO_TARGET;
   }
 
-  private @Nullable Outcome opened(ChatState chat, Member by, SendBody send) {
+  private @Nullable Refused opened(ChatState chat, Member by, SendBody send) {
     if (!findTarget(chat, by, send.target())) {
       return NO_TARGET;
     }
     boolean others = target.sender != by.user.value();
-    return others && Protos.content(target.content(targetValue)).getViewOnce() ? null : NOT_ALLOWED;
+    return others && Protos.content(target.content(targetValue)).getViewOnce()
+        ? null
+        : Refusals.NOT_ALLOWED;
   }
 
   /// Whether `seq` is a message that `by` sees and that has its content; reads it.
@@ -172,12 +172,10 @@ final class Messages {
       var mentioned = new UserId(user);
       Member member = chat.member(mentioned);
       if (member != null && member.isIn()) {
-        round.batch.put(Keys.mention(chat.id, mentioned, seq), NOTHING);
+        round.batch.put(Keys.mention(chat.id, mentioned, seq), Keys.NO_VALUE);
       }
     }
   }
-
-  private static final byte[] NOTHING = {};
 
   private void forgetMentions(ChatId chat, long seq, Content content) {
     for (long user : content.getMentionsList()) {
@@ -233,9 +231,5 @@ final class Messages {
 
   private static boolean isOpen(@Nullable ChatState chat, long seq) {
     return chat != null && chat.openFromSeq != 0 && seq >= chat.openFromSeq;
-  }
-
-  private static Outcome.Refused refused(ErrorCode code, String detail) {
-    return new Outcome.Refused(code, 0, detail);
   }
 }

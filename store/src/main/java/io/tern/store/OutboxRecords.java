@@ -106,6 +106,16 @@ final class OutboxRecords {
     return List.copyOf(duties);
   }
 
+  /// Notes that the entries of the open batch are owed to the chat's members.
+  static void add(Outbox.Builder outbox, ChatState chat) {
+    outbox
+        .addEntries(chat.id.low())
+        .addEntries(chat.id.high())
+        .addEntries(chat.openFromSeq)
+        .addEntries(chat.head - chat.openFromSeq + 1);
+  }
+
+  /// Notes what another shard is to do.
   static void add(Outbox.Builder outbox, Command duty) {
     switch (duty) {
       case Command.ListChat list ->

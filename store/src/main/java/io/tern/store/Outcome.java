@@ -51,7 +51,13 @@ public sealed interface Outcome {
   /// has less room than its reserve.
   ///
   /// @param csn with OUT_OF_ORDER and CONFLICT: the csn to go on from; else 0
-  record Refused(ErrorCode code, long csn, String detail) implements Outcome {}
+  record Refused(ErrorCode code, long csn, String detail) implements Outcome {
+
+    /// Without a csn.
+    public Refused(ErrorCode code, String detail) {
+      this(code, 0, detail);
+    }
+  }
 
   /// The user and the device are there. A banned user is refused with BANNED. A user's eleventh
   /// device is refused with QUOTA, one that was removed with REVOKED.
@@ -83,7 +89,7 @@ public sealed interface Outcome {
   /// Housekeeping is done.
   ///
   /// @param progress groups in which something moved that is to be told; at most
-  ///   [Shard#GROUPS_PER_TICK]
+  ///   [GroupMarks#GROUPS_PER_TICK]
   record Ticked(List<GroupProgress> progress) implements Outcome {
     public static final Ticked NOTHING = new Ticked(List.of());
   }

@@ -538,8 +538,7 @@ public final class Reads {
 
   /// When a device of the user was last there; 0 = never.
   public static long lastSeen(KeyValues shard, UserId user) {
-    byte[] value = shard.get(Keys.user(user));
-    return value == null ? 0 : Protos.parse(User.parser(), value).getLastSeenMs();
+    return Users.of(shard, user).getLastSeenMs();
   }
 
   /// Chats in a user's list after `after` (null: from the start), in key order. `shard` is the
@@ -562,8 +561,8 @@ public final class Reads {
 
   /// Whether the user has been created and not erased. `shard` is the user's shard.
   public static boolean userExists(KeyValues shard, UserId user) {
-    byte[] value = shard.get(Keys.user(user));
-    return value != null && !Protos.parse(User.parser(), value).getErased();
+    User found = Users.find(shard, user);
+    return found != null && !found.getErased();
   }
 
   /// Whether the id has been given to a user, be they erased. `shard` is the user's shard.
@@ -573,22 +572,18 @@ public final class Reads {
 
   /// Until when the user may not log in; 0 = they may. `shard` is the user's shard.
   public static long bannedUntil(KeyValues shard, UserId user) {
-    byte[] value = shard.get(Keys.user(user));
-    return value == null ? 0 : Protos.parse(User.parser(), value).getBannedUntilMs();
+    return Users.of(shard, user).getBannedUntilMs();
   }
 
   /// Why the device may not act for its user: REVOKED, BANNED; null when it may, or has never been
   /// there. `shard` is the user's shard.
   public static @Nullable ErrorCode refusal(KeyValues shard, DeviceId device, long nowMillis) {
-    byte[] value = shard.get(Keys.user(device.user()));
-    if (value != null) {
-      User user = Protos.parse(User.parser(), value);
-      if (user.getErased()) {
-        return ErrorCode.REVOKED;
-      }
-      if (user.getBannedUntilMs() > nowMillis) {
-        return ErrorCode.BANNED;
-      }
+    User user = Users.of(shard, device.user());
+    if (user.getErased()) {
+      return ErrorCode.REVOKED;
+    }
+    if (user.getBannedUntilMs() > nowMillis) {
+      return ErrorCode.BANNED;
     }
     byte[] found = shard.get(Keys.device(device));
     return found != null && Protos.parse(Device.parser(), found).getRemoved()

@@ -124,6 +124,12 @@ final class Round implements KeyValues {
     }
   }
 
+  /// Notes what other shards are to do; returns it.
+  List<Command> owe(List<Command> more) {
+    duties.addAll(more);
+    return more;
+  }
+
   /// The commit is to write the chat down.
   void snapshot(ChatState chat) {
     if (!chat.snapshotDue) {

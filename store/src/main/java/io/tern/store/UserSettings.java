@@ -8,6 +8,7 @@ import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatSetting;
 import io.tern.protocol.v1.Setting;
 import io.tern.protocol.v1.Settings;
+import io.tern.store.Outcome.Refused;
 import io.tern.store.v1.User;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// last, whether there is room for it, and the puts. One for each [Command.ChangeSettings].
 final class UserSettings {
 
-  private static final Outcome TOO_LONG = refused(ErrorCode.ARGUMENT, "contact.name");
+  private static final Refused TOO_LONG = new Refused(ErrorCode.ARGUMENT, "contact.name");
 
   /// A setting, where it belongs.
   ///
@@ -118,14 +119,14 @@ final class UserSettings {
         return TOO_LONG;
       }
     }
-    User before = userOf(storage);
+    User before = Users.of(storage, user);
     if (before.getErased()) {
-      return refused(ErrorCode.REVOKED, "");
+      return Refusals.REVOKED;
     }
     for (var more : more(storage).entrySet()) {
       Counted counted = more.getKey();
       if (more.getValue() > 0 && counted.of(before) + more.getValue() > counted.max) {
-        return refused(ErrorCode.QUOTA, counted.name());
+        return new Refused(ErrorCode.QUOTA, counted.name());
       }
     }
     return null;
@@ -150,7 +151,7 @@ final class UserSettings {
     }
     more.values().removeIf(change -> change == 0);
     if (!more.isEmpty()) {
-      User.Builder after = userOf(round).toBuilder();
+      User.Builder after = Users.of(round, user).toBuilder();
       if (after.getCreatedMs() == 0) {
         after.setCreatedMs(nowMillis);
       }
@@ -184,15 +185,6 @@ final class UserSettings {
       }
     }
     return more;
-  }
-
-  private User userOf(KeyValues storage) {
-    byte[] value = storage.get(Keys.user(user));
-    return value == null ? User.getDefaultInstance() : Protos.parse(User.parser(), value);
-  }
-
-  private static Outcome refused(ErrorCode code, String detail) {
-    return new Outcome.Refused(code, 0, detail);
   }
 
   /// Kinds of settings of which a user may have many.

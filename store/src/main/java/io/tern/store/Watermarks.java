@@ -3,6 +3,7 @@ package io.tern.store;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import io.tern.store.ChatState.Member;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -31,6 +32,18 @@ final class Watermarks {
   /// A member's marks, and what of them others see; at most as much.
   record Marks(long delivered, long read, long shownDelivered, long shownRead) {
     static final Marks NONE = new Marks(0, 0, 0, 0);
+  }
+
+  /// Reads a member's watermarks, unless they are in memory.
+  static void load(KeyValues storage, ChatState chat, Member member) {
+    if (member.delivered >= 0) {
+      return;
+    }
+    Marks marks = chat.fresh ? Marks.NONE : of(storage, chat.id, member.user);
+    member.delivered = marks.delivered();
+    member.read = marks.read();
+    member.shownDelivered = marks.shownDelivered();
+    member.shownRead = marks.shownRead();
   }
 
   /// Three seeks, while nothing is hidden.

@@ -100,10 +100,11 @@ class ErasedUserTest {
   @Test
   void aSnapshotOfTheNotesDoesNotBringThemBack() {
     live();
-    for (int i = 2; i <= Shard.SNAPSHOT_ENTRIES + 2; i++) {
+    for (int i = 2; i <= HotChats.SNAPSHOT_ENTRIES + 2; i++) {
       node.send(ALICE_1, NOTES, i, "note " + i);
     }
-    node.prepare(new Command.Send(ALICE_1, NOTES, ShardNode.body(Shard.SNAPSHOT_ENTRIES + 3, "x")));
+    node.prepare(
+        new Command.Send(ALICE_1, NOTES, ShardNode.body(HotChats.SNAPSHOT_ENTRIES + 3, "x")));
     node.prepare(new Command.Ack(ALICE_1, NOTES, 5));
     node.prepare(erase());
     refused(node.prepare(new Command.Ack(ALICE_1, NOTES, 6)), ErrorCode.NOT_MEMBER);
@@ -178,14 +179,14 @@ class ErasedUserTest {
   @Test
   void aLongChatListGoesInPieces() {
     node.run(new Command.Enrol(ALICE_1));
-    int chats = Shard.CHATS_LEFT_MAX + 10;
+    int chats = Users.CHATS_LEFT_MAX + 10;
     for (int i = 1; i <= chats; i++) {
       node.prepare(new Command.ListChat(ALICE, ChatId.group(i)));
     }
     node.shard.commit();
     Outcome.UserErased first = erased(node.run(erase()));
     assertThat(first.more()).isTrue();
-    assertThat(first.duties()).hasSize(Shard.CHATS_LEFT_MAX);
+    assertThat(first.duties()).hasSize(Users.CHATS_LEFT_MAX);
     Outcome.UserErased second = erased(node.run(erase()));
     assertThat(second.more()).isFalse();
     assertThat(second.duties()).hasSize(10);

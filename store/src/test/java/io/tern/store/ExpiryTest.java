@@ -36,7 +36,7 @@ class ExpiryTest {
 
   /// Enough ticks for a new life to have looked at every slot.
   private void tickOften() {
-    for (int i = 0; i <= Slots.COUNT / Shard.NEW_SLOTS_PER_TICK; i++) {
+    for (int i = 0; i <= Slots.COUNT / Expiries.NEW_SLOTS_PER_TICK; i++) {
       tick();
     }
   }
@@ -89,7 +89,7 @@ class ExpiryTest {
 
   @Test
   void aTickDoesABoundedAmountOfWork() {
-    int count = Shard.ERASURES_PER_TICK + 10;
+    int count = Expiries.ERASURES_PER_TICK + 10;
     for (int csn = 1; csn <= count; csn++) {
       sendExpiring(ALICE_1, CHAT, csn, 60);
     }
@@ -98,7 +98,7 @@ class ExpiryTest {
     node.now += 60_000;
 
     tick();
-    assertThat(node.texts()).filteredOn(String::isEmpty).hasSize(Shard.ERASURES_PER_TICK);
+    assertThat(node.texts()).filteredOn(String::isEmpty).hasSize(Expiries.ERASURES_PER_TICK);
     // Two in one round erase what one does.
     node.prepare(new Command.Tick(0, false));
     tick();

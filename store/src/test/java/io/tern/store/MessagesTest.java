@@ -57,7 +57,7 @@ class MessagesTest {
   }
 
   private void lookAtAllSlots() {
-    for (int i = 0; i <= Slots.COUNT / Shard.NEW_SLOTS_PER_TICK; i++) {
+    for (int i = 0; i <= Slots.COUNT / Expiries.NEW_SLOTS_PER_TICK; i++) {
       node.tick();
     }
   }

@@ -209,7 +209,7 @@ class ReceiptsTest {
 
   @Test
   void aTickTellsOfSoManyGroupsAndTheNextOneOfTheRest() {
-    int groups = Shard.GROUPS_PER_TICK + 10;
+    int groups = GroupMarks.GROUPS_PER_TICK + 10;
     for (int i = 1; i <= groups; i++) {
       var group = ChatId.group(i);
       node.create(ALICE_1, group, BOB);
@@ -217,7 +217,7 @@ class ReceiptsTest {
       node.run(new Command.Ack(BOB_1, group, 2));
     }
 
-    assertThat(node.tick()).hasSize(Shard.GROUPS_PER_TICK);
+    assertThat(node.tick()).hasSize(GroupMarks.GROUPS_PER_TICK);
     assertThat(node.tick()).hasSize(10);
     assertThat(node.tick()).isEmpty();
   }
@@ -233,7 +233,8 @@ class ReceiptsTest {
     for (int i = 0; i < 3; i++) {
       List<GroupProgress> progress = node.tick();
       assertThat(progress).hasSize(1);
-      assertThat(progress.getFirst().authors()).hasSizeLessThanOrEqualTo(Shard.AUTHORS_PER_GROUP);
+      assertThat(progress.getFirst().authors())
+          .hasSizeLessThanOrEqualTo(GroupMarks.AUTHORS_PER_GROUP);
       told.addAll(progress.getFirst().authors());
     }
     assertThat(told).extracting(Author::user).doesNotHaveDuplicates().hasSize(80);

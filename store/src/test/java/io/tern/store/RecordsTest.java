@@ -109,7 +109,7 @@ class RecordsTest {
   @Test
   void moreThanOneTickErasesAreErasedByTheNext() {
     byte[] hash = new byte[32];
-    for (int i = 0; i < 2 * Shard.ERASURES_PER_TICK; i++) {
+    for (int i = 0; i < 2 * Expiries.ERASURES_PER_TICK; i++) {
       hash[30] = (byte) (i >>> 8);
       hash[31] = (byte) i;
       node.prepare(command(RecordKey.ofHash('t', hash.clone()), 0, "x", node.now + 1_000 + i % 7));
@@ -149,10 +149,13 @@ class RecordsTest {
 
   @Test
   void aRecordHasItsSize() {
-    var large = new byte[Shard.RECORD_BYTES_MAX + 1];
+    var large = new byte[Command.PutRecord.VALUE_BYTES_MAX + 1];
     refused(node.run(new Command.PutRecord(KEY, 0, large, 0)), ErrorCode.BODY_TOO_LARGE);
     assertThat(
-            recorded(node.run(new Command.PutRecord(KEY, 0, new byte[Shard.RECORD_BYTES_MAX], 0)))
+            recorded(
+                    node.run(
+                        new Command.PutRecord(
+                            KEY, 0, new byte[Command.PutRecord.VALUE_BYTES_MAX], 0)))
                 .stored())
         .isTrue();
   }

@@ -531,7 +531,7 @@ class ShardModelTest {
 
     /// A new life looks at every slot's expiries, some at a tick; here before anything is due.
     void lookAtAllSlots() {
-      for (int i = 0; i <= Slots.COUNT / Shard.NEW_SLOTS_PER_TICK; i++) {
+      for (int i = 0; i <= Slots.COUNT / Expiries.NEW_SLOTS_PER_TICK; i++) {
         node.shard.prepare(new Command.Tick(0, false), 0);
         node.shard.commit();
       }

@@ -180,13 +180,13 @@ class ShardTest {
 
   @Test
   void aCsnUsedLongAgoIsAConflict() {
-    for (int csn = 1; csn <= Shard.REPEATS_MAX + 1; csn++) {
+    for (int csn = 1; csn <= Sends.REPEATS_MAX + 1; csn++) {
       node.prepareSend(ALICE_1, csn, "text " + csn);
     }
     node.shard.commit();
 
     assertThat(refused(node.send(ALICE_1, 1, "text 1"), ErrorCode.CONFLICT).csn())
-        .isEqualTo(Shard.REPEATS_MAX + 2);
+        .isEqualTo(Sends.REPEATS_MAX + 2);
     assertThat(sent(node.send(ALICE_1, 2, "text 2")).repeat()).isTrue();
   }
 
