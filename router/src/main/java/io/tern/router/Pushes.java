@@ -1,0 +1,118 @@
+package io.tern.router;
+
+import io.tern.protocol.ChatId;
+import io.tern.protocol.UserId;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+
+/// Which entries become push intents, and when: at once when nobody is there, else when nobody has
+/// acknowledged within the watch. What the push queue refuses is offered again each tick, and an
+/// acknowledgement still makes it unnecessary.
+///
+/// Confined to the dispatcher's thread. Bounds: `watchedMax` recipients of entries are watched;
+/// beyond, an entry becomes a push intent at once. How many may be refused is the dispatcher's to
+/// say ([Dispatcher#isFull]).
+final class Pushes {
+
+  /// An entry that becomes a push intent when the edges have been served.
+  private record PushNow(Watch.Round round, ChatId chat, UserId user, long seq) {}
+
+  private final PushQueue queue;
+  private final Watch watch;
+  private final RouterMetrics metrics;
+  private final Trace.Writer trace;
+  private final long ackWatchMillis;
+  private final int watchedMax;
+
+  private final ArrayList<PushNow> pushesNow = new ArrayList<>();
+
+  /// Oldest first; acknowledged ones are passed over when their turn comes.
+  private final ArrayDeque<Watch.Pending> refused = new ArrayDeque<>();
+
+  Pushes(
+      PushQueue queue,
+      Watch watch,
+      RouterMetrics metrics,
+      Trace.Writer trace,
+      DispatchConfig config) {
+    this.queue = queue;
+    this.watch = watch;
+    this.metrics = metrics;
+    this.trace = trace;
+    ackWatchMillis = config.ackWatch().toMillis();
+    watchedMax = config.watchedMax();
+  }
+
+  /// The user has no session: a push intent with the next [#flush].
+  void add(Watch.Round round, ChatId chat, UserId user, long seq) {
+    pushesNow.add(new PushNow(round, chat, user, seq));
+  }
+
+  /// The user has a session, or may have: a push intent only if the entry is not acknowledged in
+  /// time.
+  void addUnlessAcknowledged(Watch.Round round, ChatId chat, UserId user, long seq) {
+    if (watch.size() < watchedMax) {
+      watch.add(round, chat, user, seq);
+    } else {
+      add(round, chat, user, seq);
+    }
+  }
+
+  /// Offers what was added. What the push queue does not take is watched like the rest, so that an
+  /// acknowledgement still makes it unnecessary.
+  void flush() {
+    for (var push : pushesNow) {
+      if (!refused.isEmpty() || !offer(push.user, push.chat, push.seq)) {
+        refused.add(watch.add(push.round, push.chat, push.user, push.seq));
+      }
+    }
+    pushesNow.clear();
+  }
+
+  private boolean offer(UserId user, ChatId chat, long seq) {
+    boolean accepted = queue.offer(user, chat, seq);
+    metrics.onPush(accepted);
+    if (trace.isOn()) {
+      trace.pushed(chat, seq, user, accepted, System.nanoTime());
+    }
+    return accepted;
+  }
+
+  /// What has not been acknowledged within the watch becomes a push intent.
+  void expire(long nowMillis) {
+    for (var round = watch.oldest();
+        round != null && nowMillis - round.since >= ackWatchMillis;
+        round = watch.oldest()) {
+      watch.stopTime(round);
+      var pending = round.first;
+      while (pending != null) {
+        var next = pending.nextOfRound;
+        metrics.onWatchExpired();
+        if (refused.isEmpty() && offer(pending.member.user, pending.member.chat, pending.seq)) {
+          watch.pushed(pending);
+        } else {
+          refused.add(pending);
+        }
+        pending = next;
+      }
+    }
+  }
+
+  /// Offers again what was refused, until the queue refuses.
+  void retry() {
+    for (var push = refused.peek(); push != null; push = refused.peek()) {
+      if (!push.isDone()) {
+        if (!offer(push.member.user, push.member.chat, push.seq)) {
+          return;
+        }
+        watch.pushed(push);
+      }
+      refused.remove();
+    }
+  }
+
+  /// How many wait for the push queue.
+  int waiting() {
+    return refused.size();
+  }
+}
