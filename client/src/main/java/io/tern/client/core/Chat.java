@@ -30,6 +30,10 @@ final class Chat {
 
   boolean ackDue;
 
+  /// A page has said where to begin, and nothing of the chat has come since. Not in the store until
+  /// then: whether RESET follows, which the app is told, the next start has to hear again.
+  boolean begun;
+
   /// Places of this device's own sends beyond `position`, as ascending pairs (first, last).
   long @Nullable [] ownRuns;
 

@@ -223,7 +223,8 @@ final class Entries {
 
   private void advance(Chat chat, long position) {
     long at = chat.passOwn(position);
-    if (at != chat.position) {
+    if (at != chat.position || chat.begun) {
+      chat.begun = false;
       chat.position = at;
       core.store.setPosition(chat.id, at);
     }
@@ -245,7 +246,8 @@ final class Entries {
       return;
     }
     long seq = core.header.seq();
-    boolean isNews = seq > chat.position;
+    // The page before it may have said the same.
+    boolean isNews = seq > chat.position || chat.begun;
     if (isNews) {
       moveOn(chat, seq);
     }
@@ -258,7 +260,7 @@ final class Entries {
 
   /// Nothing up to `seq` is to be had: it counts as stored.
   private void moveOn(Chat chat, long seq) {
-    advance(chat, seq);
+    advance(chat, Math.max(seq, chat.position));
     core.listen(() -> core.listener.onReset(chat.id, seq));
   }
 
@@ -312,7 +314,8 @@ final class Entries {
   /// The server says from where on a chat is this device's: of use to one that knows nothing of it.
   private void begin(Chat chat, long position) {
     if (chat.position < 0) {
-      advance(chat, position);
+      chat.position = chat.passOwn(position);
+      chat.begun = true;
       Chat.Repair repair = chat.repair;
       if (repair != null) {
         deliverBehind(core.passMillis, chat, repair);

@@ -474,6 +474,76 @@ class ClientCoreTest {
         .doesNotContain(FrameType.CHAT_INFO, FrameType.HISTORY);
   }
 
+  /// Of a backlog that is too long to push, the page says where the rest begins, and so does RESET.
+  @Test
+  void aResetToWhereAPageBeginsIsToldOnce() {
+    client.up();
+    catchUpFrom40();
+    assertThat(client.resets).isEmpty();
+    resetTo40();
+    resetTo40();
+    assertThat(client.resets).containsExactly(40L);
+    assertThat(client.store.position(CHAT)).isEqualTo(40);
+    assertThat(client.out(FrameType.ACK)).extracting(Out::seq).contains(40L);
+    client.deliver(41).deliver(42);
+    assertThat(client.messages).extracting(Message::seq).containsExactly(41L, 42L);
+    // Its ACK was lost, and it is said again.
+    client.restart().connected().helloAck(client.ack());
+    catchUpFrom40();
+    resetTo40();
+    assertThat(client.resets).containsExactly(40L);
+  }
+
+  @Test
+  void aResetIsToldAlsoWhenTheAppEndsBetweenPageAndReset() {
+    client.up();
+    catchUpFrom40();
+    client.restart().connected().helloAck(client.ack());
+    catchUpFrom40();
+    resetTo40();
+    assertThat(client.resets).containsExactly(40L);
+    client.restart().connected().helloAck(client.ack());
+    client.deliver(41);
+    assertThat(client.messages).extracting(Message::seq).containsExactly(41L);
+    assertThat(client.out(FrameType.CHAT_INFO)).isEmpty();
+  }
+
+  @Test
+  void aResetBehindWhichOnesOwnEntriesFollowIsTold() {
+    numberedAndUp();
+    client.send("mine");
+    client.sentAnswer(client.out(FrameType.SEND).get(0).rid(), 41);
+    catchUpFrom40();
+    resetTo40();
+    assertThat(client.resets).containsExactly(40L);
+    assertThat(client.store.position(CHAT)).isEqualTo(41);
+    client.deliver(42);
+    assertThat(client.messages).extracting(Message::seq).containsExactly(42L);
+  }
+
+  private void catchUpFrom40() {
+    client.in(
+        FrameType.CATCH_UP_PAGE,
+        0,
+        0,
+        0,
+        0,
+        CatchUpPage.newBuilder()
+            .addChats(
+                ChatDue.newBuilder().setChat(PEER.value()).setHead(42).setDue(2).setPosition(40))
+            .build());
+  }
+
+  private void resetTo40() {
+    client.in(
+        FrameType.RESET,
+        FrameHeader.CHAT | FrameHeader.SEQ,
+        0,
+        PEER.value(),
+        40,
+        Receipt.getDefaultInstance());
+  }
+
   @Test
   void theFirstEntryThatComesIsNotTakenForTheFirstThereIs() {
     client.up().deliver(42).deliver(43);
