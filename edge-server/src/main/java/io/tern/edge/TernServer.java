@@ -62,6 +62,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.StringJoiner;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -358,7 +359,28 @@ public final class TernServer implements AutoCloseable {
                 metrics,
                 config.admin().tls() ? certificates : null));
     listening = network.listen();
-    log.info("edge {} listens on {}", edgeId, listening);
+    log.info("edge {} listens at {}", edgeId, doors());
+  }
+
+  /// Every address, by door.
+  private String doors() {
+    var doors = new StringJoiner(" ");
+    listening.plain().forEach(address -> doors.add("plain=" + text(address)));
+    listening.tls().forEach(address -> doors.add("tls=" + text(address)));
+    listening.webSocket().forEach(address -> doors.add(webSocketDoor(address)));
+    InetSocketAddress ofAccounts = http();
+    if (ofAccounts != null) {
+      doors.add(accountsDoor(ofAccounts));
+    }
+    return doors.add((config.admin().tls() ? "admin(tls)=" : "admin=") + text(admin())).toString();
+  }
+
+  private String accountsDoor(InetSocketAddress address) {
+    return (config.http().tls() ? "https=" : "http=") + text(address);
+  }
+
+  private String webSocketDoor(InetSocketAddress address) {
+    return (config.net().webSocket().isTls(address) ? "wss=" : "websocket=") + text(address);
   }
 
   /// The doors that show the certificate.
@@ -515,7 +537,7 @@ public final class TernServer implements AutoCloseable {
     line.append(plain == null ? "none" : text(plain)).append(" admin=").append(text(admin()));
     InetSocketAddress ofAccounts = http();
     if (ofAccounts != null) {
-      line.append(config.http().tls() ? " https=" : " http=").append(text(ofAccounts));
+      line.append(' ').append(accountsDoor(ofAccounts));
     }
     InetSocketAddress tls = first(listening.tls());
     if (tls != null) {
@@ -523,8 +545,7 @@ public final class TernServer implements AutoCloseable {
     }
     InetSocketAddress webSocket = first(listening.webSocket());
     if (webSocket != null) {
-      line.append(config.net().webSocket().isTls(webSocket) ? " wss=" : " websocket=")
-          .append(text(webSocket));
+      line.append(' ').append(webSocketDoor(webSocket));
     }
     if (certificates != null) {
       line.append(" fingerprint=").append(certificates.fingerprint());

@@ -68,7 +68,7 @@ public final class Tern implements Runnable {
 
   private static final String LOG_LEVEL = "TERN_LOG";
 
-  /// What Netty and Armeria say at least: INFO, or what [#LOG_LEVEL] says if that is less.
+  /// What Netty and Armeria say at least: INFO and WARN, or what [#LOG_LEVEL] says if that is less.
   private static final String LIBRARIES_LOG_LEVEL = "TERN_LOG_LIBRARIES";
 
   @Spec private CommandSpec spec;

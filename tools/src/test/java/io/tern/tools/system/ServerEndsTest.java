@@ -47,6 +47,21 @@ class ServerEndsTest {
   }
 
   @Test
+  void aStartSaysWhereItListensInOneLineAndNothingOfItsLibraries() throws IOException {
+    var plan = plan(folder.resolve("data")).with("http.listen", "127.0.0.1:0");
+    try (var server = ServerProcess.start(plan)) {
+      int admin = server.awaitReady().admin().getPort();
+      List<String> lines =
+          server.log().lines().filter(line -> line.matches("\\d\\d:\\d\\d:.*")).toList();
+      assertThat(lines).allMatch(line -> line.matches("\\S+ INFO  \\[\\S+] i\\.t\\..*"));
+      assertThat(lines.getLast())
+          .matches(
+              ".* listens at plain=127\\.0\\.0\\.1:%d http=127\\.0\\.0\\.1:\\d+ admin=127\\.0\\.0\\.1:%d"
+                  .formatted(plan.port(), admin));
+    }
+  }
+
+  @Test
   void aSecondServerOnTheSameFolderIsRefusedWithTheReason() throws IOException {
     var plan = plan(folder.resolve("data"));
     try (var first = ServerProcess.start(plan)) {
