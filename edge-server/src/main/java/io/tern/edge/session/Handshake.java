@@ -38,6 +38,9 @@ final class Handshake {
   private final EdgeContext edge;
   private final SessionHost host;
 
+  /// Of a login; null before it, and when it is over.
+  private Turns.@Nullable Turn turn;
+
   private Authenticator.@Nullable Accepted accepted;
   private boolean resumed;
 
@@ -51,7 +54,7 @@ final class Handshake {
   }
 
   void onHello(FrameHeader header, ByteBuf in, long now) {
-    Hello hello = session.parse(FrameType.HELLO, Hello.parser(), header, in, now);
+    Hello hello = Bodies.parse(session, FrameType.HELLO, Hello.parser(), header, in, now);
     if (hello == null) {
       return;
     }
@@ -75,7 +78,7 @@ final class Handshake {
     if (hello.getWindow() > 0) {
       session.outbound().narrowWindow(hello.getWindow());
     }
-    session.onActivity(hello.getState(), now);
+    session.attendance().onActivity(hello.getState(), now);
     session.identify(frameMax, hello.getPingS(), now);
     long began = now;
     byte[] token = hello.getToken().toByteArray();
@@ -95,13 +98,13 @@ final class Handshake {
       return;
     }
     long count = hello.getCount();
-    Turns.Turn turn =
+    Turns.Turn begins =
         edge.turns()
             .login(
                 () -> host.execute(() -> prove(token, ticket, count, index, began)),
                 retryMillis -> host.execute(() -> onPutOff(retryMillis, began)));
-    session.take(turn);
-    if (turn.hasBegun()) {
+    turn = begins;
+    if (begins.hasBegun()) {
       prove(token, ticket, count, index, began);
     }
   }
@@ -205,7 +208,9 @@ final class Handshake {
     CompletableFuture<Directory.Attached> attaching;
     try {
       attaching =
-          edge.directory().attach(identity.device(), edge.edge(), session.id(), session.isActive());
+          edge.directory()
+              .attach(
+                  identity.device(), edge.edge(), session.id(), session.attendance().isActive());
     } catch (RuntimeException e) {
       // It is away. Without it nobody comes in.
       attaching = CompletableFuture.failedFuture(e);
@@ -245,9 +250,18 @@ final class Handshake {
     long now = edge.nanoTime().getAsLong();
     edge.stages().took(StageWatch.Stage.HELLO, now - began);
     host.write(FrameType.HELLO_ACK, 0, 0, 0, 0, helloAck(identity, attached.now()));
-    session.endTurn();
+    session.endHandshake();
     session.outbound().begin(attached.news(), fromPresent);
     host.onInputChanged();
+  }
+
+  /// The login is over, one way or the other: another may have its turn.
+  void endTurn() {
+    Turns.Turn t = turn;
+    if (t != null) {
+      turn = null;
+      t.done();
+    }
   }
 
   private byte[] helloAck(Authenticator.Accepted identity, Attachment route) {
@@ -270,8 +284,8 @@ final class Handshake {
                 .setWindow(session.outbound().windowEntries())
                 .setWindowBytes(limits.windowBytes()))
         .setBackoff(Backoff.newBuilder().setBaseMs(500).setCapMs(120_000))
-        .setPingS(session.pingSeconds())
-        .setIdleS(session.idleSeconds())
+        .setPingS(session.attendance().pingSeconds())
+        .setIdleS(session.attendance().idleSeconds())
         .setUser(identity.device().user().value())
         .setDevice(identity.device().index())
         .build()
@@ -280,8 +294,8 @@ final class Handshake {
 
   /// Renews the proof of identity of a live session.
   void onReauth(FrameHeader header, ByteBuf in, long now) {
-    Reauth reauth = session.parse(FrameType.REAUTH, Reauth.parser(), header, in, now);
-    if (reauth == null || !session.chargeCheap(now)) {
+    Reauth reauth = Bodies.parse(session, FrameType.REAUTH, Reauth.parser(), header, in, now);
+    if (reauth == null || !session.inbound().chargeCheap(now)) {
       return;
     }
     edge.authenticator()

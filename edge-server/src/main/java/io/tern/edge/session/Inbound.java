@@ -20,13 +20,18 @@ import io.tern.store.Slots;
 import org.jspecify.annotations.Nullable;
 
 /// What a device says about entries: SEND, ACK, NACK and READ, each a command for the ring of its
-/// chat's shard. Confined to the session's event loop.
+/// chat's shard; and what the session may say in all: its budgets, of sends and of cheap frames.
+/// Confined to the session's event loop.
 ///
-/// Bounds: `sendsInFlightMax` sends; the budget of sends a second.
+/// Bounds: `sendsInFlightMax` sends; the budget of sends a second, over it a send is refused; the
+/// budget of cheap frames, over it the socket is read later, far over it the session ends.
 final class Inbound {
 
   /// What SEND's body may have besides the message: csn, mentions, lengths, future fields.
   private static final int SEND_OVERHEAD = 1024;
+
+  /// How many times over its budget a session is cut rather than slowed.
+  private static final int FLOW_FACTOR = 10;
 
   private static final long BUSY_MILLIS = 20;
   private static final long RING_RETRY_MILLIS = 5;
@@ -39,6 +44,11 @@ final class Inbound {
   private final SessionHost host;
 
   private long sendBudget;
+  private long cheapBudget;
+
+  /// The socket is not read before this; 0 when it may be.
+  private long slowedUntil;
+
   private int sendsInFlight;
 
   /// A recipient who does not exist, as a reader just found; 0 for none.
@@ -64,14 +74,14 @@ final class Inbound {
     }
     if (!UserId.isValid(header.chat())) {
       session.refuse(rid, ErrorCode.ARGUMENT, 0, "", "chat");
-      return session.chargeCheap(now);
+      return chargeCheap(now);
     }
     if (header.bodyBytes() > Limits.BODY_BYTES_MAX + SEND_OVERHEAD) {
       session.refuse(rid, ErrorCode.BODY_TOO_LARGE, 0, "", "body");
-      return session.chargeCheap(now);
+      return chargeCheap(now);
     }
     if (isOverRate(rid, now)) {
-      return session.chargeCheap(now);
+      return chargeCheap(now);
     }
     boolean group = header.has(FrameHeader.GROUP);
     if (!group && !edge.knownUsers().contains(header.chat())) {
@@ -99,7 +109,7 @@ final class Inbound {
       return true;
     }
     if (isOverBudget(rid, who.user(), chat)) {
-      return session.chargeCheap(now);
+      return chargeCheap(now);
     }
     chargeSend(now);
     byte[] body = ByteBufUtil.getBytes(in, in.readerIndex(), header.bodyBytes(), true);
@@ -111,7 +121,7 @@ final class Inbound {
     } else {
       edge.counters().add(Count.RINGS_FULL);
       session.refuse(rid, ErrorCode.BUSY, BUSY_MILLIS, "ring full", "");
-      session.slowDown(now, BUSY_MILLIS);
+      slowDown(now, BUSY_MILLIS);
     }
     return true;
   }
@@ -255,7 +265,7 @@ final class Inbound {
 
   /// The device could not use the entry: for the server that is an acknowledgement like another.
   boolean onNack(FrameHeader header, ByteBuf in, long now) {
-    if (!session.isSound(FrameType.NACK, header, in, now)) {
+    if (!Bodies.isSound(session, FrameType.NACK, header, in, now)) {
       return true;
     }
     edge.counters().add(Count.NACKS);
@@ -274,7 +284,7 @@ final class Inbound {
     edge.counters().add(Count.ACKS);
     session.sampler().note(At.ACKNOWLEDGED, session, chat, seq, 0, now);
     if (!session.outbound().onAcknowledged(chat, seq, now)) {
-      return session.chargeCheap(now);
+      return chargeCheap(now);
     }
     return true;
   }
@@ -295,7 +305,7 @@ final class Inbound {
     }
     edge.counters().add(Count.READS);
     session.sampler().note(At.READ, session, chat, header.seq(), 0, now);
-    return session.chargeCheap(now);
+    return chargeCheap(now);
   }
 
   private boolean retryRing() {
@@ -311,5 +321,66 @@ final class Inbound {
       return null;
     }
     return ChatId.fromWire(session.user(), header.chat(), header.has(FrameHeader.GROUP));
+  }
+
+  // ---- cheap frames, and the pace --------------------------------------------------------------
+
+  /// Charges one cheap frame: over the budget the socket is read later, far over it the session
+  /// ends. Returns whether the session goes on.
+  boolean chargeCheap(long now) {
+    LimitsConfig limits = edge.limits();
+    if (limits.cheapRate() == 0) {
+      return true;
+    }
+    long overdraft = Budget.overdraft(cheapBudget, now, limits.cheapRate(), limits.cheapBurst());
+    cheapBudget = Budget.charge(cheapBudget, now, limits.cheapRate());
+    if (overdraft <= 0) {
+      return true;
+    }
+    long burstNanos = 1_000_000_000L / limits.cheapRate() * limits.cheapBurst();
+    if (overdraft > (FLOW_FACTOR - 1) * burstNanos) {
+      session.close(CloseReason.FLOW, "cheap frames", now);
+      return false;
+    }
+    if (slowedUntil == 0) {
+      edge.counters().add(Count.SLOWED);
+    }
+    slowedUntil = now + overdraft;
+    host.wakeIn(millisUntil(slowedUntil, now));
+    host.onInputChanged();
+    return true;
+  }
+
+  private void slowDown(long now, long millis) {
+    slowedUntil = Math.max(slowedUntil, now + millis * 1_000_000);
+    host.wakeIn(millis);
+    host.onInputChanged();
+  }
+
+  /// Whether the socket is not read, or has not been until a moment ago ([#onWake] ends it).
+  boolean isSlowed() {
+    return slowedUntil != 0;
+  }
+
+  /// Whether the socket may be read.
+  boolean mayRead(long now) {
+    return now >= slowedUntil;
+  }
+
+  /// What [SessionHost#wakeIn] asked for, or a sweep.
+  void onWake(long now) {
+    if (slowedUntil != 0) {
+      if (now >= slowedUntil) {
+        slowedUntil = 0;
+        host.onInputChanged();
+      } else {
+        // Woken for something else; a host keeps one time only.
+        host.wakeIn(millisUntil(slowedUntil, now));
+      }
+    }
+  }
+
+  private static long millisUntil(long then, long now) {
+    return (then - now) / 1_000_000 + 1;
   }
 }

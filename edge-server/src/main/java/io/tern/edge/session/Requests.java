@@ -191,10 +191,10 @@ final class Requests {
   /// The parsed request; null after a refusal or a close.
   <T> @Nullable T request(
       FrameType type, Parser<T> parser, FrameHeader header, ByteBuf in, long now) {
-    if (!session.chargeCheap(now)) {
+    if (!session.inbound().chargeCheap(now)) {
       return null;
     }
-    return session.parse(type, parser, header, in, now);
+    return Bodies.parse(session, type, parser, header, in, now);
   }
 
   /// The chat that a request names; null after a refusal.

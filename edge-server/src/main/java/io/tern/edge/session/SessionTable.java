@@ -344,7 +344,7 @@ public final class SessionTable {
         for (int i = from; i < last; i++) {
           SessionLogic session = of(to.get(i).session());
           if (session != null) {
-            session.onReceipt(receipts, now);
+            session.outbound().onReceipt(receipts, now);
           }
         }
       }
@@ -354,7 +354,7 @@ public final class SessionTable {
         for (int i = from; i < last; i++) {
           SessionLogic session = of(to.get(i).session());
           if (session != null) {
-            session.onProgress(progress, now);
+            session.outbound().onProgress(progress, now);
           }
         }
       }
@@ -387,7 +387,9 @@ public final class SessionTable {
       }
       case Delivery.Nudge nudge -> {
         SessionLogic session = of(nudge.to().session());
-        if (session != null ? !session.onNudge(nudge, now) : isMine(nudge.to())) {
+        if (session != null
+            ? !session.outbound().onNudge(nudge.chat(), nudge.from())
+            : isMine(nudge.to())) {
           missed(nudge.to(), nudge.chat());
         }
       }
@@ -412,7 +414,7 @@ public final class SessionTable {
     if (session == null) {
       edge.counters().add(Count.DELIVERIES_PASSED_OVER);
     }
-    if (session == null || !session.onEntry(entries, now)) {
+    if (session == null || !session.outbound().onEntry(entries, now)) {
       missed(to, entries.chat());
     }
   }

@@ -283,7 +283,7 @@ final class Watching {
   // ---- TYPING ----------------------------------------------------------------------------------
 
   void onTyping(FrameHeader header, ByteBuf in, long now) {
-    Typing typing = session.parse(FrameType.TYPING, Typing.parser(), header, in, now);
+    Typing typing = Bodies.parse(session, FrameType.TYPING, Typing.parser(), header, in, now);
     if (typing == null) {
       return;
     }
@@ -291,10 +291,10 @@ final class Watching {
       session.close(CloseReason.MALFORMED, "no such chat", now);
       return;
     }
-    if (!session.chargeCheap(now)) {
+    if (!session.inbound().chargeCheap(now)) {
       return;
     }
-    if (!session.isActive()) {
+    if (!session.attendance().isActive()) {
       // Nobody looks at it, so nobody types there.
       edge.counters().add(Count.TYPING_DROPPED);
       return;
