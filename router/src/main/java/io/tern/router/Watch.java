@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
 /// acknowledgement takes everything up to its seq; and that of its round, of which all became due
 /// at the same time. So starting, acknowledging and expiring cost the same for any number of
 /// waiting entries, and only what waits takes memory: about 50 bytes each.
+///
+/// What is done lets go of its neighbours. One that had grown old before would else keep all that
+/// came after it from the collector until the next full collection, each through the one before.
 final class Watch {
 
   /// An outbox record and what it waits for.
@@ -170,6 +173,7 @@ final class Watch {
     }
     member.first = pending;
     if (pending == null) {
+      member.last = null;
       remove(at);
     }
   }
@@ -214,6 +218,8 @@ final class Watch {
     } else {
       round.next.previous = round.previous;
     }
+    round.previous = null;
+    round.next = null;
   }
 
   private void finish(Pending pending) {
@@ -228,6 +234,9 @@ final class Watch {
     if (pending.nextOfRound != null) {
       pending.nextOfRound.previousOfRound = pending.previousOfRound;
     }
+    pending.nextOfMember = null;
+    pending.previousOfRound = null;
+    pending.nextOfRound = null;
     release(round);
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -12,6 +13,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -19,6 +22,37 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WatchTest {
 
   private record Waits(ChatId chat, UserId user, long seq) {}
+
+  /// The collector finds what came later dead only if what came earlier, and has grown old, does
+  /// not lead to it.
+  @Test
+  void whatIsDoneKeepsNothingThatCameLater() {
+    var watch = new Watch(n -> {});
+    var user = new UserId(1);
+    var other = new UserId(2);
+    var chat = ChatId.direct(user, other);
+    var early = watch.open(1, 0);
+    var old = watch.add(early, chat, user, 1);
+    watch.close(early);
+    var late = watch.open(2, 0);
+    var later =
+        List.of(
+            new WeakReference<>(watch.add(late, chat, user, 2)),
+            new WeakReference<>(watch.add(late, ChatId.group(7), other, 1)),
+            new WeakReference<Object>(late));
+    watch.close(late);
+    late = null;
+    watch.acknowledge(ChatId.group(7), other, 1);
+    watch.acknowledge(chat, user, 2);
+
+    Awaitility.await()
+        .until(() -> {
+          System.gc();
+          return later.stream().allMatch(one -> one.get() == null);
+        });
+    assertThat(old.isDone()).isTrue();
+    assertThat(early.next).isNull();
+  }
 
   @ParameterizedTest(name = "{0} users")
   @ValueSource(ints = {2, 40, 3_000})
