@@ -10,10 +10,16 @@ import io.tern.protocol.ErrorCode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
+import java.net.SocketException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.Callable;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -179,23 +185,133 @@ class HttpLimitsTest {
     }
   }
 
+  @Test
+  void connectionsBeyondTheirNumberAreClosedAndCountedUntilOneLeaves() throws IOException {
+    // The world's own client has one.
+    try (var world = new HttpWorld(folder, "http.connections-max=3")) {
+      try (Socket first = world.connect()) {
+        try (Socket second = world.connect()) {
+          await(() -> world.server.counters().get(Count.HTTP_CONNECTIONS) == 3);
+          try (Socket third = world.connect()) {
+            third.setSoTimeout(10_000);
+            assertThat(readsToTheEnd(third)).isEmpty();
+          }
+          assertThat(count(world, Count.HTTP_CONNECTIONS_REFUSED_TOTAL_MAX)).isEqualTo(1);
+          assertThat(count(world, Count.HTTP_CONNECTIONS_REFUSED_PER_IP)).isZero();
+          assertThat(count(world, Count.HTTP_CONNECTIONS)).isEqualTo(3);
+          assertThat(ask(second)).startsWith("HTTP/1.1 200");
+        }
+        // Its place is free when the server has seen that it left.
+        await(() -> {
+          try (Socket next = world.connect()) {
+            return ask(next).startsWith("HTTP/1.1 200");
+          }
+        });
+        assertThat(ask(first)).startsWith("HTTP/1.1 200");
+      }
+    }
+  }
+
+  @Test
+  void aConnectionWithoutARequestIsClosedAndCountedAsIdle() throws Exception {
+    try (var world = new HttpWorld(folder, "http.idle-timeout=1 s")) {
+      try (Socket socket = world.connect()) {
+        assertThat(ask(socket)).startsWith("HTTP/1.1 200");
+        assertThat(readsToTheEnd(socket)).doesNotContain("HTTP/1.1");
+      }
+      long before = count(world, Count.HTTP_CONNECTIONS_IDLE);
+      assertThat(before).isPositive();
+      try (var client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build()) {
+        HttpResponse<String> first = askByHttp2(client, world);
+        assertThat(first.version()).isEqualTo(HttpClient.Version.HTTP_2);
+        long connections = count(world, Count.HTTP_CONNECTIONS);
+        await(() -> count(world, Count.HTTP_CONNECTIONS_IDLE) > before);
+        assertThat(askByHttp2(client, world).statusCode()).isEqualTo(200);
+        assertThat(count(world, Count.HTTP_CONNECTIONS)).isGreaterThan(connections);
+      }
+      assertThat(count(world, Count.HTTP_CONNECTIONS_OLD)).isZero();
+      assertThat(count(world, Count.HTTP_HEADS_TOO_SLOW)).isZero();
+    }
+  }
+
+  @Test
+  void anOldConnectionIsEndedAfterItsAnswerAndCounted() throws IOException {
+    try (var world = new HttpWorld(folder, "http.connection-age-max=1 s")) {
+      try (Socket idle = world.connect();
+          Socket busy = world.connect()) {
+        assertThat(ask(idle)).startsWith("HTTP/1.1 200");
+        busy.setSoTimeout(10_000);
+        write(
+            busy,
+            "POST /v1/registration/code HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
+                + "content-type: application/json\r\n\r\n{");
+        assertThat(readsToTheEnd(idle)).doesNotContain("HTTP/1.1");
+        // The world's own client, and these two.
+        await(() -> count(world, Count.HTTP_CONNECTIONS_OLD) == 3);
+        write(busy, "}");
+        assertThat(readsToTheEnd(busy)).startsWith("HTTP/1.1 400").contains("connection: close");
+      }
+      assertThat(count(world, Count.HTTP_CONNECTIONS_IDLE)).isZero();
+    }
+  }
+
   // ---- by hand ---------------------------------------------------------------------------------
 
   private static HttpResponse<String> raw(HttpWorld world, String request) {
     // The JDK's client sets the type of a text body by the header it is given.
     assertThat(request).contains("text/plain");
     try {
-      return java.net.http.HttpClient.newHttpClient()
+      return HttpClient.newHttpClient()
           .send(
-              java.net.http.HttpRequest.newBuilder(
-                      java.net.URI.create(
-                          "http://127.0.0.1:" + world.port() + "/v1/registration/code"))
+              HttpRequest.newBuilder(
+                      URI.create("http://127.0.0.1:" + world.port() + "/v1/registration/code"))
                   .header("content-type", "text/plain")
-                  .POST(java.net.http.HttpRequest.BodyPublishers.ofString("{}"))
+                  .POST(HttpRequest.BodyPublishers.ofString("{}"))
                   .build(),
               HttpResponse.BodyHandlers.ofString());
     } catch (IOException | InterruptedException e) {
       throw new AssertionError(e);
+    }
+  }
+
+  private static long count(HttpWorld world, Count count) {
+    return world.server.counters().get(count);
+  }
+
+  private static void await(Callable<Boolean> condition) {
+    Awaitility.await().atMost(Duration.ofSeconds(20)).until(condition);
+  }
+
+  private static HttpResponse<String> askByHttp2(HttpClient client, HttpWorld world)
+      throws IOException, InterruptedException {
+    return client.send(
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + world.port() + "/openapi.json"))
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  private static void write(Socket socket, String text) throws IOException {
+    socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
+    socket.getOutputStream().flush();
+  }
+
+  /// Asks for what is open to anyone; the beginning of the answer, or nothing when the connection
+  /// ends.
+  private static String ask(Socket socket) throws IOException {
+    socket.setSoTimeout(10_000);
+    try {
+      write(socket, "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n");
+      return new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
+    } catch (SocketException e) {
+      return "";
+    }
+  }
+
+  private static String readsToTheEnd(Socket socket) throws IOException {
+    try {
+      return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+    } catch (SocketException e) {
+      return "";
     }
   }
 
@@ -211,7 +327,7 @@ class HttpLimitsTest {
         return -1;
       }
       return Integer.parseInt(new String(head, StandardCharsets.US_ASCII).substring(9, 12));
-    } catch (java.net.SocketException e) {
+    } catch (SocketException e) {
       return -1;
     }
   }

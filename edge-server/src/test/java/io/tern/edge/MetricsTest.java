@@ -54,6 +54,9 @@ class MetricsTest {
           entry(
               "http.connections-per-address-max",
               List.of("tern_http_connections_refused_per_ip_total")),
+          entry("http.connections-max", List.of("tern_http_connections_refused_total_max_total")),
+          entry("http.idle-timeout", List.of("tern_http_connections_idle_total")),
+          entry("http.connection-age-max", List.of("tern_http_connections_old_total")),
           entry("http.requests-max", List.of("tern_http_requests_busy_total")),
           entry("http.body-max", List.of(error(404, "http", "BODY_TOO_LARGE"))),
           entry("http.head-max", List.of("tern_http_refused_total")),
@@ -175,10 +178,6 @@ class MetricsTest {
           "http.plain",
           "http.tls",
           "http.forwarded-from",
-          // Armeria's own: it closes a newcomer, or a connection at its time, and does not say so.
-          "http.connections-max",
-          "http.idle-timeout",
-          "http.connection-age-max",
           "accounts.sms.provider",
           "accounts.sms.webhook.",
           "accounts.sms.smpp.",

@@ -1,11 +1,13 @@
 package io.tern.edge.http;
 
+import com.linecorp.armeria.server.ServiceRequestContext;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.AttributeKey;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.tern.accounts.budget.Block;
+import io.tern.edge.config.HttpConfig;
 import io.tern.edge.metrics.Counters;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -15,39 +17,51 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/// Stands first in an HTTP connection's pipeline: so many connections from one address, and the
-/// head of a request must be complete so long after its first byte (of the first request: after the
-/// connection), whatever trickles in. Confined to its event loop; the table of addresses is shared.
+/// Stands first in an HTTP connection's pipeline and bounds it, each bound with a counter:
 ///
-/// What Armeria itself bounds (all connections, idle ones, bodies, heads, the time of a request) is
-/// set in [HttpGateway].
+/// | bound | beyond |
+/// |---|---|
+/// | connections in all, and of one address | closed at once |
+/// | the head of a request, complete so long after its first byte (of the first request: after the connection), whatever trickles in | closed |
+/// | so long without a request under way | closed, as HTTP says goodbye: GOAWAY, close_notify |
+/// | its age | likewise; with a request under way, after the answer |
+///
+/// The first, third and fourth Armeria could bound too, but closes without telling anyone why. What
+/// it bounds (bodies, sizes of heads, the time of a request) is set in [HttpGateway].
+///
+/// Confined to its event loop; the table of addresses is shared.
 final class DoorGuard extends ChannelInboundHandlerAdapter {
 
   /// What all guards of a server share. Any thread.
   ///
+  /// @param connectionsMax open ones, of all addresses
   /// @param loopbackExempt whether loopback may have any number: only this machine is behind it
+  /// @param headerNanos for the head of a request
+  /// @param idleNanos without a request under way
+  /// @param ageNanos since the connection was taken
   /// @param open the guards of all connections
   /// @param ending whether the server ends
   record Shared(
+      int connectionsMax,
       int connectionsPerAddressMax,
       boolean loopbackExempt,
       long headerNanos,
+      long idleNanos,
+      long ageNanos,
       Counters counters,
       HttpCounts counts,
       ConcurrentHashMap<Block, Integer> connections,
       Set<DoorGuard> open,
       AtomicBoolean ending) {
 
-    Shared(
-        int connectionsPerAddressMax,
-        boolean loopbackExempt,
-        long headerNanos,
-        Counters counters,
-        HttpCounts counts) {
+    Shared(HttpConfig config, boolean loopbackExempt, Counters counters, HttpCounts counts) {
       this(
-          connectionsPerAddressMax,
+          config.connectionsMax(),
+          config.connectionsPerAddressMax(),
           loopbackExempt,
-          headerNanos,
+          config.headTimeout().toNanos(),
+          config.idleTimeout().toNanos(),
+          config.connectionAgeMax().toNanos(),
           counters,
           counts,
           new ConcurrentHashMap<>(),
@@ -77,7 +91,16 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   private final Shared shared;
   private @Nullable Block address;
   private @Nullable ScheduledFuture<?> deadline;
+  private @Nullable ScheduledFuture<?> idleness;
+  private @Nullable ScheduledFuture<?> age;
   private int underWay;
+
+  /// A request under way; null when there is none. The connection can be ended through any of them.
+  private @Nullable ServiceRequestContext request;
+
+  /// Since when no request has been under way.
+  private long idleSince;
+
   private boolean served;
   private @Nullable ChannelHandlerContext ctx;
   private long lastRead;
@@ -94,6 +117,11 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   @Override
   public void channelActive(ChannelHandlerContext ctx) throws Exception {
     ctx.channel().attr(KEY).set(this);
+    if (shared.open().size() >= shared.connectionsMax()) {
+      shared.counters().add(shared.counts().connectionsRefusedInAll());
+      ctx.close();
+      return;
+    }
     InetAddress from =
         ctx.channel().remoteAddress() instanceof InetSocketAddress remote
             ? remote.getAddress()
@@ -114,12 +142,17 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
       return;
     }
     begin(ctx);
+    idleSince = System.nanoTime();
+    lookAtIdleness(ctx, shared.idleNanos());
+    age = ctx.executor().schedule(() -> onAge(ctx), shared.ageNanos(), TimeUnit.NANOSECONDS);
     super.channelActive(ctx);
   }
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) throws Exception {
     stop();
+    cancel(idleness);
+    cancel(age);
     shared.open().remove(this);
     if (address != null) {
       shared.leave(address);
@@ -138,8 +171,9 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   }
 
   /// The head of a request is complete. On the event loop.
-  void onRequest() {
+  void onRequest(ServiceRequestContext request) {
     underWay++;
+    this.request = request;
     served = true;
     stop();
   }
@@ -147,6 +181,10 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   /// A request has been answered. On the event loop.
   void onAnswered() {
     underWay--;
+    if (underWay == 0) {
+      request = null;
+      idleSince = System.nanoTime();
+    }
     end();
   }
 
@@ -161,6 +199,33 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   private void end() {
     if (shared.ending().get() && underWay == 0 && ctx != null) {
       ctx.close();
+    }
+  }
+
+  private void lookAtIdleness(ChannelHandlerContext ctx, long inNanos) {
+    idleness =
+        ctx.executor()
+            .schedule(
+                () -> {
+                  long idle = underWay > 0 ? 0 : System.nanoTime() - idleSince;
+                  if (idle < shared.idleNanos()) {
+                    lookAtIdleness(ctx, shared.idleNanos() - idle);
+                  } else {
+                    shared.counters().add(shared.counts().connectionsIdle());
+                    // From the other end of the pipeline, so that every protocol takes its leave.
+                    ctx.channel().close();
+                  }
+                },
+                inNanos,
+                TimeUnit.NANOSECONDS);
+  }
+
+  private void onAge(ChannelHandlerContext ctx) {
+    shared.counters().add(shared.counts().connectionsOld());
+    if (request == null) {
+      ctx.channel().close();
+    } else {
+      request.initiateConnectionShutdown();
     }
   }
 
@@ -181,9 +246,13 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   }
 
   private void stop() {
-    if (deadline != null) {
-      deadline.cancel(false);
-      deadline = null;
+    cancel(deadline);
+    deadline = null;
+  }
+
+  private static void cancel(@Nullable ScheduledFuture<?> timer) {
+    if (timer != null) {
+      timer.cancel(false);
     }
   }
 }

@@ -7,7 +7,10 @@ import io.tern.edge.metrics.Counters.Door;
 ///
 /// @param door the door of its refusals
 /// @param connections taken
+/// @param connectionsRefusedInAll closed, because there are too many
 /// @param connectionsRefused closed, because their address has too many
+/// @param connectionsIdle closed, because no request came for a while
+/// @param connectionsOld ended, because of their age
 /// @param headsTooSlow closed, because a head did not come in time
 /// @param requests all
 /// @param refused of these, by whatever code
@@ -18,7 +21,10 @@ import io.tern.edge.metrics.Counters.Door;
 record HttpCounts(
     Door door,
     Count connections,
+    Count connectionsRefusedInAll,
     Count connectionsRefused,
+    Count connectionsIdle,
+    Count connectionsOld,
     Count headsTooSlow,
     Count requests,
     Count refused,
@@ -31,7 +37,10 @@ record HttpCounts(
       new HttpCounts(
           Door.HTTP,
           Count.HTTP_CONNECTIONS,
+          Count.HTTP_CONNECTIONS_REFUSED_TOTAL_MAX,
           Count.HTTP_CONNECTIONS_REFUSED_PER_IP,
+          Count.HTTP_CONNECTIONS_IDLE,
+          Count.HTTP_CONNECTIONS_OLD,
           Count.HTTP_HEADS_TOO_SLOW,
           Count.HTTP_REQUESTS,
           Count.HTTP_REFUSED,
@@ -44,7 +53,10 @@ record HttpCounts(
       new HttpCounts(
           Door.ADMIN,
           Count.ADMIN_CONNECTIONS,
+          Count.ADMIN_CONNECTIONS_REFUSED_TOTAL_MAX,
           Count.ADMIN_CONNECTIONS_REFUSED_PER_IP,
+          Count.ADMIN_CONNECTIONS_IDLE,
+          Count.ADMIN_CONNECTIONS_OLD,
           Count.ADMIN_HEADS_TOO_SLOW,
           Count.ADMIN_REQUESTS,
           Count.ADMIN_REFUSED,

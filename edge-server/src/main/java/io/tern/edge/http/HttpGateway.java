@@ -89,11 +89,11 @@ import org.slf4j.LoggerFactory;
 /// what they count under. Each has an event loop of its own: what happens here takes no time from
 /// the sessions, and none from the other.
 ///
-/// Bounds, each with an answer: connections in all and of an address (closed), the head of a
-/// request (431, or closed when it takes too long), its body (413), requests under way (503 BUSY),
-/// their time (503 TIMEOUT; the thread is interrupted), requests a second of an address and what
-/// the doorkeeper counts (429 RATE). A body is kept until its answer: `requests-max × body-max`
-/// bytes, and as much of those that are not complete.
+/// Bounds, each with an answer: connections in all and of an address, idle and old ones (closed,
+/// see [DoorGuard]), the head of a request (431, or closed when it takes too long), its body (413),
+/// requests under way (503 BUSY), their time (503 TIMEOUT; the thread is interrupted), requests a
+/// second of an address and what the doorkeeper counts (429 RATE). A body is kept until its answer:
+/// `requests-max × body-max` bytes, and as much of those that are not complete.
 ///
 /// Logs no address, header, path or body; a failure with the kind of its exception, without its
 /// message, which may hold what was sent.
@@ -245,13 +245,7 @@ public final class HttpGateway implements AutoCloseable {
             1,
             new DefaultThreadFactory("tern-" + name + "-loop", true),
             Transport.AUTO.ioHandlers());
-    guards =
-        new DoorGuard.Shared(
-            config.connectionsPerAddressMax(),
-            loopbackExempt,
-            config.headTimeout().toNanos(),
-            counters,
-            counts);
+    guards = new DoorGuard.Shared(config, loopbackExempt, counters, counts);
     server = server(endpoints, certificates);
     try {
       server.start().get(30, TimeUnit.SECONDS);
@@ -280,7 +274,6 @@ public final class HttpGateway implements AutoCloseable {
         Server.builder()
             .workerGroup(loop, false)
             .bossGroupFactory(Prompt::new)
-            .maxNumConnections(config.connectionsMax())
             .childChannelPipelineCustomizer(pipeline -> pipeline.addFirst(new DoorGuard(guards)))
             .http1MaxInitialLineLength(LINE_BYTES_MAX)
             .http1MaxHeaderSize(config.headBytesMax())
@@ -289,8 +282,8 @@ public final class HttpGateway implements AutoCloseable {
             .http2MaxResetFramesPerWindow(100, 60)
             .maxRequestLength(config.bodyBytesMax())
             .requestTimeout(config.requestTimeout())
-            .idleTimeout(config.idleTimeout())
-            .maxConnectionAge(config.connectionAgeMax())
+            // As age and number of connections: the guard's, which counts.
+            .idleTimeout(Duration.ZERO)
             .connectionDrainDuration(DRAIN)
             .gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
             .meterRegistry(Unread.registry())
@@ -372,7 +365,7 @@ public final class HttpGateway implements AutoCloseable {
       var channel = ctx.log().partial().channel();
       DoorGuard guard = channel == null ? null : DoorGuard.of(channel);
       if (guard != null) {
-        guard.onRequest();
+        guard.onRequest(ctx);
         ctx.log().whenComplete().thenRun(() -> ctx.eventLoop().execute(guard::onAnswered));
       }
       return service.serve(ctx, request);
