@@ -90,6 +90,11 @@ public final class Names {
     }
   }
 
+  /// Calls this user `name` as long as this lives: somebody whose id does not come from their name.
+  public synchronized void call(UserId user, String name) {
+    byId.put(user, name);
+  }
+
   /// How to call this user.
   public synchronized String of(UserId user) {
     var name = byId.get(user);

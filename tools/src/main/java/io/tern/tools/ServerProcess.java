@@ -13,6 +13,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -29,6 +32,7 @@ public final class ServerProcess implements AutoCloseable {
   private static final Duration READY = Duration.ofSeconds(60);
   private static final Duration ORDERLY = Duration.ofSeconds(30);
   private static final int LOG_TAIL_LINES = 8;
+  private static final int PRINTED_LINES_MAX = 1_000;
 
   /// What the server says on its one line of output.
   ///
@@ -64,14 +68,22 @@ public final class ServerProcess implements AutoCloseable {
     public HostPort plain() {
       return Objects.requireNonNull(listen, "the server has no plain listener");
     }
+
+    /// Where accounts are, of a server that was started with them and without TLS.
+    public HostPort http() {
+      return HostPort.parse(
+          Objects.requireNonNull(fields.get("http"), "the server has no plain HTTP"));
+    }
   }
 
   private final Process process;
   private final Ready ready;
+  private final BlockingQueue<String> printed;
 
-  private ServerProcess(Process process, Ready ready) {
+  private ServerProcess(Process process, Ready ready, BlockingQueue<String> printed) {
     this.process = process;
     this.ready = ready;
+    this.printed = printed;
   }
 
   /// Starts a server and waits until it is ready.
@@ -116,7 +128,8 @@ public final class ServerProcess implements AutoCloseable {
       var killer = Thread.ofPlatform().name("server-killer").unstarted(process::destroyForcibly);
       Runtime.getRuntime().addShutdownHook(killer);
       process.onExit().thenRun(() -> forget(killer));
-      return new ServerProcess(process, awaitReady(process, log));
+      var printed = new ArrayBlockingQueue<String>(PRINTED_LINES_MAX);
+      return new ServerProcess(process, awaitReady(process, log, printed), printed);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -130,10 +143,13 @@ public final class ServerProcess implements AutoCloseable {
     }
   }
 
-  private static Ready awaitReady(Process process, Path log) {
+  private static Ready awaitReady(Process process, Path log, Queue<String> printed) {
     var line = new CompletableFuture<String>();
     // Reads on after the first line, so that the server never waits for us to take its output.
-    Thread.ofPlatform().daemon().name("server-output").start(() -> readLines(process, line));
+    Thread.ofPlatform()
+        .daemon()
+        .name("server-output")
+        .start(() -> readLines(process, line, printed));
     try {
       return Ready.parse(line.get(READY.toSeconds(), TimeUnit.SECONDS));
     } catch (TimeoutException e) {
@@ -148,12 +164,15 @@ public final class ServerProcess implements AutoCloseable {
     }
   }
 
-  private static void readLines(Process process, CompletableFuture<String> first) {
+  private static void readLines(
+      Process process, CompletableFuture<String> first, Queue<String> more) {
     try (var output =
         new BufferedReader(
             new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
       for (var line = output.readLine(); line != null; line = output.readLine()) {
-        first.complete(line);
+        if (!first.complete(line)) {
+          more.offer(line);
+        }
       }
       first.completeExceptionally(new IOException("no output"));
     } catch (IOException e) {
@@ -174,6 +193,28 @@ public final class ServerProcess implements AutoCloseable {
 
   public Ready ready() {
     return ready;
+  }
+
+  /// The next line on its console that begins with `beginning`; those before it are passed over. Of
+  /// lines that nobody waits for the first thousand are kept, the others lost.
+  ///
+  /// @throws Failure when none came in time
+  public String awaitLine(String beginning, Duration patience) {
+    long end = System.nanoTime() + patience.toNanos();
+    try {
+      while (true) {
+        String line = printed.poll(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+        if (line == null) {
+          throw new Failure(ExitCode.FAILED, "the server did not print '" + beginning + "…'");
+        }
+        if (line.startsWith(beginning)) {
+          return line;
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new Failure(ExitCode.FAILED, "interrupted", e);
+    }
   }
 
   public long pid() {

@@ -29,6 +29,17 @@ class NamesTest {
     assertThat(Names.id(names.of(bob))).isEqualTo(bob);
   }
 
+  @Test
+  void whoHasAnAccountIsCalledByTheNameThatWasGiven() {
+    var names = new Names(folder.resolve("names"));
+    var carol = Names.id("@u3p47");
+
+    names.call(carol, "carol");
+
+    assertThat(names.of(carol)).isEqualTo("carol");
+    assertThat(new Names(folder.resolve("names")).of(carol)).isEqualTo("@u3p47");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"", " ", "@", "@u", "@u!", "@uzzzzzzzzzzzz", "a\nb"})
   void whatIsNoNameIsSaid(String name) {

@@ -21,9 +21,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "demo",
     description = {
-      "See it work: two people chat through a real server, one goes away and catches up, the server"
-          + " is killed with kill -9 in the middle of the traffic, nothing is lost or doubled, and a"
-          + " third one comes for a group.",
+      "See it work: somebody registers with a phone number, two people chat through a real server,"
+          + " one goes away and catches up, the server is killed with kill -9 in the middle of the"
+          + " traffic, nothing is lost or doubled, and all three come together in a group.",
       "Exit code 1 when anything is."
     })
 public final class DemoCommand implements Callable<Integer> {
@@ -77,9 +77,12 @@ public final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  /// A server for the story: quick to start, small, and without the limit on sends, which the
-  /// traffic around the kill would meet.
-  static ServerProcess startServer(Path folder, HostPort listen) {
+  /// A server for the story: quick to start, small, with accounts, and without the limit on sends,
+  /// which the traffic around the kill would meet.
+  ///
+  /// @param listen where people chat; port 0 takes any free one
+  /// @param http where they register; the same
+  static ServerProcess startServer(Path folder, HostPort listen, HostPort http) {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
@@ -90,6 +93,6 @@ public final class DemoCommand implements Callable<Integer> {
         listen,
         folder.resolve("server.log"),
         List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"),
-        List.of("--set", "limits.send.rate=0"));
+        List.of("--set", "limits.send.rate=0", "--http", http.toString()));
   }
 }

@@ -45,7 +45,7 @@ final class GroupScene {
     this.bob = bob;
     this.carol = carol;
     for (var person : List.of(alice, bob, carol)) {
-      names.learn(person.name);
+      names.call(person.id, person.name);
       own.put(person, new TreeSet<>());
     }
   }

@@ -3,6 +3,7 @@ package io.tern.tools.demo;
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.TernClient;
+import io.tern.client.account.Credentials;
 import io.tern.client.store.FileClientStore;
 import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.ChatId;
@@ -12,6 +13,7 @@ import io.tern.tools.CommandClient;
 import io.tern.tools.ExitCode;
 import io.tern.tools.Failure;
 import io.tern.tools.HostPort;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,6 +23,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// Somebody in the demo: a name, a device whose state is a folder, and a client while they are
@@ -34,6 +37,8 @@ final class Person implements ClientListener {
 
   final String name;
   final UserId id;
+  private final int device;
+  private final Supplier<byte[]> token;
   private final Path folder;
   private final List<Books.Sent> sent = new ArrayList<>();
   private final List<Books.Kept> received = new ArrayList<>();
@@ -47,10 +52,24 @@ final class Person implements ClientListener {
   private @Nullable TernClient client;
   private @Nullable String trouble;
 
-  Person(String name, Path folder) {
+  private Person(String name, UserId id, int device, Supplier<byte[]> token, Path folder) {
     this.name = name;
-    this.id = DevelopmentIssuer.userId(name);
+    this.id = id;
+    this.device = device;
+    this.token = token;
     this.folder = folder;
+  }
+
+  /// Somebody whose tokens the development issuer makes.
+  static Person inDevelopment(String name, Path folder) {
+    var id = DevelopmentIssuer.userId(name);
+    return new Person(name, id, 1, () -> DevelopmentIssuer.token(id, 1), folder);
+  }
+
+  /// Somebody with an account. The story is over long before the token is.
+  static Person registered(String name, Credentials account, Path folder) {
+    var token = account.token().getBytes(StandardCharsets.US_ASCII);
+    return new Person(name, account.user(), account.device(), () -> token, folder);
   }
 
   // ---- what the story makes them do
@@ -58,12 +77,7 @@ final class Person implements ClientListener {
 
   void arrive(HostPort server) {
     var config =
-        ClientConfig.of(
-                id,
-                1,
-                List.of(server.resolve()),
-                () -> DevelopmentIssuer.token(id, 1),
-                FileClientStore.open(folder))
+        ClientConfig.of(id, device, List.of(server.resolve()), token, FileClientStore.open(folder))
             .withApp("tern demo");
     var arriving = TernClient.start(config, this);
     client = arriving;

@@ -26,7 +26,7 @@ final class Story {
   private final int traffic;
   private final Person alice;
   private final Person bob;
-  private final Person carol;
+  private final List<Person> everyone = new ArrayList<>();
   private final long startNanos = System.nanoTime();
 
   /// @param traffic messages of each person around the kill
@@ -35,31 +35,38 @@ final class Story {
     this.hasColours = hasColours;
     this.folder = folder;
     this.traffic = traffic;
-    this.alice = new Person("alice", folder.resolve("alice"));
-    this.bob = new Person("bob", folder.resolve("bob"));
-    this.carol = new Person("carol", folder.resolve("carol"));
+    this.alice = Person.inDevelopment("alice", folder.resolve("alice"));
+    this.bob = Person.inDevelopment("bob", folder.resolve("bob"));
+    everyone.addAll(List.of(alice, bob));
   }
 
   /// Returns whether all was well.
   boolean tell() {
     out.println("Tern: three people and a server.");
     out.println("✓ the server has it on disk   ✓✓ the other one's device has it   #n its place");
-    var server = DemoCommand.startServer(folder, new HostPort("127.0.0.1", 0));
+    var anyPort = new HostPort("127.0.0.1", 0);
+    var server = DemoCommand.startServer(folder, anyPort, anyPort);
     try {
       var address = server.ready().plain();
       act("A server starts");
       say("process " + server.pid() + " at " + address + ", everything in " + folder);
+      var carol = register(server);
       talk(address);
       sendLetter();
       awayAndBack(address);
-      server = killInTheMiddle(server, address);
-      return compare(group(address));
+      server = killInTheMiddle(server);
+      return compare(group(address, carol));
     } finally {
-      alice.leave();
-      bob.leave();
-      carol.leave();
+      everyone.forEach(Person::leave);
       server.close();
     }
+  }
+
+  private Person register(ServerProcess server) {
+    act("Carol registers with her phone number");
+    var carol = new RegistrationScene(this, server).play("carol", folder.resolve("carol"));
+    everyone.add(carol);
+    return carol;
   }
 
   private void talk(HostPort address) {
@@ -111,7 +118,7 @@ final class Story {
     say("Alice's five messages now have ✓✓");
   }
 
-  private ServerProcess killInTheMiddle(ServerProcess server, HostPort address) {
+  private ServerProcess killInTheMiddle(ServerProcess server) {
     act("kill -9 in the middle of the traffic");
     long before = acknowledged();
     long alicesBefore = alice.acknowledged();
@@ -132,7 +139,7 @@ final class Story {
     alice.await(() -> !alice.isUp(), "alice notices");
     bob.await(() -> !bob.isUp(), "bob notices");
     long killed = System.nanoTime();
-    var again = DemoCommand.startServer(folder, address);
+    var again = DemoCommand.startServer(folder, server.ready().plain(), server.ready().http());
     say(
         "process %d starts on the same folder and is ready after %.1f s"
             .formatted(again.pid(), secondsSince(killed)));
@@ -155,9 +162,10 @@ final class Story {
     return again;
   }
 
-  private List<String> group(HostPort address) {
+  private List<String> group(HostPort address, Person carol) {
     act("Carol comes too, and there is a group");
     carol.arrive(address);
+    say("carol's account is there, and her token from before the kill is good");
     return new GroupScene(this, new Names(folder.resolve("names")), alice, bob, carol).play();
   }
 
@@ -185,6 +193,7 @@ final class Story {
       say("./tern chat --user alice --with bob");
       say("./tern chat --user bob --with alice");
       say("./tern group create --user alice terns bob");
+      say("./tern account register " + RegistrationScene.NUMBER + " --name carol");
       out.flush();
       return true;
     }
