@@ -1,0 +1,158 @@
+package io.tern.router;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tern.store.Command;
+import io.tern.store.OutboxRecord;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/// From the delivery to the acknowledgement: the watch, the nudge, the push, and when a record is
+/// settled; in this life and for what a former one owed.
+class DispatcherWatchTest extends DispatcherFixture {
+
+  @Test
+  void theRecordIsSettledWhenTheRecipientAcknowledges() {
+    attach(BOB, EDGE, 2);
+    on(ALICE, CHAT);
+    on(ALICE, CHAT);
+    endOfBatch();
+    long owed = batch;
+    assertThat(settled).isEmpty();
+
+    ack(BOB, CHAT, 2);
+    endOfBatch();
+    assertThat(settled).isEmpty();
+    ack(BOB, CHAT, 3);
+    endOfBatch();
+
+    assertThat(settled).containsExactly(owed);
+    assertThat(dispatcher.watched()).isZero();
+    pass(60);
+    assertThat(pushes).isEmpty();
+  }
+
+  @Test
+  void oneAcknowledgementSettlesSeveralRounds() {
+    attach(BOB, EDGE, 2);
+    for (int i = 0; i < 3; i++) {
+      on(ALICE, CHAT);
+      endOfBatch();
+    }
+    ack(BOB, CHAT, 4);
+    endOfBatch();
+
+    assertThat(settled).containsExactly(1L, 2L, 3L);
+  }
+
+  @Test
+  void aRoundIsSettledOnlyWhenEveryRecipientOfEveryEntryIsDone() {
+    attach(BOB, EDGE, 2);
+    attach(CAROL, EDGE, 3);
+    on(ALICE, CHAT);
+    on(ALICE, OTHER_CHAT);
+    endOfBatch();
+
+    ack(CAROL, OTHER_CHAT, 2);
+    endOfBatch();
+    assertThat(settled).isEmpty();
+    ack(BOB, CHAT, 2);
+    endOfBatch();
+    assertThat(settled).containsExactly(1L);
+  }
+
+  @Test
+  void aSessionThatDoesNotAcknowledgeIsNudgedOnceAndThenPushedTo() {
+    var bob = attach(BOB, EDGE, 2);
+    on(ALICE, CHAT);
+    on(ALICE, CHAT);
+    endOfBatch();
+    calls.clear();
+
+    pass(4);
+    assertThat(all()).isEmpty();
+    pass(2);
+    assertThat(all()).containsExactly(new Delivery.Nudge(CHAT, bob));
+    assertThat(pushes).isEmpty();
+
+    pass(5);
+    assertThat(pushes)
+        .containsExactlyInAnyOrder(new Push(BOB.user(), CHAT, 2), new Push(BOB.user(), CHAT, 3));
+    assertThat(settled).containsExactly(1L);
+    assertThat(dispatcher.watched()).isZero();
+    assertThat(all()).hasSize(1);
+  }
+
+  @Test
+  void whatIsAcknowledgedInTimeIsNeitherNudgedNorPushed() {
+    attach(BOB, EDGE, 2);
+    on(ALICE, CHAT);
+    endOfBatch();
+    pass(4);
+    ack(BOB, CHAT, 2);
+    endOfBatch();
+    calls.clear();
+
+    pass(20);
+    assertThat(all()).isEmpty();
+    assertThat(pushes).isEmpty();
+  }
+
+  @Test
+  void beyondTheBoundAnEntryBecomesAPushAtOnce() {
+    attach(BOB, EDGE, 2);
+    for (int i = 0; i < CONFIG.watchedMax() + 2; i++) {
+      on(ALICE, CHAT);
+    }
+    endOfBatch();
+
+    assertThat(dispatcher.watched()).isEqualTo(CONFIG.watchedMax());
+    assertThat(pushes).hasSize(2);
+    assertThat(deliveries(EDGE, Delivery.Entries.class)).hasSize(CONFIG.watchedMax() + 2);
+  }
+
+  @Test
+  void whatAFormerLifeOwedIsDeliveredWatchedAndPushedOnlyAfterTheWatch() {
+    var bob = attach(BOB, EDGE, 2);
+    var entry = entry(ALICE, CHAT);
+    var due = new OutboxRecord.Due(entry, List.of(ALICE.user(), BOB.user()), List.of(BOB.user()));
+    var nobodyWaits =
+        new OutboxRecord.Due(entry(ALICE, OTHER_CHAT), List.of(ALICE.user()), List.of());
+    dispatcher.recover(
+        List.of(
+            new OutboxRecord(41, List.of(nobodyWaits), List.of()),
+            new OutboxRecord(42, List.of(due), List.of(new Command.ListChat(BOB.user(), CHAT)))),
+        now);
+
+    assertThat(settled).containsExactly(41L);
+    assertThat(only(EDGE, Delivery.Entries.class).to()).containsExactly(bob);
+    assertThat(submitted).hasSize(1);
+    assertThat(pushes).isEmpty();
+
+    answerLists();
+    pass(11);
+    assertThat(pushes).containsExactly(new Push(BOB.user(), CHAT, entry.seq()));
+    assertThat(settled).containsExactly(41L, 42L);
+  }
+
+  @Test
+  void whoComesBackAndAcknowledgesWhatAFormerLifeOwedIsNotPushedTo() {
+    var entry = entry(ALICE, CHAT);
+    dispatcher.recover(
+        List.of(
+            new OutboxRecord(
+                42,
+                List.of(
+                    new OutboxRecord.Due(
+                        entry, List.of(ALICE.user(), BOB.user()), List.of(BOB.user()))),
+                List.of())),
+        now);
+    pass(3);
+    ack(BOB, CHAT, entry.seq());
+    endOfBatch();
+    pass(20);
+
+    assertThat(pushes).isEmpty();
+    assertThat(settled).containsExactly(42L);
+  }
+}
