@@ -72,14 +72,14 @@ class ConversationCoreTest {
     createGroup("friends");
     Out first = client.out(FrameType.GROUP_CREATE).get(0);
     assertThat(GroupCreate.parseFrom(first.body()).getOpId().size()).isEqualTo(16);
-    reconnect();
+    client.reconnect();
 
     Out again = client.out(FrameType.GROUP_CREATE).get(0);
     assertThat(again.body()).isEqualTo(first.body());
     assertThat(changed).isEmpty();
     created(again.rid());
     assertThat(changed).containsExactly(new Changed(GROUP, 1, 5, List.of(PEER)));
-    reconnect();
+    client.reconnect();
     assertThat(client.out(FrameType.GROUP_CREATE)).isEmpty();
   }
 
@@ -264,7 +264,7 @@ class ConversationCoreTest {
     client.core().endPass(client.now);
     Out first = client.out(FrameType.SETTINGS).get(0);
     assertThat(Settings.parseFrom(first.body()).getSetCount()).isEqualTo(1);
-    reconnect();
+    client.reconnect();
     Out again = client.out(FrameType.SETTINGS).get(0);
     client.in(
         FrameType.SETTINGS_SET,
@@ -379,7 +379,7 @@ class ConversationCoreTest {
     client.up();
     watch(PEER);
     answerWatch();
-    reconnect();
+    client.reconnect();
     assertThat(client.out(FrameType.PRESENCE_SUB)).hasSize(1);
   }
 
@@ -449,7 +449,7 @@ class ConversationCoreTest {
         0,
         0,
         io.tern.protocol.v1.Presence.getDefaultInstance());
-    reconnect();
+    client.reconnect();
     client.sleep(20 * 60_000);
     assertThat(client.out(FrameType.PRESENCE_SUB)).isEmpty();
   }
@@ -623,10 +623,5 @@ class ConversationCoreTest {
 
   private static Out only(List<Out> out, FrameType type) {
     return out.stream().filter(o -> o.type() == type).findFirst().orElseThrow();
-  }
-
-  private void reconnect() {
-    client.lost().nextTimer();
-    client.connected().helloAck(client.ack());
   }
 }

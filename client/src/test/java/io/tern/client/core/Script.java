@@ -118,6 +118,19 @@ final class Script implements ClientIo, ClientListener, SendCallback {
     return helloAck(ack());
   }
 
+  /// Up, with nothing sent in the chat so far, and nothing of it in [#out].
+  Script numberedAndUp() {
+    store.renumberSends(CHAT, 0, 0);
+    up();
+    out();
+    return this;
+  }
+
+  /// The connection is lost, and the next one accepted.
+  Script reconnect() {
+    return lost().nextTimer().connected().helloAck(ack());
+  }
+
   HelloAck.Builder ack() {
     HelloAck.Builder ack =
         HelloAck.newBuilder().setVer(1).setUser(ME.value()).setDevice(1).setSession(1).setEpoch(1);
