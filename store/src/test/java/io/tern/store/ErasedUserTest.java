@@ -22,6 +22,7 @@ import io.tern.protocol.v1.Setting;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /// Users who are deleted, and users who are banned.
@@ -163,6 +164,42 @@ class ErasedUserTest {
     assertThat(node.run(new Command.Leave(GROUP, ALICE))).isEqualTo(Outcome.Done.DONE);
     refused(node.send(ALICE_1, GROUP, 1, "still here"), ErrorCode.NOT_MEMBER);
     sent(node.send(EVE_1, GROUP, 1, "she is gone"));
+  }
+
+  /// Who leaves is remembered, and the one who left longest ago forgotten for it: the group becomes
+  /// lighter by one. What is in memory is bounded by that weight.
+  @Test
+  void aGroupThatForgetsSomebodyWhenAnErasedUserLeavesWeighsLessInMemory() {
+    int former = ChatState.FORMER_MEMBERS_MAX;
+    List<UserId> erased = users(10_000, 5);
+    int weight = 1 + erased.size() + former;
+    // The group and the direct chat, and not one member more.
+    node.hotMembersMax = weight + 2;
+    node.start();
+    sent(node.create(ALICE_1, GROUP, erased.toArray(UserId[]::new)));
+    for (int i = 0; i < former; i += 64) {
+      List<UserId> some = users(20_000 + i, 64);
+      sent(node.edit(ALICE_1, GROUP, new GroupChange.Add(some)));
+      some.forEach(user -> sent(node.edit(ALICE_1, GROUP, new GroupChange.Remove(user))));
+    }
+    sent(node.send(ALICE_1, 1, "hello"));
+
+    erased.forEach(user -> sent(node.run(new Command.Leave(GROUP, user))));
+    assertThat(isInMemoryOnly(CHAT)).isTrue();
+    // As heavy as before, and both still fit.
+    sent(node.edit(ALICE_1, GROUP, new GroupChange.Add(users(30_000, erased.size()))));
+    assertThat(isInMemoryOnly(CHAT)).isTrue();
+    sent(node.edit(ALICE_1, GROUP, new GroupChange.Add(users(40_000, 1))));
+    assertThat(isInMemoryOnly(CHAT)).isFalse();
+  }
+
+  private static List<UserId> users(int first, int n) {
+    return IntStream.range(first, first + n).mapToObj(UserId::new).toList();
+  }
+
+  /// Whether a chat of a few entries has never been let go: then it would have been written down.
+  private boolean isInMemoryOnly(ChatId chat) {
+    return node.storage.get(Keys.chat(chat)) == null;
   }
 
   @Test
