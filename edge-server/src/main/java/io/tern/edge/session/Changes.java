@@ -439,7 +439,7 @@ final class Changes {
                   .build()
                   .toByteArray());
       case Command.ChangeSettings settings -> {
-        session.onOwnSettings(settings.set());
+        session.onOwnSettings(settings.set(), seq);
         var lapsed = edge.presence().settingsChanged(session.user(), settings.set());
         if (lapsed.isDone() && !lapsed.isCompletedExceptionally()) {
           writeSettingsSet(rid, seq);

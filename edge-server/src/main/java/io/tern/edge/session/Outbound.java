@@ -34,7 +34,9 @@ import org.jspecify.annotations.Nullable;
 /// caught up from the store later ([CatchUp]); receipts merge by max.
 ///
 /// Whoever hides what they read is not told what others read. What the user's privacy says is read
-/// when it is first needed, or with a page of catch-up, and heard of in the self chat from then on.
+/// when it is first needed, or with a page of catch-up. From then on it is heard of in the self
+/// chat: with the live entry, be it pushed now or later, so that it is good for every session of
+/// the user at once, however far behind.
 ///
 /// Bounds: a window of `windowEntries` and `windowBytes`, [HeldReceipts#PLACES_MAX] merged
 /// receipts, one page of catch-up under way. What is empty is let go.
@@ -76,6 +78,9 @@ final class Outbound {
 
   /// Whether the user hides what they read; null while not known.
   private @Nullable Boolean hidesReads;
+
+  /// The newest entry of the self chat with the user's privacy that has been heard of here.
+  private long privacySeq;
 
   private boolean learning;
 
@@ -156,14 +161,17 @@ final class Outbound {
       noteEarly(entry.chat(), entry.seq());
       return true;
     }
+    boolean own = entry.sender().equals(session.user());
+    byte[] body = own ? entry.ownBody() : entry.body();
+    if (entry.chat().isSelf()) {
+      noteSettings(body, entry.seq(), LIVE);
+    }
     CatchUp behind = catchUp;
     if (behind != null && behind.holdsBack(entry.chat(), entry.seq())) {
       edge.counters().add(Count.ENTRIES_HELD_BACK);
       session.sampler().note(At.HELD_BACK, session, entry.chat(), entry.seq(), 0, now);
       return true;
     }
-    boolean own = entry.sender().equals(session.user());
-    byte[] body = own ? entry.ownBody() : entry.body();
     if (hasRoomFor(body.length) && host.isWritable()) {
       deliver(entry.chat(), entry.seq(), own, body, LIVE, now);
     } else {
@@ -191,8 +199,8 @@ final class Outbound {
     session.sampler().onDeliver(session.id(), chat, seq, now);
     session.sampler().note(At.WRITTEN, session, chat, seq, how, now);
     edge.counters().add(Count.DELIVERS);
-    if (chat.isSelf()) {
-      noteSettings(body);
+    if (chat.isSelf() && how == CAUGHT_UP) {
+      noteSettings(body, seq, how);
     }
     host.write(
         FrameType.DELIVER,
@@ -360,23 +368,44 @@ final class Outbound {
     }
   }
 
-  /// The user has changed settings, here or on another device.
-  void onOwnSettings(List<Setting> settings) {
+  /// The user has changed settings, here or on another device. Returns whether there is privacy
+  /// among them that has not been heard of.
+  ///
+  /// @param seq of the entry of the self chat that has them
+  boolean onOwnSettings(List<Setting> settings, long seq) {
+    if (!heardOfPrivacy(settings, seq)) {
+      return false;
+    }
     for (Setting setting : settings) {
       if (setting.hasPrivacy()) {
         hidesReads = setting.getPrivacy().getHideReadReceipts();
-        settingsPassed = true;
-        tellHeld();
       }
     }
+    settingsPassed = true;
+    tellHeld();
+    return true;
+  }
+
+  private boolean heardOfPrivacy(List<Setting> settings, long seq) {
+    boolean isNews = seq > privacySeq && settings.stream().anyMatch(Setting::hasPrivacy);
+    if (isNews) {
+      privacySeq = seq;
+    }
+    return isNews;
   }
 
   /// @param body DELIVER's, of the self chat
-  private void noteSettings(byte[] body) {
+  private void noteSettings(byte[] body, long seq, int how) {
     try {
       Content content = Deliver.parseFrom(body).getContent();
       if (content.getKind() == Kind.KIND_SETTING) {
-        session.onOwnSettings(Settings.parseFrom(content.getBody()).getSetList());
+        List<Setting> settings = Settings.parseFrom(content.getBody()).getSetList();
+        if (how == LIVE) {
+          session.onOwnSettings(settings, seq);
+        } else if (heardOfPrivacy(settings, seq)) {
+          // What it says may be outdated: the page knew.
+          session.onPrivacyChanged();
+        }
       }
     } catch (InvalidProtocolBufferException e) {
       // It was scanned before it was stored.

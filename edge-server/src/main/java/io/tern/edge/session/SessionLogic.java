@@ -331,9 +331,17 @@ public final class SessionLogic {
   }
 
   /// The user has changed settings, on this device or another.
-  void onOwnSettings(List<Setting> settings) {
-    outbound.onOwnSettings(settings);
-    if (watching != null && settings.stream().anyMatch(Setting::hasPrivacy)) {
+  ///
+  /// @param seq of the entry of the self chat that has them
+  void onOwnSettings(List<Setting> settings, long seq) {
+    if (outbound.onOwnSettings(settings, seq)) {
+      onPrivacyChanged();
+    }
+  }
+
+  /// What the user shows has changed, and so has what they are shown.
+  void onPrivacyChanged() {
+    if (watching != null) {
       watching.lapseAll();
     }
   }

@@ -106,6 +106,22 @@ class PresenceTest {
   }
 
   @Test
+  void aDeviceThatIsBehindStopsWatchingAsSoonAsAnotherOneChangesWhatIsShown() {
+    var narrow = new Node("limits.window.entries=2");
+    alice = narrow.login(ALICE, 1);
+    bob = narrow.login(BOB, 1);
+    Node.Client laptop = narrow.login(BOB, 2);
+    watch(laptop, ALICE);
+    laptop.acknowledges = false;
+    for (int i = 0; i < 4; i++) {
+      alice.text(CHAT, "more");
+    }
+    assertThat(laptop.take(FrameType.BEHIND)).hasSize(1);
+    bob.set(shows(Audience.AUDIENCE_NOBODY, Audience.AUDIENCE_NOBODY));
+    assertThat(told(laptop)).singleElement().matches(UserPresence::getLapsed);
+  }
+
+  @Test
   void nobodyIsToldWhoDoesNotWatchAndNotAfterTheLease() {
     watch(alice, BOB);
     Node.Client carol = node.login(CAROL, 1);

@@ -249,6 +249,64 @@ class SettingsTest {
     assertThat(receipts(laptop)).allMatch(receipt -> receipt.getRead() == 0);
   }
 
+  /// Bob's other device, which has been told what Alice read and takes no entry more.
+  private static Node.Client behind(Node node, Node.Client alice) {
+    Node.Client laptop = node.login(BOB, 2);
+    alice.tell(FrameType.READ, CHAT, laptop.text(CHAT, "read me").seq());
+    assertThat(receipts(laptop)).anyMatch(receipt -> receipt.getRead() > 0);
+    laptop.acknowledges = false;
+    for (int i = 0; i < 4; i++) {
+      alice.text(CHAT, "more");
+    }
+    assertThat(laptop.take(FrameType.BEHIND)).hasSize(1);
+    laptop.take(FrameType.DELIVER);
+    return laptop;
+  }
+
+  @Test
+  void aDeviceThatIsBehindHearsOfAnotherDevicesPrivacyAtOnce() {
+    var narrow = new Node("limits.window.entries=2");
+    alice = narrow.login(ALICE, 1);
+    bob = narrow.login(BOB, 1);
+    Node.Client laptop = behind(narrow, alice);
+    bob.set(hidesReads(true));
+    assertThat(laptop.take(FrameType.DELIVER)).isEmpty();
+    receipts(laptop);
+
+    alice.tell(FrameType.READ, CHAT, bob.text(CHAT, "read me too").seq());
+    assertThat(receipts(laptop)).allMatch(receipt -> receipt.getRead() == 0);
+    bob.set(hidesReads(false));
+    alice.tell(FrameType.READ, CHAT, bob.text(CHAT, "and me").seq());
+    assertThat(receipts(laptop)).anyMatch(receipt -> receipt.getRead() > 0);
+  }
+
+  @Test
+  void whatAnOldEntrySaidOfPrivacyDoesNotComeBackWithTheCatchUp() {
+    var narrow = new Node("limits.window.entries=2");
+    alice = narrow.login(ALICE, 1);
+    bob = narrow.login(BOB, 1);
+    Node.Client laptop = behind(narrow, alice);
+    long notes = bob.set(hidesReads(true)).seq();
+    for (int i = 0; i < 4; i++) {
+      bob.set(mute(ALICE, i));
+    }
+    bob.set(hidesReads(false));
+    // One by one, until the old entry is there.
+    List<Node.Out> pushed = List.of();
+    for (long seq = 1; pushed.stream().noneMatch(out -> isNotes(out, notes)); seq++) {
+      assertThat(seq).isLessThan(20);
+      laptop.tell(FrameType.ACK, CHAT, seq);
+      pushed = laptop.take(FrameType.DELIVER);
+    }
+    receipts(laptop);
+    alice.tell(FrameType.READ, CHAT, bob.text(CHAT, "read me too").seq());
+    assertThat(receipts(laptop)).anyMatch(receipt -> receipt.getRead() > 0);
+  }
+
+  private static boolean isNotes(Node.Out out, long seq) {
+    return out.chat() == BOB.value() && out.seq() == seq;
+  }
+
   @Test
   void aNewSessionKnowsItsUsersPrivacyBeforeItTellsAnything() {
     long seq = bob.text(CHAT, "read me").seq();
