@@ -292,7 +292,7 @@ class NobodyMissesAnythingTest {
               if (device == null) {
                 directory.missed(to, entries.chat(), this::nudge);
               } else {
-                onLive(device, new Item(entries.chat(), entries.seq()));
+                onLive(device, entries);
               }
             }
           }
@@ -334,16 +334,16 @@ class NobodyMissesAnythingTest {
       return null;
     }
 
-    private void onLive(Device device, Item item) {
+    private void onLive(Device device, Delivery.Entries entry) {
       var session = Objects.requireNonNull(device.session);
-      if (session.catchUp.holdsBack(item.chat, item.seq)) {
+      if (session.catchUp.holdsBack(entry)) {
         return;
       }
       if (session.unacknowledged.size() >= WINDOW) {
-        session.catchUp.startAt(item.chat, item.seq);
+        session.catchUp.startAt(entry.chat(), entry.seq());
         return;
       }
-      push(device, item);
+      push(device, new Item(entry.chat(), entry.seq()));
     }
 
     private void push(Device device, Item item) {
@@ -399,6 +399,7 @@ class NobodyMissesAnythingTest {
         var page = session.catchUp.onPage(session.page);
         session.page = null;
         page.items().forEach(item -> push(device, new Item(item.chat(), item.seq())));
+        page.tail().forEach(entry -> onLive(device, entry));
       } else if (session.question != null) {
         if (random.nextInt(6) == 0) {
           session.catchUp.onPageFailed();

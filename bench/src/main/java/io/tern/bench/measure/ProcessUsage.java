@@ -2,7 +2,9 @@ package io.tern.bench.measure;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /// What another process has used so far, read from /proc (Linux). Any thread.
@@ -10,6 +12,14 @@ public final class ProcessUsage {
 
   // USER_HZ: what /proc counts in, 100 on every Linux that the JDK runs on.
   private static final long MICROS_PER_TICK = 10_000;
+
+  /// What the kernel shows of `C2 CompilerThread0`.
+  private static final String COMPILER = "C2 CompilerThre";
+
+  /// Below this part of a core a JVM counts as compiled.
+  private static final double COMPILING_MAX = 0.03;
+
+  private static final long COMPILING_WINDOW_MILLIS = 3_000;
 
   private final Path proc;
 
@@ -21,7 +31,46 @@ public final class ProcessUsage {
   ///
   /// @throws IOException when there is no such process, or no /proc
   public long cpuMicros() throws IOException {
-    String stat = Files.readString(proc.resolve("stat"));
+    return cpuMicros(proc);
+  }
+
+  /// Waits until the JVM's optimising compiler has next to nothing to do for three seconds: while
+  /// it works, a server on one core has a quarter less of it.
+  ///
+  /// @param secondsMax to wait; then it is measured as it is
+  /// @return whether it is compiled
+  public boolean awaitCompiled(int secondsMax) throws IOException, InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(secondsMax);
+    long used = compilerMicros();
+    while (System.nanoTime() < end) {
+      TimeUnit.MILLISECONDS.sleep(COMPILING_WINDOW_MILLIS);
+      long before = used;
+      used = compilerMicros();
+      if (used - before < COMPILING_MAX * COMPILING_WINDOW_MILLIS * 1_000) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private long compilerMicros() throws IOException {
+    long sum = 0;
+    try (Stream<Path> threads = Files.list(proc.resolve("task"))) {
+      for (Path thread : threads.toList()) {
+        try {
+          if (Files.readString(thread.resolve("comm")).startsWith(COMPILER)) {
+            sum += cpuMicros(thread);
+          }
+        } catch (NoSuchFileException e) {
+          // It has ended meanwhile.
+        }
+      }
+    }
+    return sum;
+  }
+
+  private static long cpuMicros(Path task) throws IOException {
+    String stat = Files.readString(task.resolve("stat"));
     // The second field is the command's name in parentheses, and may itself hold spaces and
     // parentheses.
     String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);

@@ -7,6 +7,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.tern.bench.measure.Json;
 import io.tern.bench.measure.Latencies;
+import io.tern.bench.measure.Niceness;
 import io.tern.bench.measure.ProcessUsage;
 import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.FrameHeader;
@@ -37,14 +38,18 @@ import picocli.CommandLine.Option;
 /// One group, all of it online, some of it writing: how many deliveries a second, and what a sender
 /// waits. A child of [FanOut]. Every member checks that the entries come one after the other.
 ///
-/// Who writes has an event loop to itself: on the one that reads for everybody, an answer would lie
-/// in its socket until hundreds of others are read, and the load would measure itself.
+/// Who writes has an event loop to itself, and the one that reads for everybody gives way to it: an
+/// answer would lie in its socket until hundreds of others are read, and the load would measure
+/// itself.
 @Command(name = "fan-out-sessions")
 public final class FanOutSessions implements Callable<Integer> {
 
   private static final int LOGINS_AT_ONCE = 64;
   private static final int STEP_SECONDS_MAX = 60;
   private static final long TICK_MICROS = 1_000;
+
+  /// After the warm-up.
+  private static final int COMPILING_SECONDS_MAX = 60;
 
   @Option(names = "--connect", required = true)
   private String server;
@@ -103,11 +108,13 @@ public final class FanOutSessions implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     text = ByteString.copyFrom(new byte[size]);
+    readers.submit(Niceness::giveWay).sync();
     login();
     create();
     var usage = new ProcessUsage(serverPid);
     writers.execute(this::begin);
     TimeUnit.SECONDS.sleep(warmup);
+    boolean compiled = usage.awaitCompiled(COMPILING_SECONDS_MAX);
     long messagesBefore = writers.submit(this::start).get();
     long deliveriesBefore = sum(session -> session.deliveries);
     long cpu = usage.cpuMicros();
@@ -121,6 +128,7 @@ public final class FanOutSessions implements Callable<Integer> {
     awaitAll();
     var result = new LinkedHashMap<String, Object>();
     result.put("members", members);
+    result.put("compiled", compiled);
     result.put("messages_per_s", written / measured);
     result.put("deliveries_per_s", delivered / measured);
     result.put("deliveries_per_cpu_s", cpuMicros == 0 ? 0 : delivered * 1e6 / cpuMicros);

@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
 /// session's event loop.
 ///
 /// No queue: a live entry that finds the window or the socket full is dropped and its chat is
-/// caught up from the store later ([CatchUp]); receipts merge by max.
+/// caught up from the store later ([CatchUp], which keeps a few while a page is under way);
+/// receipts merge by max.
 ///
 /// Whoever hides what they read is not told what others read. What the user's privacy says is read
 /// when it is first needed, or with a page of catch-up. From then on it is heard of in the self
@@ -167,7 +168,7 @@ final class Outbound {
       noteSettings(body, entry.seq(), LIVE);
     }
     CatchUp behind = catchUp;
-    if (behind != null && behind.holdsBack(entry.chat(), entry.seq())) {
+    if (behind != null && behind.holdsBack(entry)) {
       edge.counters().add(Count.ENTRIES_HELD_BACK);
       session.sampler().note(At.HELD_BACK, session, entry.chat(), entry.seq(), 0, now);
       return true;
@@ -613,6 +614,9 @@ final class Outbound {
     }
     for (CatchUp.Item item : page.items()) {
       deliver(item.chat(), item.seq(), item.own(), item.body(), CAUGHT_UP, now);
+    }
+    for (Delivery.Entries entry : page.tail()) {
+      onEntry(entry, now);
     }
     edge.counters().add(Count.DELIVERS_CAUGHT_UP, page.items().size());
     edge.stages().took(StageWatch.Stage.CATCH_UP_PAGE, edge.nanoTime().getAsLong() - asked);

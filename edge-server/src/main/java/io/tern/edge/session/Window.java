@@ -8,8 +8,8 @@ import java.util.Set;
 /// minus what was acknowledged, never credits.
 ///
 /// Three parallel arrays in the order of pushing; an acknowledgement is cumulative for its chat and
-/// removes whatever it covers in one pass over at most `entriesMax` places (256 by default: well
-/// under a microsecond). Confined to its session.
+/// removes whatever it covers in one pass over at most `entriesMax` places (1,024 by default: about
+/// a microsecond). Confined to its session.
 final class Window {
 
   private ChatId[] chats = new ChatId[8];

@@ -102,7 +102,7 @@ class ServerConfigTest {
                 32,
                 20,
                 60,
-                256,
+                1_024,
                 256 * 1024));
     assertThat(config.budgets())
         .isEqualTo(new BudgetsConfig(4096, 512, 1200, 60, 1200, 3000, 60, 300, 100_000));

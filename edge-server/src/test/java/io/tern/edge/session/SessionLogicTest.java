@@ -362,6 +362,20 @@ class SessionLogicTest {
   }
 
   @Test
+  void whatComesWhileAPageIsUnderWayIsPushedBehindItAndTheSessionIsLive() {
+    SessionWorld world = live();
+    world.table.take(List.of(new Delivery.Nudge(CHAT, route(world))), world.now);
+    world.table.take(List.of(entry(world, 1, 10), entry(world, 2, 10)), world.now);
+    assertThat(world.types()).isEmpty();
+
+    world.settle();
+
+    assertThat(world.types())
+        .containsExactly(FrameType.DELIVER, FrameType.DELIVER, FrameType.CATCH_UP_PAGE);
+    assertThat(world.session.outbound().isBehind()).isFalse();
+  }
+
+  @Test
   void aFullSocketStopsEntriesAndMergesReceipts() {
     SessionWorld world = live();
     world.readersAreFull = true;

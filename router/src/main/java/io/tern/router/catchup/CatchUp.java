@@ -3,6 +3,7 @@ package io.tern.router.catchup;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeliverBody;
 import io.tern.protocol.DeviceId;
+import io.tern.router.Delivery;
 import io.tern.router.Hides;
 import io.tern.router.Readers;
 import io.tern.store.Entry;
@@ -25,10 +26,15 @@ import org.jspecify.annotations.Nullable;
 /// Confined to the session's event loop; the questions it gives out are immutable and run on a
 /// reader.
 ///
-/// While a chat is being caught up, live entries of it are held back from the session (not queued:
-/// the store has them) and the chat is looked at again before it counts as caught up. So nothing is
-/// lost between "read from the store" and "live": whatever is held back after a question was made
-/// makes its chat *dirty*, and a dirty chat stays behind however much the question found.
+/// While a chat is being caught up, live entries of it are held back from the session. Nothing is
+/// lost between "read from the store" and "live", in one of two ways. What is held back while a
+/// question about its chat is under way is the chat's *tail*: the page has what was committed
+/// before its snapshot, the tail what came after, so a chat whose page holds all there was is live
+/// with its tail behind it. When the tail is full it is let go (the store has it) and the chat is
+/// *dirty*: it stays behind however much the question found, and is looked at again.
+///
+/// Without tails nobody in a busy group came back to live: its entries are closer to one another
+/// than a page to its question, and a page costs several times what the entries in it cost live.
 ///
 /// When nobody knows which chats hold something, the user's chat list is scanned first. Chats that
 /// the scan has passed and found complete are live at once; those it has not reached are held back.
@@ -37,8 +43,13 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Bounds: at most `chatsMax` chats are told apart, and as many that were held back by a scan; the
 /// scan waits while they are nearly that many, and if more fall behind at once, a scan finds them
-/// again. Nothing is kept of a session that is live.
+/// again. Tails hold [#TAIL_ENTRIES_MAX] entries and [#TAIL_BYTES_MAX] bytes of bodies, and only
+/// while a question is under way; a body is shared with everybody who has it in flight. Nothing is
+/// kept of a session that is live.
 public final class CatchUp {
+
+  static final int TAIL_ENTRIES_MAX = 128;
+  static final int TAIL_BYTES_MAX = 32 * 1024;
 
   /// What a reader found. Immutable.
   public static final class Page {
@@ -46,6 +57,7 @@ public final class CatchUp {
     private final Plan plan;
     private final List<Due> due;
     private final List<Item> items;
+    private final List<Delivery.Entries> tail;
     private final List<Progress> progress;
     private final @Nullable Scanned scanned;
 
@@ -55,9 +67,20 @@ public final class CatchUp {
         List<Item> items,
         List<Progress> progress,
         @Nullable Scanned scanned) {
+      this(plan, due, items, List.of(), progress, scanned);
+    }
+
+    private Page(
+        Plan plan,
+        List<Due> due,
+        List<Item> items,
+        List<Delivery.Entries> tail,
+        List<Progress> progress,
+        @Nullable Scanned scanned) {
       this.plan = plan;
       this.due = due;
       this.items = items;
+      this.tail = tail;
       this.progress = progress;
       this.scanned = scanned;
     }
@@ -71,6 +94,12 @@ public final class CatchUp {
     /// Entries to push, in order.
     public List<Item> items() {
       return items;
+    }
+
+    /// Entries of chats that are live now, held back since the question was made: to be taken as
+    /// live ones, after the items.
+    public List<Delivery.Entries> tail() {
+      return tail;
     }
   }
 
@@ -104,7 +133,13 @@ public final class CatchUp {
     /// Whether it is known how much is due.
     boolean counted;
 
-    /// Whether a live entry was held back since the last question was made.
+    /// Whether a question about it is under way.
+    boolean asked;
+
+    /// What was held back since then, unless dirty; null for nothing.
+    @Nullable ArrayList<Delivery.Entries> tail;
+
+    /// Whether a live entry was held back since then that is not in the tail.
     boolean dirty;
 
     long newestMillis;
@@ -196,6 +231,9 @@ public final class CatchUp {
   /// Whether a new start of everything has overtaken it.
   private boolean stale;
 
+  private int tailEntries;
+  private int tailBytes;
+
   public CatchUp(DeviceId device, CatchUpConfig config) {
     this.device = device;
     this.config = config;
@@ -208,6 +246,8 @@ public final class CatchUp {
   public void startAll(@Nullable Set<ChatId> news) {
     fromPresent = false;
     behind = null;
+    tailEntries = 0;
+    tailBytes = 0;
     endScan();
     stale = asked != null;
     if (news == null || news.size() > config.chatsMax()) {
@@ -241,16 +281,20 @@ public final class CatchUp {
     restart(chat, seq);
   }
 
-  /// Whether the live entry `seq` of `chat` must be held back. Notes that it was.
-  public boolean holdsBack(ChatId chat, long seq) {
+  /// Whether a live entry must be held back. Notes that it was.
+  public boolean holdsBack(Delivery.Entries entry) {
+    var chat = entry.chat();
+    long seq = entry.seq();
     if (behind != null) {
       var found = behind.get(chat);
       if (found != null) {
-        found.dirty = true;
         if (found.fromPresent && found.present == 0) {
           // Also for the question under way, which may take this entry for one from before.
           found.present = seq;
           found.start++;
+          soil(found);
+        } else {
+          addToTail(found, entry);
         }
         return true;
       }
@@ -317,6 +361,12 @@ public final class CatchUp {
   /// The reader had no place or failed: [#next] will offer the same page again.
   public void onPageFailed() {
     // The chats of the question are still behind, and the next snapshot is a later one.
+    if (behind != null) {
+      for (var chat : behind.values()) {
+        chat.asked = false;
+        takeTail(chat);
+      }
+    }
     asked = null;
     stale = false;
   }
@@ -326,9 +376,9 @@ public final class CatchUp {
   private void restart(ChatId chat, long seq) {
     var known = behind == null ? null : behind.get(chat);
     if (known != null) {
+      soil(known);
       if (seq != 0 && known.next <= seq) {
         // On its way to seq anyway.
-        known.dirty = true;
         return;
       }
       known.next = seq;
@@ -369,6 +419,46 @@ public final class CatchUp {
 
   private boolean hasScanned(ChatId chat) {
     return scanned != null && KEY_ORDER.compare(chat, scanned) <= 0;
+  }
+
+  // ---- tails
+
+  private void addToTail(Behind chat, Delivery.Entries entry) {
+    int bytes = entry.body().length;
+    if (!chat.asked
+        || chat.dirty
+        || tailEntries == TAIL_ENTRIES_MAX
+        || tailBytes + bytes > TAIL_BYTES_MAX) {
+      soil(chat);
+      return;
+    }
+    var tail = chat.tail;
+    if (tail == null) {
+      tail = new ArrayList<>();
+      chat.tail = tail;
+    }
+    tail.add(entry);
+    tailEntries++;
+    tailBytes += bytes;
+  }
+
+  /// The chat must be looked at again.
+  private void soil(Behind chat) {
+    chat.dirty = true;
+    takeTail(chat);
+  }
+
+  private List<Delivery.Entries> takeTail(Behind chat) {
+    var tail = chat.tail;
+    if (tail == null) {
+      return List.of();
+    }
+    chat.tail = null;
+    tailEntries -= tail.size();
+    for (var entry : tail) {
+      tailBytes -= entry.body().length;
+    }
+    return tail;
   }
 
   // ---- asking
@@ -416,6 +506,7 @@ public final class CatchUp {
       var chat = chats().get(ask.chat);
       if (chat != null) {
         chat.dirty = false;
+        chat.asked = true;
       }
     }
     return new Plan(
@@ -478,9 +569,15 @@ public final class CatchUp {
 
   private Page onRead(Page page) {
     Set<ChatId> overtaken = null;
+    List<Delivery.Entries> tail = List.of();
     boolean counted = false;
     for (var found : page.progress) {
       var chat = behind == null ? null : behind.get(found.chat);
+      List<Delivery.Entries> held = List.of();
+      if (chat != null) {
+        chat.asked = false;
+        held = takeTail(chat);
+      }
       if (chat == null || chat.start != found.start) {
         if (overtaken == null) {
           overtaken = new HashSet<>();
@@ -497,6 +594,12 @@ public final class CatchUp {
       chat.newestMillis = Math.max(chat.newestMillis, found.newestMillis);
       if (!found.more && !chat.dirty) {
         chats().remove(found.chat);
+        for (var entry : held) {
+          if (entry.seq() >= found.next) {
+            tail = tail.isEmpty() ? new ArrayList<>() : tail;
+            tail.add(entry);
+          }
+        }
       } else if (found.moved) {
         // Its turn is over.
         chat.moved = true;
@@ -511,13 +614,16 @@ public final class CatchUp {
       newestFirst();
     }
     if (overtaken == null) {
-      return page;
+      return tail.isEmpty()
+          ? page
+          : new Page(page.plan, page.due, page.items, tail, List.of(), null);
     }
     var gone = overtaken;
     return new Page(
         page.plan,
         page.due.stream().filter(due -> !gone.contains(due.chat)).toList(),
         page.items.stream().filter(item -> !gone.contains(item.chat)).toList(),
+        tail,
         List.of(),
         null);
   }

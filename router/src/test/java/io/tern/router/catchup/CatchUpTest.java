@@ -11,6 +11,7 @@ import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Send;
+import io.tern.router.Delivery;
 import io.tern.router.Readers;
 import io.tern.store.Command;
 import io.tern.store.LocalLog;
@@ -201,21 +202,75 @@ class CatchUpTest {
   }
 
   @Test
-  void whatIsHeldBackDuringTheLastPageIsReadBeforeTheChatIsLive() {
+  void whatIsHeldBackDuringTheLastPageComesBehindIt() {
     var chat = chatWith(1);
     say(1, 2);
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAll(Set.of(chat));
-    var page = Objects.requireNonNull(catchUp.next(10, 4_000, 0)).apply(shards);
+    var question = Objects.requireNonNull(catchUp.next(10, 4_000, 0));
+    // Committed before the snapshot, delivered after the question was made.
+    assertThat(holdsBack(catchUp, chat, 2)).isTrue();
+    var page = question.apply(shards);
     // Committed after the snapshot, delivered before the page is back.
+    say(1, 2);
+    assertThat(holdsBack(catchUp, chat, 3)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 4)).isTrue();
+
+    var arrived = catchUp.onPage(page);
+
+    assertThat(arrived.items()).extracting(CatchUp.Item::seq).containsExactly(1L, 2L);
+    assertThat(arrived.tail()).extracting(Delivery.Entries::seq).containsExactly(3L, 4L);
+    assertThat(catchUp.isLive()).isTrue();
+    assertThat(holdsBack(catchUp, chat, 5)).isFalse();
+  }
+
+  @Test
+  void aTailThatIsFullIsLetGoAndTheChatLookedAtAgain() {
+    for (int bytes : new int[] {1, CatchUp.TAIL_BYTES_MAX / 4 + 1}) {
+      int fits = Math.min(CatchUp.TAIL_ENTRIES_MAX, CatchUp.TAIL_BYTES_MAX / bytes);
+      var chat = chatWith(bytes);
+      say(bytes, 1);
+      var catchUp = new CatchUp(PHONE, new CatchUpConfig(1_000, 8, 300, 300, 400_000));
+      catchUp.startAll(Set.of(chat));
+      var page = Objects.requireNonNull(catchUp.next(300, 400_000, 0)).apply(shards);
+      say(bytes, fits + 1);
+      for (long seq = 2; seq <= 2 + fits; seq++) {
+        assertThat(catchUp.holdsBack(entry(chat, seq, bytes))).isTrue();
+      }
+
+      assertThat(catchUp.onPage(page).tail()).isEmpty();
+      assertThat(catchUp.isLive()).isFalse();
+
+      // What it held then is no longer counted.
+      var next = Objects.requireNonNull(catchUp.next(300, 400_000, 0)).apply(shards);
+      for (long seq = 3 + fits; seq < 3 + 2 * fits; seq++) {
+        assertThat(catchUp.holdsBack(entry(chat, seq, bytes))).isTrue();
+      }
+      var arrived = catchUp.onPage(next);
+      assertThat(arrived.items()).hasSize(fits + 1);
+      assertThat(arrived.tail()).hasSize(fits);
+      assertThat(catchUp.isLive()).isTrue();
+    }
+  }
+
+  @Test
+  void whatIsHeldBackWhileNoQuestionIsUnderWayIsRead() {
+    var chat = chatWith(1);
     say(1, 1);
-    assertThat(catchUp.holdsBack(chat, 1)).isTrue();
+    var catchUp = new CatchUp(PHONE, SMALL);
+    catchUp.startAll(Set.of(chat));
+    assertThat(catchUp.next(10, 4_000, 0)).isNotNull();
+    say(1, 1);
+    assertThat(holdsBack(catchUp, chat, 2)).isTrue();
+    catchUp.onPageFailed();
+    say(1, 1);
+    assertThat(holdsBack(catchUp, chat, 3)).isTrue();
 
-    catchUp.onPage(page);
+    var pages = drain(catchUp);
 
-    assertThat(catchUp.isLive()).isFalse();
-    assertThat(drain(catchUp).seqs(chat)).containsExactly(3L);
-    assertThat(catchUp.holdsBack(chat, 1)).isFalse();
+    assertThat(pages.seqs(chat)).containsExactly(1L, 2L, 3L);
+    assertThat(pages.tail).isEmpty();
+    assertThat(catchUp.isLive()).isTrue();
   }
 
   @Test
@@ -226,9 +281,9 @@ class CatchUpTest {
     catchUp.startAll(Set.of(chatWith(1), chatWith(2)));
     ask(catchUp, 6);
 
-    assertThat(catchUp.holdsBack(chatWith(1), 1)).isFalse();
-    assertThat(catchUp.holdsBack(chatWith(2), 1)).isTrue();
-    assertThat(catchUp.holdsBack(chatWith(3), 1)).isFalse();
+    assertThat(holdsBack(catchUp, chatWith(1), 1)).isFalse();
+    assertThat(holdsBack(catchUp, chatWith(2), 1)).isTrue();
+    assertThat(holdsBack(catchUp, chatWith(3), 1)).isFalse();
     assertThat(catchUp.behind()).containsExactly(chatWith(2));
   }
 
@@ -243,12 +298,12 @@ class CatchUpTest {
     // Two chats a question.
     ask(catchUp, 6);
 
-    assertThat(catchUp.holdsBack(chatWith(1), 1)).isFalse();
-    assertThat(catchUp.holdsBack(chatWith(2), 1)).isFalse();
-    assertThat(catchUp.holdsBack(chatWith(3), 1)).isTrue();
-    assertThat(catchUp.holdsBack(chatWith(6), 1)).isTrue();
+    assertThat(holdsBack(catchUp, chatWith(1), 1)).isFalse();
+    assertThat(holdsBack(catchUp, chatWith(2), 1)).isFalse();
+    assertThat(holdsBack(catchUp, chatWith(3), 1)).isTrue();
+    assertThat(holdsBack(catchUp, chatWith(6), 1)).isTrue();
     drain(catchUp);
-    assertThat(catchUp.holdsBack(chatWith(6), 1)).isFalse();
+    assertThat(holdsBack(catchUp, chatWith(6), 1)).isFalse();
   }
 
   @Test
@@ -256,7 +311,7 @@ class CatchUpTest {
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAll(null);
     var chat = chatWith(1);
-    assertThat(catchUp.holdsBack(chat, 1)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 1)).isTrue();
     // Its first entry is there, the list comes later.
     sendOnly(friend(1), chat);
 
@@ -273,9 +328,9 @@ class CatchUpTest {
     catchUp.startFromPresent();
     var question = Objects.requireNonNull(catchUp.next(10, 4_000, 0));
     say(1, 2);
-    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 2)).isTrue();
     catchUp.start(chat);
-    assertThat(catchUp.holdsBack(chat, 3)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 3)).isTrue();
     catchUp.onPage(question.apply(shards));
 
     assertFromThePresent(catchUp, chat, 1, 2L, 3L);
@@ -289,8 +344,8 @@ class CatchUpTest {
     catchUp.startFromPresent();
     catchUp.start(chat);
     say(1, 2);
-    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
-    assertThat(catchUp.holdsBack(chat, 3)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 2)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 3)).isTrue();
 
     assertFromThePresent(catchUp, chat, 1, 2L, 3L);
   }
@@ -306,8 +361,8 @@ class CatchUpTest {
     ask(catchUp, 6);
     var question = Objects.requireNonNull(catchUp.next(10, 4_000, 0));
     say(1, 2);
-    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
-    assertThat(catchUp.holdsBack(chat, 3)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 2)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 3)).isTrue();
     var overtaken = catchUp.onPage(question.apply(shards));
     assertThat(overtaken.due()).isEmpty();
 
@@ -323,7 +378,7 @@ class CatchUpTest {
     var page = ask(catchUp, 0);
     assertThat(page.due()).extracting(CatchUp.Due::resetTo).containsExactly(1L);
     say(1, 2);
-    assertThat(catchUp.holdsBack(chat, 2)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 2)).isTrue();
     catchUp.start(chat);
 
     assertFromThePresent(catchUp, chat, 1, 2L, 3L);
@@ -359,7 +414,7 @@ class CatchUpTest {
     var catchUp = new CatchUp(PHONE, SMALL);
     catchUp.startAt(chat, 6);
 
-    assertThat(catchUp.holdsBack(chat, 1)).isTrue();
+    assertThat(holdsBack(catchUp, chat, 1)).isTrue();
     assertThat(drain(catchUp).seqs(chat)).isEqualTo(longs(6, 9));
     assertThat(catchUp.isLive()).isTrue();
   }
@@ -375,8 +430,8 @@ class CatchUpTest {
       catchUp.startAt(chatWith(i), 2);
     }
     assertThat(catchUp.behind()).isNull();
-    assertThat(catchUp.holdsBack(chatWith(12), 1)).isTrue();
-    assertThat(catchUp.holdsBack(chatWith(99), 1)).as("might be one of them").isTrue();
+    assertThat(holdsBack(catchUp, chatWith(12), 1)).isTrue();
+    assertThat(holdsBack(catchUp, chatWith(99), 1)).as("might be one of them").isTrue();
 
     var pushed = new Pages();
     for (var question = catchUp.next(10, 4_000, 1);
@@ -535,14 +590,18 @@ class CatchUpTest {
         return;
       }
       var one = live.removeFirst();
-      if (catchUp.holdsBack(one.chat, one.seq)) {
+      take(catchUp, entry(one.chat, one.seq, 1 + random.nextInt(500)));
+    }
+
+    private void take(CatchUp session, Delivery.Entries entry) {
+      if (session.holdsBack(entry)) {
         return;
       }
       if (unacknowledged.size() >= WINDOW) {
-        catchUp.startAt(one.chat, one.seq);
+        session.startAt(entry.chat(), entry.seq());
         return;
       }
-      push(new CatchUp.Item(one.chat, one.seq, false, new byte[0]));
+      push(new CatchUp.Item(entry.chat(), entry.seq(), false, entry.body()));
     }
 
     private void ask() {
@@ -570,6 +629,12 @@ class CatchUpTest {
         page = null;
         assertThat(now.items().size()).isLessThanOrEqualTo(config.pageEntries());
         now.items().forEach(this::push);
+        assertThat(now.tail().size()).isLessThanOrEqualTo(CatchUp.TAIL_ENTRIES_MAX);
+        assertThat(now.tail().stream().mapToInt(entry -> entry.body().length).sum())
+            .isLessThanOrEqualTo(CatchUp.TAIL_BYTES_MAX);
+        for (var entry : now.tail()) {
+          take(catchUp, entry);
+        }
         var behind = catchUp.behind();
         if (behind != null) {
           assertThat(behind.size()).isLessThanOrEqualTo(2 * config.chatsMax());
@@ -623,10 +688,12 @@ class CatchUpTest {
   private static final class Pages {
     final List<CatchUp.Due> due = new ArrayList<>();
     final List<CatchUp.Item> items = new ArrayList<>();
+    final List<Delivery.Entries> tail = new ArrayList<>();
 
     void add(CatchUp.Page page) {
       due.addAll(page.due());
       items.addAll(page.items());
+      tail.addAll(page.tail());
     }
 
     List<Long> seqs(ChatId chat) {
@@ -654,6 +721,16 @@ class CatchUpTest {
   private CatchUp.Page answer(
       CatchUp catchUp, @Nullable Function<Readers.Shards, CatchUp.Page> question) {
     return catchUp.onPage(Objects.requireNonNull(question).apply(shards));
+  }
+
+  private static boolean holdsBack(CatchUp catchUp, ChatId chat, long seq) {
+    return catchUp.holdsBack(entry(chat, seq, 10));
+  }
+
+  /// What a dispatcher hands over, but for the recipients.
+  private static Delivery.Entries entry(ChatId chat, long seq, int bytes) {
+    var body = new byte[bytes];
+    return new Delivery.Entries(chat, seq, friend(1).user(), body, body, List.of());
   }
 
   private static List<Long> longs(int from, int to) {
