@@ -21,6 +21,7 @@ public final class Niceness {
   /// it 15 parts of 1,024 beside a busy one.
   ///
   /// @throws IllegalStateException when the kernel refuses
+  @SuppressWarnings("restricted") // A function of libc.
   public static void giveWay() {
     var linker = Linker.nativeLinker();
     MethodHandle setPriority =

@@ -34,7 +34,7 @@ final class CatchUps {
 
   /// @param entriesPerCpuSecond by the server's CPU time: what one core could do
   /// @param crowdSeconds until the last of them had everything
-  /// @param p99AloneMillis SENT of the people who go on writing, when nobody comes back
+  /// @param felt by those who write beside the crowd
   record Result(
       int entries,
       int chats,
@@ -45,8 +45,7 @@ final class CatchUps {
       int crowd,
       double crowdSeconds,
       double crowdCpuMicrosPerEntry,
-      double p99AloneMillis,
-      double p99BesideMillis,
+      Felt felt,
       double faults) {}
 
   Result run() throws IOException, InterruptedException {
@@ -88,8 +87,7 @@ final class CatchUps {
         CROWD,
         Medians.of(crowd, "seconds"),
         Medians.of(crowd, "server_cpu_us_per_entry"),
-        Medians.of(alone),
-        Medians.of(beside),
+        new Felt(alone, beside),
         faults(one) + faults(crowd));
   }
 

@@ -22,9 +22,8 @@ final class Reconnect {
   }
 
   /// @param seconds until the last of them had everything
-  /// @param p99AloneMillis SENT of the people who go on writing, when nobody comes back
-  record Result(
-      int devices, double seconds, double p99AloneMillis, double p99BesideMillis, double faults) {}
+  /// @param felt by those who write meanwhile
+  record Result(int devices, double seconds, Felt felt, double faults) {}
 
   Result run() throws IOException, InterruptedException {
     var back = new ArrayList<JsonNode>();
@@ -50,10 +49,6 @@ final class Reconnect {
       Folders.delete(data);
     }
     return new Result(
-        DEVICES,
-        Medians.of(back, "seconds"),
-        Medians.of(alone),
-        Medians.of(beside),
-        CatchUps.faults(back));
+        DEVICES, Medians.of(back, "seconds"), new Felt(alone, beside), CatchUps.faults(back));
   }
 }

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// What came out of a run: `report.json` for programs, `report.md` for people, and plots.
@@ -203,7 +204,7 @@ final class Report {
 
   void add(CatchUps.Result result) {
     json.put("catch_up", result);
-    double ratio = result.p99BesideMillis() / result.p99AloneMillis();
+    double ratio = result.felt().ratio();
     text.append(
         String.format(
             Locale.ROOT,
@@ -211,7 +212,7 @@ final class Report {
                 + " after %.1f ms and everything after %.1f ms: %,.0f entries/s, %,.0f for a second of"
                 + " the server's CPU time. %,d devices that come back at once, each to %,d entries,"
                 + " have everything after %.1f s; for those who write meanwhile SENT p99 is %.3f ms,"
-                + " and %.3f ms when nobody comes back.%n",
+                + " and %.3f ms when nobody comes back (rounds: %s).%n",
             result.entries(),
             result.chats(),
             result.summaryMillis(),
@@ -221,8 +222,9 @@ final class Report {
             result.crowd(),
             CatchUps.CROWD_ENTRIES,
             result.crowdSeconds(),
-            result.p99BesideMillis(),
-            result.p99AloneMillis()));
+            result.felt().besideMillis(),
+            result.felt().aloneMillis(),
+            rounds(result.felt())));
     double summary = result.summaryMillis();
     double perCore = result.entriesPerCpuSecond();
     goal("summary of 10,000 entries in 200 chats", "≤ 100 ms", "%.1f ms", summary, summary <= 100);
@@ -233,18 +235,19 @@ final class Report {
 
   void add(Reconnect.Result result) {
     json.put("reconnect", result);
-    double ratio = result.p99BesideMillis() / result.p99AloneMillis();
+    double ratio = result.felt().ratio();
     text.append(
         String.format(
             Locale.ROOT,
             "%n## Coming back over TLS%n%n%,d devices that come back at once over TLS, each to %,d"
                 + " entries, have everything after %.1f s; for those who write meanwhile SENT p99 is"
-                + " %.3f ms, and %.3f ms when nobody comes back.%n",
+                + " %.3f ms, and %.3f ms when nobody comes back (rounds: %s).%n",
             result.devices(),
             CatchUps.CROWD_ENTRIES,
             result.seconds(),
-            result.p99BesideMillis(),
-            result.p99AloneMillis()));
+            result.felt().besideMillis(),
+            result.felt().aloneMillis(),
+            rounds(result.felt())));
     goal(
         "15,000 TLS sessions back and caught up",
         "≤ 12 s",
@@ -253,6 +256,12 @@ final class Report {
         result.seconds() <= 12);
     goal("SENT p99 while they come back", "within 3×", "%.2f×", ratio, ratio <= 3);
     goal("missing or out of order", "0", "%.0f", result.faults(), result.faults() == 0);
+  }
+
+  private static String rounds(Felt felt) {
+    return felt.ratios().stream()
+        .map(ratio -> String.format(Locale.ROOT, "%.2f×", ratio))
+        .collect(Collectors.joining(", "));
   }
 
   void add(FanOut.Result result) {

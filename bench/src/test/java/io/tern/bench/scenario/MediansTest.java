@@ -22,4 +22,15 @@ class MediansTest {
     assertThat(Medians.slope(List.of(0.0, 1.0, 2.0, 3.0), List.of(0.0, 3.0, 0.0, 3.0)))
         .isEqualTo(0.6, within(1e-9));
   }
+
+  @Test
+  void whatIsFeltBesideOthersIsComparedWithinEachRound() {
+    // The machine was three times as slow in the second round, for both.
+    var felt = new Felt(List.of(5.0, 15.0, 6.0), List.of(10.0, 33.0, 30.0));
+
+    assertThat(felt.ratios()).containsExactly(2.0, 2.2, 5.0);
+    assertThat(felt.ratio()).isEqualTo(2.2);
+    assertThat(felt.aloneMillis()).isEqualTo(6.0);
+    assertThat(felt.besideMillis()).isEqualTo(30.0);
+  }
 }

@@ -227,13 +227,13 @@ class CatchUpTest {
   @Test
   void aTailThatIsFullIsLetGoAndTheChatLookedAtAgain() {
     for (int bytes : new int[] {1, CatchUp.TAIL_BYTES_MAX / 4 + 1}) {
-      int fits = Math.min(CatchUp.TAIL_ENTRIES_MAX, CatchUp.TAIL_BYTES_MAX / bytes);
+      long fits = Math.min(CatchUp.TAIL_ENTRIES_MAX, CatchUp.TAIL_BYTES_MAX / bytes);
       var chat = chatWith(bytes);
       say(bytes, 1);
       var catchUp = new CatchUp(PHONE, new CatchUpConfig(1_000, 8, 300, 300, 400_000));
       catchUp.startAll(Set.of(chat));
       var page = Objects.requireNonNull(catchUp.next(300, 400_000, 0)).apply(shards);
-      say(bytes, fits + 1);
+      say(bytes, (int) fits + 1);
       for (long seq = 2; seq <= 2 + fits; seq++) {
         assertThat(catchUp.holdsBack(entry(chat, seq, bytes))).isTrue();
       }
@@ -247,8 +247,8 @@ class CatchUpTest {
         assertThat(catchUp.holdsBack(entry(chat, seq, bytes))).isTrue();
       }
       var arrived = catchUp.onPage(next);
-      assertThat(arrived.items()).hasSize(fits + 1);
-      assertThat(arrived.tail()).hasSize(fits);
+      assertThat(arrived.items()).hasSize((int) fits + 1);
+      assertThat(arrived.tail()).hasSize((int) fits);
       assertThat(catchUp.isLive()).isTrue();
     }
   }
