@@ -601,13 +601,13 @@ public final class TernServer implements AutoCloseable {
     log.info("bye");
   }
 
-  /// Lets clients finish and go, if the configuration gives them time.
+  /// Lets clients finish and go, if the configuration gives them time: until nobody is left, or
+  /// somebody cancels.
   private void drainFirst() {
     Duration over = config.shutdown().drain();
     if (!over.isZero()) {
-      drain.begin(over, config.drain().grace());
-      Duration bound = over.plus(config.drain().grace()).plusSeconds(1);
-      waitUntil(() -> drain.progress().state() == Drain.State.DRAINED, bound);
+      drain.beginLast(over, config.drain().grace());
+      waitUntil(() -> drain.progress().state() != Drain.State.DRAINING, drain.longest());
     }
   }
 

@@ -162,6 +162,50 @@ class DrainTest {
     }
   }
 
+  @Test
+  void anOrderlyEndWaitsForNobodyWhoIsNotThere() {
+    // The class has less time than this drain would.
+    var server = TestServer.start(data, "shutdown.drain=1 h", "drain.grace=60 s");
+    try (var alice = server.login("alice")) {
+      var closing = CompletableFuture.runAsync(server::close);
+      alice.until(FrameType.GOAWAY);
+      alice.close();
+      closing.join();
+    }
+    assertThat(server.server.drain().progress().state()).isEqualTo(Drain.State.DRAINED);
+  }
+
+  @Test
+  void anOrderlyEndWaitsNoLongerForADrainThatIsCancelled() {
+    var server = TestServer.start(data, "shutdown.drain=1 h", "drain.grace=60 s");
+    try (var alice = server.login("alice")) {
+      var closing = CompletableFuture.runAsync(server::close);
+      assertThat(alice.until(FrameType.GOAWAY).goAway().getGraceMs()).isEqualTo(60_000);
+      server.server.drain().cancel();
+      assertThat(alice.until(FrameType.GOAWAY).goAway().getGraceMs()).isZero();
+      alice.assertEnd();
+      closing.join();
+    }
+  }
+
+  @Test
+  void anOrderlyEndGoesOnWithTheDrainThatIsUnderWay() {
+    var server =
+        TestServer.start(data, "shutdown.drain=50 ms", "drain.grace=60 s", "drain.rate-max=1000");
+    try (var alice = server.login("alice");
+        var bob = server.login("bob")) {
+      server.server.drain().begin(Duration.ofHours(1), Duration.ofMillis(100));
+      var closing = CompletableFuture.runAsync(server::close);
+      // With the grace of the drain that was there.
+      assertThat(alice.until(FrameType.GOAWAY).goAway().getGraceMs()).isEqualTo(100);
+      assertThat(bob.until(FrameType.GOAWAY).goAway().getGraceMs()).isEqualTo(100);
+      closing.join();
+    }
+    Drain.Progress end = server.server.drain().progress();
+    assertThat(end.state()).isEqualTo(Drain.State.DRAINED);
+    assertThat(end.closed()).isEqualTo(2);
+  }
+
   private static Drain.Progress drained(Drain drain) {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     while (drain.progress().state() != Drain.State.DRAINED) {

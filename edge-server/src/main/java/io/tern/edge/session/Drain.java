@@ -25,7 +25,8 @@ import org.slf4j.LoggerFactory;
 /// Any thread; a short lock. What touches sessions is in [Leaving], one per event loop.
 ///
 /// Bounds: a drain is over after `sessions / rateMax` or its `over`, whichever is more, and the
-/// grace, whatever clients do.
+/// grace, whatever clients do. At one session a second at least, `over` is no wait for a few. How
+/// long it is from any moment: [#longest].
 public final class Drain {
 
   private static final Logger log = LoggerFactory.getLogger(Drain.class);
@@ -33,6 +34,9 @@ public final class Drain {
   /// What may be told at once is what this time brings, so that a pass of an event loop stays
   /// short.
   private static final double BURST_SECONDS = 0.1;
+
+  /// For the ticks in between, and for logins that were under way.
+  private static final Duration SLACK = Duration.ofSeconds(1);
 
   public enum State {
     IN_SERVICE,
@@ -122,7 +126,7 @@ public final class Drain {
       }
       this.grace = grace;
       sessions = counters.sessions();
-      rate = Math.clamp(sessions * 1e9 / Math.max(1, over.toNanos()), 1, config.rateMax());
+      rate = rateFor(sessions, over);
       tokens = 0;
       filledAt = nanoTime.getAsLong();
       sinceMillis = wallMillis.getAsLong();
@@ -138,6 +142,31 @@ public final class Drain {
     }
     woken.run();
     return true;
+  }
+
+  /// Begins to drain an edge that is about to end. A drain that is under way goes on: faster, if
+  /// `over` asks for it, with the grace that it has.
+  public void beginLast(Duration over, Duration grace) {
+    if (begin(over, grace)) {
+      return;
+    }
+    synchronized (this) {
+      if (state == State.DRAINING) {
+        rate = Math.max(rate, rateFor(counters.sessions(), over));
+      }
+    }
+  }
+
+  private double rateFor(long sessions, Duration over) {
+    return Math.clamp(sessions * 1e9 / Math.max(1, over.toNanos()), 1, config.rateMax());
+  }
+
+  /// How long it is from here until nobody is left, at the longest: until the last one has been
+  /// told, the grace, and a second. Zero unless a drain is under way.
+  public synchronized Duration longest() {
+    return state == State.DRAINING
+        ? Duration.ofMillis((long) (counters.sessions() * 1_000 / rate)).plus(grace).plus(SLACK)
+        : Duration.ZERO;
   }
 
   /// Takes logins again. Who has not been told stays; who has been told leaves, and may come back.

@@ -89,6 +89,46 @@ class LeavingTest {
     assertPace(Duration.ZERO, 50, 20_000);
   }
 
+  @Test
+  void howLongADrainTakesAtTheLongestFollowsFromItsPace() {
+    // 1,000 sessions, told at 100, 50, 50 a second.
+    assertLongest(1_000, Duration.ofSeconds(10), 1_000, Duration.ofSeconds(10));
+    assertLongest(1_000, Duration.ofSeconds(1), 50, Duration.ofSeconds(20));
+    assertLongest(1_000, Duration.ZERO, 50, Duration.ofSeconds(20));
+    // A few are told one a second, whatever time there is.
+    assertLongest(3, Duration.ofHours(1), 50, Duration.ofSeconds(3));
+    assertLongest(0, Duration.ofHours(1), 50, Duration.ZERO);
+  }
+
+  private static void assertLongest(long sessions, Duration over, int rateMax, Duration telling) {
+    var world = new SessionWorld("drain.rate-max=" + rateMax);
+    assertThat(world.drain.longest()).isZero();
+    world.counters.add(Count.HELLOS, sessions);
+    world.drain.begin(over, GRACE);
+    assertThat(world.drain.longest()).isEqualTo(telling.plus(GRACE).plusSeconds(1));
+    // Those who have left need not be told.
+    world.counters.add(Count.SESSIONS_ENDED, sessions);
+    assertThat(world.drain.longest()).isEqualTo(GRACE.plusSeconds(1));
+    world.drain.cancel();
+    assertThat(world.drain.longest()).isZero();
+  }
+
+  @Test
+  void anEdgeThatIsAboutToEndGoesOnFasterWithTheDrainUnderWayAndNeverSlower() {
+    var world = new SessionWorld("drain.rate-max=50");
+    world.counters.add(Count.HELLOS, 1_000);
+    world.drain.begin(Duration.ofSeconds(1_000), GRACE);
+    assertThat(world.drain.progress().rate()).isEqualTo(1);
+    world.drain.beginLast(Duration.ofSeconds(100), Duration.ZERO);
+    assertThat(world.drain.progress().rate()).isEqualTo(10);
+    assertThat(world.drain.progress().grace()).isEqualTo(GRACE);
+    assertThat(world.drain.longest()).isEqualTo(Duration.ofSeconds(100).plus(GRACE).plusSeconds(1));
+    world.drain.beginLast(Duration.ofSeconds(500), Duration.ZERO);
+    assertThat(world.drain.progress().rate()).isEqualTo(10);
+    world.drain.beginLast(Duration.ZERO, Duration.ZERO);
+    assertThat(world.drain.progress().rate()).isEqualTo(50);
+  }
+
   private static void assertPace(Duration over, int rateMax, long millis) {
     var world = new SessionWorld("drain.rate-max=" + rateMax);
     world.counters.add(Count.HELLOS, 1_000);
