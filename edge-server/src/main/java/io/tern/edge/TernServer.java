@@ -259,12 +259,15 @@ public final class TernServer implements AutoCloseable {
             budgets,
             drain,
             router::health,
-            directory::online,
+            directory::connected,
+            directory::active,
             store,
             this::smsSpend,
             System::currentTimeMillis);
     metrics.gauge("tern_connections", "Open connections.", network::connections);
     metrics.gauge("tern_sessions", "Sessions that are up.", counters::sessions);
+    metrics.gauge("tern_users_connected", "Users who have them.", directory::connected);
+    metrics.gauge("tern_users_active", "Of these, those whose app is in front.", directory::active);
     metrics.gauge(
         "tern_in_service", "0 while logins are refused.", () -> drain.isInService() ? 1 : 0);
     metrics.gauge(

@@ -10,8 +10,11 @@ import io.tern.edge.HttpWorld.Person;
 import io.tern.edge.logging.Logging;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameType;
+import io.tern.protocol.v1.ClientActivity;
+import io.tern.protocol.v1.ClientState;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -99,7 +102,8 @@ class AdminOperationsTest {
       JsonNode stats = get("/v1/stats");
       assertThat(stats.get("sessions").intValue()).isEqualTo(2);
       assertThat(stats.get("sms").get("sent").intValue()).as("Olga's code").isEqualTo(1);
-      assertThat(stats.get("users_online").intValue()).isEqualTo(1);
+      assertThat(stats.get("users_connected").intValue()).isEqualTo(1);
+      assertThat(stats.get("users_active").intValue()).isEqualTo(1);
       assertThat(stats.get("connections").get("plain").intValue()).isEqualTo(2);
 
       String path = of(olga) + "/sessions/" + tablet.device.index();
@@ -118,6 +122,46 @@ class AdminOperationsTest {
     assertThat(act.get("what").textValue()).isEqualTo("endSessions");
     assertThat(act.get("about").get("reason").textValue()).isEqualTo("all");
     assertThat(act.get("outcome").textValue()).isEqualTo("done");
+  }
+
+  @Test
+  void whetherTheAppIsInFrontIsSeenOfEachSession() {
+    Person olga = world.people.register("Olga");
+    Person tablet = world.people.link(olga);
+    try (RawClient first = world.people.session(olga);
+        RawClient second = world.people.session(tablet)) {
+      assertThat(states(olga)).containsExactly("active", "active");
+      become(first, ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+      await().until(() -> states(olga).equals(List.of("background", "active")));
+      assertThat(get("/v1/stats").get("users_active").intValue()).isOne();
+
+      become(second, ClientActivity.CLIENT_ACTIVITY_INACTIVE);
+      await().until(() -> states(olga).equals(List.of("background", "background")));
+      assertThat(get("/v1/stats").get("users_active").intValue()).isZero();
+      assertThat(get("/v1/stats").get("users_connected").intValue()).isOne();
+      assertThat(world.door.send("GET", "/metrics", null, null).body())
+          .contains("\ntern_users_connected 1.0\n", "\ntern_users_active 0.0\n");
+    }
+    await().until(() -> get("/v1/stats").get("users_connected").intValue() == 0);
+  }
+
+  private List<String> states(Person person) {
+    return get(of(person) + "/sessions")
+        .get("sessions")
+        .valueStream()
+        .map(session -> session.get("state").textValue())
+        .toList();
+  }
+
+  private static void become(RawClient client, ClientActivity activity) {
+    client.write(
+        RawClient.frame(
+            FrameType.CLIENT_STATE,
+            0,
+            0,
+            0,
+            0,
+            ClientState.newBuilder().setState(activity).build()));
   }
 
   @Test

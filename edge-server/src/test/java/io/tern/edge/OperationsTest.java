@@ -47,7 +47,8 @@ class OperationsTest {
       assertThat(stats.connectionsByDoor())
           .containsExactlyInAnyOrderEntriesOf(Map.of("plain", 4, "tls", 0, "websocket", 0));
       assertThat(stats.sessions()).isEqualTo(3);
-      assertThat(stats.usersOnline()).isEqualTo(2);
+      assertThat(stats.usersConnected()).isEqualTo(2);
+      assertThat(stats.usersActive()).isEqualTo(2);
       assertThat(stats.rates().sent()).isPositive();
       assertThat(stats.rates().delivered()).isGreaterThan(stats.rates().sent());
       assertThat(stats.rates().logins()).isPositive();
@@ -71,7 +72,7 @@ class OperationsTest {
       await()
           .until(() ->
               Integer.valueOf(2).equals(server.server.stats().connectionsByDoor().get("plain")));
-      assertThat(server.server.stats().usersOnline()).isEqualTo(1);
+      assertThat(server.server.stats().usersConnected()).isEqualTo(1);
     }
   }
 

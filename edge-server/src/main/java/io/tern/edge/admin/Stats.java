@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 /// @param state whether logins are taken
 /// @param connectionsByDoor open ones, by `plain`, `tls` and `websocket`
 /// @param sessions live ones
-/// @param usersOnline who have them
+/// @param usersConnected who have them
+/// @param usersActive of these, those whose app is in front on a device
 /// @param sms null when the shard that counts does not answer
 /// @param budgetKeys devices, accounts, chats and addresses that are kept, by budget
 public record Stats(
@@ -27,7 +28,8 @@ public record Stats(
     Drain.State state,
     Map<String, Integer> connectionsByDoor,
     long sessions,
-    int usersOnline,
+    int usersConnected,
+    int usersActive,
     Rates rates,
     List<Router.Health> shards,
     Waiting waiting,

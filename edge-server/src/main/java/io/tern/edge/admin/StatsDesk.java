@@ -46,7 +46,8 @@ public final class StatsDesk {
   private final EdgeBudgets budgets;
   private final Drain drain;
   private final Supplier<List<Router.Health>> shards;
-  private final IntSupplier usersOnline;
+  private final IntSupplier usersConnected;
+  private final IntSupplier usersActive;
   private final RocksStore store;
   private final Supplier<SmsSpend> sms;
   private final long startedMillis;
@@ -63,7 +64,8 @@ public final class StatsDesk {
       EdgeBudgets budgets,
       Drain drain,
       Supplier<List<Router.Health>> shards,
-      IntSupplier usersOnline,
+      IntSupplier usersConnected,
+      IntSupplier usersActive,
       RocksStore store,
       Supplier<SmsSpend> sms,
       LongSupplier wallMillis) {
@@ -76,7 +78,8 @@ public final class StatsDesk {
     this.budgets = budgets;
     this.drain = drain;
     this.shards = shards;
-    this.usersOnline = usersOnline;
+    this.usersConnected = usersConnected;
+    this.usersActive = usersActive;
     this.store = store;
     this.sms = sms;
     startedMillis = wallMillis.getAsLong();
@@ -98,7 +101,8 @@ public final class StatsDesk {
         drain.progress().state(),
         network.connectionsByDoor(),
         counters.sessions(),
-        usersOnline.getAsInt(),
+        usersConnected.getAsInt(),
+        usersActive.getAsInt(),
         new Stats.Rates(
             rates.seconds(),
             rates.perSecond(Count.SENT),

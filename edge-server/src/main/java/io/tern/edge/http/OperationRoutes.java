@@ -68,7 +68,8 @@ public final class OperationRoutes {
                   field("websocket", NUMBER, "")),
               "open ones, by door"),
           field("sessions", NUMBER, "that are up"),
-          field("users_online", NUMBER, "who have them"),
+          field("users_connected", NUMBER, "who have them"),
+          field("users_active", NUMBER, "of these, those whose app is in front on a device"),
           field(
               "per_second",
               fields(
@@ -153,7 +154,11 @@ public final class OperationRoutes {
                       field("session", NUMBER, "its number at this server"),
                       field("door", text(16), "plain, tls or websocket"),
                       field("address", text(64), "the client's; empty when it is not known"),
-                      field("since_ms", NUMBER, ""),
+                      field(
+                          "state",
+                          word("active", "background"),
+                          "active: the app is in front, as far as it has said"),
+                      field("since_ms", NUMBER, "since when it is connected"),
                       field("last_input_ms", NUMBER, "when something last came from the client"),
                       field("waiting_bytes", NUMBER, "for the client to take")),
                   Limits.DEVICES_PER_USER_MAX),
@@ -346,7 +351,9 @@ public final class OperationRoutes {
             .put("uptime_ms", stats.uptimeMillis())
             .put("state", nameOf(stats.state()));
     stats.connectionsByDoor().forEach(body.putObject("connections")::put);
-    body.put("sessions", stats.sessions()).put("users_online", stats.usersOnline());
+    body.put("sessions", stats.sessions())
+        .put("users_connected", stats.usersConnected())
+        .put("users_active", stats.usersActive());
     Stats.Rates rates = stats.rates();
     body.putObject("per_second")
         .put("over_s", rates.seconds())
@@ -440,6 +447,7 @@ public final class OperationRoutes {
           .put("session", session.session())
           .put("door", session.door())
           .put("address", peer == null ? "" : peer.getHostAddress())
+          .put("state", session.active() ? "active" : "background")
           .put("since_ms", session.sinceMillis())
           .put("last_input_ms", session.lastInputMillis())
           .put("waiting_bytes", session.waitingBytes());

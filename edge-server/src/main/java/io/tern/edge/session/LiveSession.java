@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 /// @param session its number at this edge
 /// @param door where it came in: `plain`, `tls` or `websocket`; empty when that is not known
 /// @param peer the client's address, behind a proxy as that says; null when it is not known
-/// @param sinceMillis wall clock
+/// @param active whether the app is in front, as far as the client has said
+/// @param sinceMillis wall clock: since when it is connected
 /// @param lastInputMillis wall clock: when something last came from the client
 /// @param waitingBytes what waits to be taken by the client
 public record LiveSession(
@@ -18,6 +19,7 @@ public record LiveSession(
     long session,
     String door,
     @Nullable InetAddress peer,
+    boolean active,
     long sinceMillis,
     long lastInputMillis,
     long waitingBytes) {

@@ -441,6 +441,7 @@ public final class SessionLogic {
         id,
         link.door(),
         link.peer(),
+        attendance.isActive(),
         wallMillis - (now - upSince) / 1_000_000,
         wallMillis - (now - attendance.lastInput()) / 1_000_000,
         link.waitingBytes());

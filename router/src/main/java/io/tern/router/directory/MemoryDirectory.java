@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /// The directory of one process. Any thread may call any method; none blocks for longer than
@@ -60,6 +61,11 @@ public final class MemoryDirectory implements Directory {
   private final AtomicLong epoch;
   private final ConcurrentHashMap<UserId, Routes> routes = new ConcurrentHashMap<>();
 
+  /// Users with a session, and those with one that is active: changed in the user's bin.
+  private final LongAdder usersConnected = new LongAdder();
+
+  private final LongAdder usersActive = new LongAdder();
+
   /// By user, the one that has been absent longest first. Its own lock.
   private final LinkedHashMap<UserId, List<Absent>> absent = new LinkedHashMap<>();
 
@@ -86,17 +92,20 @@ public final class MemoryDirectory implements Directory {
           var now = new Attachment(device, edge, session, epoch.incrementAndGet());
           if (was == null) {
             attached[0] = new Attached(now, null, null);
-            return routes(key, List.of(now), active ? List.of(now) : List.of());
+            return counted(
+                Routes.NONE, routes(key, List.of(now), active ? List.of(now) : List.of()));
           }
           var replaced = sessionOf(was, device.index());
           var news = was.absentDevices() ? takeNews(user, device.index()) : null;
           // A session that was replaced without a detach may have left anything unacknowledged.
           attached[0] = new Attached(now, replaced, replaced == null ? news : null);
           var others = without(was.active(), replaced);
-          return routes(
-              key,
-              with(without(was.sessions(), replaced), now),
-              active ? with(others, now) : others);
+          return counted(
+              was,
+              routes(
+                  key,
+                  with(without(was.sessions(), replaced), now),
+                  active ? with(others, now) : others));
         });
     return CompletableFuture.completedFuture(Objects.requireNonNull(attached[0]));
   }
@@ -109,10 +118,12 @@ public final class MemoryDirectory implements Directory {
           if (!was.sessions().contains(attachment) || was.active().contains(attachment) == active) {
             return was;
           }
-          return routes(
-              user,
-              was.sessions(),
-              active ? with(was.active(), attachment) : without(was.active(), attachment));
+          return counted(
+              was,
+              routes(
+                  user,
+                  was.sessions(),
+                  active ? with(was.active(), attachment) : without(was.active(), attachment)));
         });
   }
 
@@ -129,7 +140,8 @@ public final class MemoryDirectory implements Directory {
           if (due != null && due.size() <= config.chatsPerDeviceMax()) {
             keepNews(user, device.index(), due);
           }
-          return routes(user, without(was.sessions(), current), without(was.active(), current));
+          return counted(
+              was, routes(user, without(was.sessions(), current), without(was.active(), current)));
         });
     forgetBeyondBounds();
   }
@@ -172,15 +184,26 @@ public final class MemoryDirectory implements Directory {
     return routes.size();
   }
 
-  /// Users with a session. Looks at all that [#users] counts.
-  public int online() {
-    int online = 0;
-    for (var known : routes.values()) {
-      if (!known.sessions().isEmpty()) {
-        online++;
-      }
-    }
-    return online;
+  /// Users with a session.
+  public int connected() {
+    return usersConnected.intValue();
+  }
+
+  /// Users with a session that is active: who are online for others.
+  public int active() {
+    return usersActive.intValue();
+  }
+
+  /// `now`, which follows `was`, with the counts right. Called in the user's bin.
+  private @Nullable Routes counted(Routes was, @Nullable Routes now) {
+    Routes next = now == null ? Routes.NONE : now;
+    usersConnected.add(one(!next.sessions().isEmpty()) - one(!was.sessions().isEmpty()));
+    usersActive.add(one(next.isOnline()) - one(was.isOnline()));
+    return now;
+  }
+
+  private static int one(boolean is) {
+    return is ? 1 : 0;
   }
 
   private void addNews(UserId user, List<ChatId> added) {

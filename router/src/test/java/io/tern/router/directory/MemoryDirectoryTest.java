@@ -49,6 +49,43 @@ class MemoryDirectoryTest extends DirectoryContract {
   }
 
   @Test
+  void usersAreCountedByWhetherTheyAreConnectedAndActiveNotByTheirSessions() {
+    var memory = new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 1);
+    var phone = new DeviceId(new UserId(1), 1);
+    var tablet = new DeviceId(new UserId(1), 2);
+    var other = new DeviceId(new UserId(2), 1);
+    var first = memory.attach(phone, EDGE, 1, true).join().now();
+    var second = memory.attach(tablet, EDGE, 2, false).join().now();
+    var third = memory.attach(other, EDGE, 3, false).join().now();
+    assertCounts(memory, 2, 1);
+
+    // A session takes over, in the background; the tablet comes to the front; all twice.
+    var takeover = memory.attach(phone, EDGE, 4, false).join().now();
+    assertCounts(memory, 2, 0);
+    memory.detach(first, Set.of());
+    memory.setActive(second, true);
+    memory.setActive(second, true);
+    assertCounts(memory, 2, 1);
+    memory.setActive(takeover, true);
+    memory.setActive(second, false);
+    assertCounts(memory, 2, 1);
+
+    memory.addNews(List.of(new News(other.user(), ChatId.group(1))));
+    memory.detach(takeover, Set.of());
+    assertCounts(memory, 2, 0);
+    memory.detach(second, Set.of());
+    memory.detach(second, null);
+    assertCounts(memory, 1, 0);
+    memory.detach(third, null);
+    assertCounts(memory, 0, 0);
+  }
+
+  private static void assertCounts(MemoryDirectory memory, int connected, int active) {
+    assertThat(memory.connected()).isEqualTo(connected);
+    assertThat(memory.active()).isEqualTo(active);
+  }
+
+  @Test
   void epochsBeginWhereTheyAreTold() {
     directory = new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 500);
 

@@ -16,8 +16,8 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "sessions",
     description = {
-      "A user's live sessions: device, door, address, since when, last sign of life, bytes that",
-      "wait. With --end or --end-all they are closed; the clients may come back."
+      "A user's live sessions: device, door, address, whether the app is in front (active) or in the",
+      "background, since when, last sign of life, bytes that wait. With --end or --end-all they are closed; the clients may come back."
     })
 final class SessionsCommand extends AdminBase {
 
@@ -64,6 +64,8 @@ final class SessionsCommand extends AdminBase {
               + text(session, "door")
               + "\t"
               + text(session, "address")
+              + "\t"
+              + text(session, "state")
               + "\tsince "
               + time(number(session, "since_ms"))
               + "\theard "

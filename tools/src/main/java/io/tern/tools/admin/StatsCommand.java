@@ -46,7 +46,8 @@ final class StatsCommand extends AdminBase {
             number(doors, "websocket") + " websocket"),
         line(
             "sessions",
-            number(stats, "sessions") + " of " + number(stats, "users_online") + " users"),
+            number(stats, "sessions") + " of " + number(stats, "users_connected") + " users",
+            number(stats, "users_active") + " of them active"),
         line(
             "a second",
             rate(rates, "sent") + " sent",

@@ -131,7 +131,7 @@ class OperationCommandsTest {
       assertThat(done("drain", "--over", "100ms", "--grace", "30s", "--wait"))
           .isEqualTo("drained: 1 of 1 told, 1 left, 0 closed, 0 remain" + System.lineSeparator());
       await(up, false);
-      assertThat(done("stats")).contains("drained", "sessions     0 of 0 users");
+      assertThat(done("stats")).contains("drained", "sessions     0 of 0 users, 0 of them active");
       Result again = admin("drain");
       assertThat(again.exitCode()).isEqualTo(ExitCode.REFUSED);
       assertThat(again.err()).contains("a drain is under way").hasLineCount(1);
@@ -153,7 +153,7 @@ class OperationCommandsTest {
     var up = new AtomicBoolean();
     try (var client = client(user, up)) {
       assertThat(done("sessions", bob))
-          .matches("1\tplain\t127\\.0\\.0\\.1\tsince 20.*Z\theard 20.*Z\t0 bytes wait\n");
+          .matches("1\tplain\t127\\.0\\.0\\.1\tactive\tsince 20.*Z\theard 20.*Z\t0 bytes wait\n");
       assertThat(json("sessions", bob).get("door").textValue()).isEqualTo("plain");
       assertThat(admin("sessions", bob, "--end", "1").exitCode()).isEqualTo(ExitCode.USAGE);
       assertThat(done("sessions", bob, "--end", "1", "--reason", "stuck"))
