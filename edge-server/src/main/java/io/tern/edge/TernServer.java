@@ -112,6 +112,7 @@ public final class TernServer implements AutoCloseable {
   private final EdgeNetwork.Listening listening;
   private final @Nullable Certificates certificates;
   private final AuditLog audit;
+  private final @Nullable AuditLog looks;
   private final HttpGateway admin;
   private final @Nullable HttpGateway http;
   private final SigningKeys signingKeys;
@@ -325,9 +326,20 @@ public final class TernServer implements AutoCloseable {
         started.add(
             AuditLog.open(
                 config.store().data(),
+                AuditLog.Book.ACTS,
                 config.admin().auditFileBytesMax(),
                 config.admin().auditFilesMax(),
                 Clock.systemUTC()));
+    looks =
+        config.admin().auditLooks()
+            ? started.add(
+                AuditLog.open(
+                    config.store().data(),
+                    AuditLog.Book.LOOKS,
+                    config.admin().auditFileBytesMax(),
+                    config.admin().auditFilesMax(),
+                    Clock.systemUTC()))
+            : null;
     admin =
         started.add(
             HttpGateway.admin(
@@ -358,6 +370,7 @@ public final class TernServer implements AutoCloseable {
                                 this::served))),
                 AdminCredentials.in(config.store().data()),
                 audit,
+                looks,
                 counters,
                 metrics,
                 config.admin().tls() ? certificates : null));
@@ -594,6 +607,9 @@ public final class TernServer implements AutoCloseable {
     }
     admin.close();
     audit.close();
+    if (looks != null) {
+      looks.close();
+    }
     authThreads.shutdownNow();
     metrics.close();
     if (drained) {

@@ -87,6 +87,8 @@ class AdminMatrixTest {
     row("openApi", 200, () -> new Request("/openapi.json", null));
     row("audit", 200, () -> new Request("/v1/audit", null));
     row("auditBefore", 200, () -> new Request("/v1/audit/17", null));
+    row("looks", 200, () -> new Request("/v1/looks", null));
+    row("looksBefore", 200, () -> new Request("/v1/looks/17", null));
     row("findUser", 200, () -> new Request("/v1/users/find", body("number", person.number)));
     row("user", 200, () -> new Request(user(person), null));
     row("userDevices", 200, () -> new Request(user(person) + "/devices", null));

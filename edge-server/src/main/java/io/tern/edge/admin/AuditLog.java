@@ -15,40 +15,62 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// What administrators did: for each act a line before it takes effect, on disk when [#begin]
-/// returns, and a line with its outcome. Lines are only ever added.
+/// What administrators did, or whom they looked at: a [Book] each. Lines are only ever added.
 ///
 /// ```
 /// DATA/audit/acts-000000000017.jsonl      named by the first act in it
 ///   {"act":17,"at":"2026-11-28T12:00:00Z","who":"anna","from":"10.0.0.7","what":"ban","about":{"user":"12","reason":"spam"}}
 ///   {"act":17,"at":"2026-11-28T12:00:00.012Z","outcome":"done"}
+/// DATA/audit/looks-000000000001.jsonl
+///   {"look":1,"at":"2026-11-28T11:59:40Z","who":"anna","from":"10.0.0.7","what":"user","about":{"user":"12"},"outcome":"done"}
 /// ```
 ///
-/// Acts are numbered without a hole, over restarts too. A line that a crash cut off told nobody
-/// anything and let nothing happen: it is cut away at the next start; an act without an outcome is
-/// one during which the server ended. Foreign text is encoded ([Encoded]), so that a line is a
-/// line.
+/// An act has a line before it takes effect, on disk when [#begin] returns, and a line with its
+/// outcome. A look has one line, before what it found is shown; it is with the operating system
+/// when [#look] returns, and on disk a second later ([#SYNC_AFTER]), one sync for all of that
+/// second: the end of the process takes none of them, a power cut those of the last second.
 ///
-/// Bounds: `filesMax` files of `fileBytesMax` bytes each, and the outcomes of acts under way when a
-/// file was full; the oldest goes when there is one more. A text is cut at [#TEXT_CHARS_MAX]
-/// characters.
+/// Acts are numbered without a hole, and so are looks, over restarts too. A line that a crash cut
+/// off told nobody anything and let nothing happen: it is cut away at the next start; an act
+/// without an outcome is one during which the server ended. Foreign text is encoded ([Encoded]), so
+/// that a line is a line.
 ///
-/// Any thread; blocks for a write and a sync, under a lock. An interrupt does not cut a write off.
+/// Bounds, of each book: `filesMax` files of `fileBytesMax` bytes each, and the outcomes of acts
+/// under way when a file was full; the oldest goes when there is one more. A text is cut at
+/// [#TEXT_CHARS_MAX] characters.
+///
+/// Any thread; blocks for a write and a sync, under a lock; a look for a write, and once a second
+/// for a sync of others. An interrupt does not cut a write off.
 public final class AuditLog implements AutoCloseable {
 
-  /// An act that is about to happen.
+  /// What is written in an audit log.
+  public enum Book {
+    ACTS("act"),
+    LOOKS("look");
+
+    private final String one;
+
+    Book(String one) {
+      this.one = one;
+    }
+  }
+
+  /// An act that is about to happen, or a look that has.
   ///
   /// @param who the credential's name
   /// @param from the address
@@ -61,9 +83,9 @@ public final class AuditLog implements AutoCloseable {
     }
   }
 
-  /// The lines of one act.
+  /// The lines of one act or look.
   ///
-  /// @param begun JSON
+  /// @param begun JSON; a look's with its outcome
   /// @param ended JSON; null = there is none (yet)
   public record Lines(long act, String begun, @Nullable String ended) {
     @Override
@@ -79,13 +101,20 @@ public final class AuditLog implements AutoCloseable {
 
   static final int TEXT_CHARS_MAX = 1024;
 
+  /// How long a look may be nowhere but in the memory of the operating system.
+  static final Duration SYNC_AFTER = Duration.ofSeconds(1);
+
   private static final int LINE_BYTES_MAX = 64 * 1024;
 
   /// What only the first line of an act has; in a text the quotes would be escaped.
   private static final String BEGUN = ",\"who\":\"";
 
-  private static final String HEAD = "{\"act\":";
   private static final Logger log = LoggerFactory.getLogger(AuditLog.class);
+
+  private final Book book;
+
+  /// How its lines begin.
+  private final String head;
 
   private final Path folder;
   private final long fileBytesMax;
@@ -96,6 +125,10 @@ public final class AuditLog implements AutoCloseable {
   private long next = 1;
 
   private @Nullable Current current;
+
+  /// Whether looks wait for a sync.
+  private boolean unsynced;
+
   private boolean closed;
 
   /// The file that is written to. Not a channel: an interrupt would close that.
@@ -111,13 +144,16 @@ public final class AuditLog implements AutoCloseable {
   /// Opens the log of a data folder, and makes it when it is not there.
   ///
   /// @throws IOException with one line, when it cannot be read or made
-  public static AuditLog open(Path data, long fileBytesMax, int filesMax, InstantSource clock)
+  public static AuditLog open(
+      Path data, Book book, long fileBytesMax, int filesMax, InstantSource clock)
       throws IOException {
-    return new AuditLog(data.resolve("audit"), fileBytesMax, filesMax, clock);
+    return new AuditLog(data.resolve("audit"), book, fileBytesMax, filesMax, clock);
   }
 
-  private AuditLog(Path folder, long fileBytesMax, int filesMax, InstantSource clock)
+  private AuditLog(Path folder, Book book, long fileBytesMax, int filesMax, InstantSource clock)
       throws IOException {
+    this.book = book;
+    head = "{\"" + book.one + "\":";
     this.folder = folder;
     this.fileBytesMax = fileBytesMax;
     this.filesMax = filesMax;
@@ -154,8 +190,51 @@ public final class AuditLog implements AutoCloseable {
   /// @return its number
   /// @throws IOException when that cannot be written: then it must not happen
   public synchronized long begin(Act act) throws IOException {
+    byte[] bytes = bytes(line(act));
+    append(fileFor(bytes.length), bytes, true);
+    return next++;
+  }
+
+  /// Notes that somebody has looked, before they are shown what they found.
+  ///
+  /// @param outcome a few plain words
+  /// @return its number
+  /// @throws IOException when that cannot be written: then it must not be shown
+  public synchronized long look(Act look, String outcome) throws IOException {
+    var line = line(look);
+    put(line, "outcome", outcome);
+    byte[] bytes = bytes(line);
+    append(fileFor(bytes.length), bytes, false);
+    if (!unsynced) {
+      unsynced = true;
+      CompletableFuture.delayedExecutor(
+              SYNC_AFTER.toMillis(), TimeUnit.MILLISECONDS, AuditLog::inBackground)
+          .execute(this::sync);
+    }
+    return next++;
+  }
+
+  private static void inBackground(Runnable task) {
+    Thread.ofVirtual().name("tern-audit").start(task);
+  }
+
+  private synchronized void sync() {
+    Current now = current;
+    if (unsynced && now != null) {
+      try {
+        now.file().getFD().sync();
+      } catch (IOException e) {
+        // They are written, and the operating system will try again.
+        log.error("looks of the last second are perhaps not on disk", Wordless.of(e));
+      }
+    }
+    unsynced = false;
+  }
+
+  /// Without its end.
+  private StringBuilder line(Act act) {
     var line = new StringBuilder(256);
-    line.append(HEAD).append(next).append(",\"at\":\"").append(clock.instant()).append('"');
+    line.append(head).append(next).append(",\"at\":\"").append(clock.instant()).append('"');
     put(line, "who", act.who());
     put(line, "from", act.from());
     put(line, "what", act.what());
@@ -165,10 +244,11 @@ public final class AuditLog implements AutoCloseable {
     if (line.length() > start) {
       line.deleteCharAt(start);
     }
-    line.append("}}\n");
-    byte[] bytes = line.toString().getBytes(StandardCharsets.UTF_8);
-    append(fileFor(bytes.length), bytes);
-    return next++;
+    return line.append('}');
+  }
+
+  private static byte[] bytes(StringBuilder line) {
+    return line.append("}\n").toString().getBytes(StandardCharsets.UTF_8);
   }
 
   /// Notes how an act has ended.
@@ -177,10 +257,9 @@ public final class AuditLog implements AutoCloseable {
   /// @throws IOException when that cannot be written
   public synchronized void end(long act, String outcome) throws IOException {
     var line = new StringBuilder(128);
-    line.append(HEAD).append(act).append(",\"at\":\"").append(clock.instant()).append('"');
+    line.append(head).append(act).append(",\"at\":\"").append(clock.instant()).append('"');
     put(line, "outcome", outcome);
-    byte[] bytes = line.append("}\n").toString().getBytes(StandardCharsets.UTF_8);
-    append(fileFor(0), bytes);
+    append(fileFor(0), bytes(line), true);
   }
 
   private static void put(StringBuilder line, String key, String value) {
@@ -191,12 +270,14 @@ public final class AuditLog implements AutoCloseable {
     line.append('"');
   }
 
-  /// On disk when it returns; or nothing of it counts.
-  private void append(RandomAccessFile file, byte[] line) throws IOException {
+  /// Written when it returns, and on disk if `durable`; or nothing of it counts.
+  private void append(RandomAccessFile file, byte[] line, boolean durable) throws IOException {
     long end = file.getFilePointer();
     try {
       file.write(line);
-      file.getFD().sync();
+      if (durable) {
+        file.getFD().sync();
+      }
     } catch (IOException e) {
       // What is there of the line must not stand before the next one.
       try {
@@ -230,6 +311,7 @@ public final class AuditLog implements AutoCloseable {
           path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     }
     syncFolder();
+    sync();
     var file = new RandomAccessFile(path.toFile(), "rw");
     current = new Current(path, key(path), file);
     if (now != null) {
@@ -306,8 +388,7 @@ public final class AuditLog implements AutoCloseable {
 
   /// Every whole line of a file, and where the last one ends. What is no line of this log is passed
   /// over.
-  private static void scan(Path path, BiConsumer<Long, String> each, long[] whole)
-      throws IOException {
+  private void scan(Path path, BiConsumer<Long, String> each, long[] whole) throws IOException {
     try (InputStream in = new BufferedInputStream(Files.newInputStream(path), 64 * 1024)) {
       var line = new ByteArrayOutputStream(512);
       long at = 0;
@@ -331,13 +412,13 @@ public final class AuditLog implements AutoCloseable {
   }
 
   /// The number of the act that a line is of; 0 when it is none of this log's.
-  private static long act(String line) {
+  private long act(String line) {
     int comma = line.indexOf(',');
-    if (!line.startsWith(HEAD) || !line.endsWith("}") || comma < 0) {
+    if (!line.startsWith(head) || !line.endsWith("}") || comma < 0) {
       return 0;
     }
     try {
-      return Long.parseLong(line, HEAD.length(), comma, 10);
+      return Long.parseLong(line, head.length(), comma, 10);
     } catch (NumberFormatException e) {
       return 0;
     }
@@ -346,7 +427,7 @@ public final class AuditLog implements AutoCloseable {
   // ---- files -----------------------------------------------------------------------------------
 
   private Path path(long first) {
-    return folder.resolve("acts-%012d.jsonl".formatted(first));
+    return folder.resolve("%ss-%012d.jsonl".formatted(book.one, first));
   }
 
   /// The first acts of all files, oldest first.
@@ -355,8 +436,9 @@ public final class AuditLog implements AutoCloseable {
     try (Stream<Path> all = Files.list(folder)) {
       for (Path path : (Iterable<Path>) all::iterator) {
         String name = path.getFileName().toString();
-        if (name.matches("acts-[0-9]{12}\\.jsonl") && Files.isRegularFile(path)) {
-          firsts.add(Long.parseLong(name, 5, 17, 10));
+        if (name.matches(book.one + "s-[0-9]{12}\\.jsonl") && Files.isRegularFile(path)) {
+          int digits = book.one.length() + 2;
+          firsts.add(Long.parseLong(name, digits, digits + 12, 10));
         }
       }
     }
@@ -366,6 +448,7 @@ public final class AuditLog implements AutoCloseable {
 
   @Override
   public synchronized void close() {
+    sync();
     closed = true;
     Current now = current;
     if (now != null) {

@@ -9,6 +9,7 @@ import java.util.Set;
 /// @param tls whether it speaks TLS, with the server's certificate
 /// @param addressRate requests a second of one address, and at once; 0 lifts the limit
 /// @param wrongPerMinute wrong credentials of one address
+/// @param auditLooks whether looks at persons are in the audit log too
 /// @param auditFileBytesMax of one file of the audit log
 /// @param auditFilesMax files of it that are kept
 public record AdminConfig(
@@ -17,6 +18,7 @@ public record AdminConfig(
     Duration probeTimeout,
     HttpConfig.Rate addressRate,
     int wrongPerMinute,
+    boolean auditLooks,
     long auditFileBytesMax,
     int auditFilesMax) {
 

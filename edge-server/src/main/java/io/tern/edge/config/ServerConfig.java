@@ -219,6 +219,7 @@ public record ServerConfig(
         from.duration("admin.probe-timeout", Duration.ofMillis(50), Duration.ofSeconds(25)),
         rate(from, "admin.rate"),
         from.number("admin.wrong-per-minute", 1, 1_000_000),
+        from.flag("admin.audit.looks"),
         from.bytes("admin.audit.file-max", 4096, 1024 * MIB),
         from.number("admin.audit.files-max", 2, 10_000));
   }

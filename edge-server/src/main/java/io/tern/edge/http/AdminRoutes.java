@@ -32,7 +32,8 @@ import java.util.function.Supplier;
 ///
 /// An endpoint of [Access#READ] changes nothing; one that changes something is of [Access#ACT], and
 /// need do no more for the audit log: each act is written there before its handler runs ([Audit]),
-/// with the parameters of its path and the members of its body that it names, but for secrets. The
+/// with the parameters of its path and the members of its body that it names, but for secrets; and
+/// so is each look at a person, which is one with a `user` or a `chat` in its path, or a body. The
 /// tests hold every operation of the document against everyone who may ask (`AdminMatrixTest`), so
 /// a new endpoint needs its row there. What stands in a path needs its shape in
 /// [Endpoint#PARAMETERS]; phone numbers and secrets stand in bodies.
@@ -78,7 +79,7 @@ public final class AdminRoutes {
     return new AdminRoutes(all);
   }
 
-  /// All of them, their acts in the audit log, and the document about them.
+  /// All of them, their acts and looks at persons in the audit log, and the document about them.
   List<Endpoint> endpoints(Audit audit) {
     var all = new ArrayList<Endpoint>();
     list.forEach(endpoint -> all.add(audit.audited(endpoint)));

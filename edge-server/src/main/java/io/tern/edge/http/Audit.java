@@ -29,9 +29,12 @@ import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
 import io.tern.protocol.ErrorCode;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.StringJoiner;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,7 +50,12 @@ import org.slf4j.LoggerFactory;
 /// | `failed` | the server had a fault |
 ///
 /// Written are who, from where, the operation, and what it is about: the parameters of the path and
-/// the members of the body that the endpoint names, but for secrets. Any thread that may block.
+/// the members of the body that the endpoint names, but for secrets.
+///
+/// Looks at a person, or at what persons have written, are in a book of their own: each has one
+/// line before its answer, which is not given when that cannot be written. Of a body it has the
+/// names of the members only, which may be phone numbers, and the user who was found. Looks at the
+/// server as a whole are not written. Any thread that may block.
 final class Audit {
 
   private static final int PAGE_MAX = 100;
@@ -55,7 +63,7 @@ final class Audit {
   private static final Logger log = LoggerFactory.getLogger(Audit.class);
   private static final JsonMapper JSON = new JsonMapper();
 
-  private static final Fields PAGE =
+  private static final Fields ACTS =
       fields(
           field(
               "acts",
@@ -73,19 +81,53 @@ final class Audit {
               "the newest first; without an outcome: under way, or the server ended meanwhile"),
           field("next", whole(0, Shape.WHOLE_MAX), "GET /v1/audit/{next} has older ones; 0: none"));
 
-  private final AuditLog audit;
+  private static final Fields LOOKS =
+      fields(
+          field(
+              "looks",
+              many(
+                  fields(
+                      field("look", whole(1, Shape.WHOLE_MAX), "its number"),
+                      field("at", text(40), "when, in UTC"),
+                      field("who", text(64), "the credential's name"),
+                      field("from", text(64), "the address"),
+                      field("what", text(64), "the operation"),
+                      field("about", fields(), "whom it was about; by: what they were found by"),
+                      field("outcome", text(64), "done: it was shown; refused CODE")),
+                  PAGE_MAX),
+              "the newest first"),
+          field("next", whole(0, Shape.WHOLE_MAX), "GET /v1/looks/{next} has older ones; 0: none"));
+
+  private final AuditLog acts;
+  private final @Nullable AuditLog looks;
   private final Counters counters;
 
-  Audit(AuditLog audit, Counters counters) {
-    this.audit = audit;
+  /// @param looks null when looks are not written
+  Audit(AuditLog acts, @Nullable AuditLog looks, Counters counters) {
+    this.acts = acts;
+    this.looks = looks;
     this.counters = counters;
   }
 
-  /// As `endpoint`, and an act of it is in the log.
+  /// As `endpoint`, and an act of it, or a look at a person, is in the log.
   Endpoint audited(Endpoint endpoint) {
-    if (endpoint.access() != Access.ACT) {
-      return endpoint;
+    AuditLog book = looks;
+    if (endpoint.access() == Access.ACT) {
+      return with(endpoint, call -> act(endpoint, call));
     }
+    return book != null && isOfSomebody(endpoint)
+        ? with(endpoint, call -> look(book, endpoint, call))
+        : endpoint;
+  }
+
+  /// Whether it shows something of a person: it is asked for somebody, in its path or its body.
+  private static boolean isOfSomebody(Endpoint endpoint) {
+    return endpoint.takes() != null
+        || endpoint.parameters().contains("user")
+        || endpoint.parameters().contains("chat");
+  }
+
+  private static Endpoint with(Endpoint endpoint, Handler handler) {
     return new Endpoint(
         endpoint.id(),
         endpoint.method(),
@@ -96,7 +138,52 @@ final class Audit {
         endpoint.gives(),
         endpoint.form(),
         endpoint.says(),
-        call -> act(endpoint, call));
+        handler);
+  }
+
+  private Reply look(AuditLog book, Endpoint endpoint, Call call) throws InterruptedException {
+    Reply reply;
+    try {
+      reply = endpoint.handler().handle(call);
+    } catch (Unavailable e) {
+      reply = new Reply.Refusal(e.code(), "", e.retryMillis());
+    }
+    String outcome = reply instanceof Reply.Refusal refusal ? "refused " + refusal.code() : "done";
+    try {
+      book.look(
+          new Act(
+              call.administrator().name(),
+              call.address().getHostAddress(),
+              endpoint.id(),
+              aboutLook(endpoint, call, reply)),
+          outcome);
+    } catch (IOException e) {
+      counters.add(Count.ADMIN_LOOKS_UNWRITTEN);
+      log.error("the audit log cannot be written: nobody is shown", Wordless.of(e));
+      return new Reply.Refusal(ErrorCode.BUSY, "audit", 1_000);
+    }
+    counters.add(Count.ADMIN_LOOKS);
+    return reply;
+  }
+
+  private static Map<String, String> aboutLook(Endpoint endpoint, Call call, Reply reply) {
+    var about = new LinkedHashMap<String, String>();
+    for (String parameter : endpoint.parameters()) {
+      about.put(parameter, call.parameter(parameter));
+    }
+    if (endpoint.takes() != null) {
+      var by = new StringJoiner(" ");
+      for (Field field : endpoint.takes().fields()) {
+        if (call.body().hasNonNull(field.name())) {
+          by.add(field.name());
+        }
+      }
+      about.put("by", by.toString());
+      if (reply instanceof Reply.Json(JsonNode found) && found.has("user")) {
+        about.put("user", found.get("user").asText());
+      }
+    }
+    return about;
   }
 
   private Reply act(Endpoint endpoint, Call call) throws InterruptedException {
@@ -104,7 +191,7 @@ final class Audit {
     long act;
     try {
       act =
-          audit.begin(
+          acts.begin(
               new Act(who, call.address().getHostAddress(), endpoint.id(), about(endpoint, call)));
     } catch (IOException e) {
       counters.add(Count.ADMIN_ACTS_UNWRITTEN);
@@ -131,7 +218,7 @@ final class Audit {
 
   private void end(long act, String outcome) {
     try {
-      audit.end(act, outcome);
+      acts.end(act, outcome);
     } catch (IOException e) {
       // It has happened; that it was about to is in the log.
       counters.add(Count.ADMIN_ACTS_UNWRITTEN);
@@ -159,41 +246,61 @@ final class Audit {
   // ---- what can be read ------------------------------------------------------------------------
 
   List<Endpoint> endpoints() {
-    return List.of(
-        read("audit", "/v1/audit", "The newest acts.", call -> page(0)),
+    var all = new ArrayList<Endpoint>();
+    all.add(read("audit", "/v1/audit", ACTS, "The newest acts.", call -> page(acts, "acts", 0)));
+    all.add(
         read(
             "auditBefore",
             "/v1/audit/{act}",
+            ACTS,
             "Acts before one.",
-            call -> page(Long.parseLong(call.parameter("act")))));
+            call -> page(acts, "acts", Long.parseLong(call.parameter("act")))));
+    AuditLog book = looks;
+    if (book != null) {
+      all.add(
+          read(
+              "looks",
+              "/v1/looks",
+              LOOKS,
+              "Who has looked at whom, the newest first.",
+              call -> page(book, "looks", 0)));
+      all.add(
+          read(
+              "looksBefore",
+              "/v1/looks/{look}",
+              LOOKS,
+              "Looks before one.",
+              call -> page(book, "looks", Long.parseLong(call.parameter("look")))));
+    }
+    return all;
   }
 
-  private static Endpoint read(String id, String path, String says, Handler handler) {
+  private static Endpoint read(String id, String path, Fields gives, String says, Handler handler) {
     return new Endpoint(
-        id, HttpMethod.GET, path, Access.READ, null, 200, PAGE, Form.JSON, says, handler);
+        id, HttpMethod.GET, path, Access.READ, null, 200, gives, Form.JSON, says, handler);
   }
 
-  private Reply page(long before) {
+  private static Reply page(AuditLog book, String name, long before) {
     AuditLog.Page page;
     try {
-      page = audit.page(before, PAGE_MAX);
+      page = book.page(before, PAGE_MAX);
     } catch (IOException e) {
       log.warn("the audit log cannot be read", Wordless.of(e));
       return new Reply.Refusal(ErrorCode.BUSY, "audit", 1_000);
     }
     ObjectNode body = JsonNodeFactory.instance.objectNode();
-    ArrayNode acts = body.putArray("acts");
+    ArrayNode all = body.putArray(name);
     for (Lines lines : page.acts()) {
       try {
-        ObjectNode act = (ObjectNode) JSON.readTree(lines.begun());
+        ObjectNode one = (ObjectNode) JSON.readTree(lines.begun());
         if (lines.ended() != null) {
           JsonNode ended = JSON.readTree(lines.ended());
-          act.set("outcome", ended.path("outcome"));
-          act.set("ended", ended.path("at"));
+          one.set("outcome", ended.path("outcome"));
+          one.set("ended", ended.path("at"));
         }
-        acts.add(act);
+        all.add(one);
       } catch (JsonProcessingException | ClassCastException e) {
-        log.warn("act {} in the audit log is damaged", lines.act());
+        log.warn("number {} of the {} in the audit log is damaged", lines.act(), name);
       }
     }
     return new Reply.Json(body.put("next", page.next()));

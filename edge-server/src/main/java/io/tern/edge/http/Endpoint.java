@@ -35,7 +35,8 @@ record Endpoint(
     OPEN,
     /// A device with a good access token, in the name of its user.
     DEVICE,
-    /// An administrator, whatever their role: it changes nothing.
+    /// An administrator, whatever their role: it changes nothing. A look at a person is in the
+    /// audit log.
     READ,
     /// An administrator whose role is to act; what they do is in the audit log.
     ACT
@@ -62,6 +63,7 @@ record Endpoint(
   static final Map<String, Shape> PARAMETERS =
       Map.of(
           "act", Shape.matching("[1-9][0-9]{0,14}", 15, "17"),
+          "look", Shape.matching("[1-9][0-9]{0,14}", 15, "17"),
           "chat", Shape.matching("g[0-9a-z]{1,10}|d[0-9a-z]{1,10}-[0-9a-z]{1,10}", 22, "g1c9"),
           "seq", Shape.matching("[1-9][0-9]{0,14}", 15, "42"),
           "device", Shape.matching("[1-9][0-9]{0,6}", 7, "2"),

@@ -189,13 +189,15 @@ public final class HttpGateway implements AutoCloseable {
 
   /// The admin port. Starts to listen. Parameters as of [#accounts].
   ///
+  /// @param looks null when looks at persons are not written
   /// @throws IOException when the address cannot be had
   public static HttpGateway admin(
       AdminConfig config,
       boolean loopbackExempt,
       AdminRoutes routes,
       AdminCredentials credentials,
-      AuditLog audit,
+      AuditLog acts,
+      @Nullable AuditLog looks,
       Counters counters,
       RequestWatch watch,
       @Nullable Certificates certificates)
@@ -205,7 +207,7 @@ public final class HttpGateway implements AutoCloseable {
         Duration.ZERO,
         config.http(),
         loopbackExempt,
-        routes.endpoints(new Audit(audit, counters)),
+        routes.endpoints(new Audit(acts, looks, counters)),
         new AdminDoor(credentials, config.wrongPerMinute(), loopbackExempt, counters),
         counters,
         HttpCounts.ADMIN,

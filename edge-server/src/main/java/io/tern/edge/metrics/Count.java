@@ -122,6 +122,8 @@ public enum Count {
   ADMIN_ACTS("Acts of administrators; who did what is in the audit log."),
   ADMIN_ACTS_UNWRITTEN(
       "Acts refused because the audit log could not be written, and outcomes lost."),
+  ADMIN_LOOKS("Looks of administrators at persons; who looked at whom is in the audit log."),
+  ADMIN_LOOKS_UNWRITTEN("Looks refused because the audit log could not be written."),
   CODES_SENT("Texts with codes that the provider took."),
   CODES_REFUSED_NUMBER("Codes not sent: accounts.sms.per-number, or too soon."),
   CODES_REFUSED_ADDRESS("Codes not sent: accounts.sms.per-address."),

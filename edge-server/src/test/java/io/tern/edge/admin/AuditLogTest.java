@@ -31,7 +31,7 @@ class AuditLogTest {
   @TempDir private Path data;
 
   private AuditLog open(long fileBytesMax, int filesMax) throws IOException {
-    return AuditLog.open(data, fileBytesMax, filesMax, () -> NOON);
+    return AuditLog.open(data, AuditLog.Book.ACTS, fileBytesMax, filesMax, () -> NOON);
   }
 
   private AuditLog open() throws IOException {
@@ -71,6 +71,43 @@ class AuditLogTest {
         .isEqualTo("rw-------");
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(data.resolve("audit"))))
         .isEqualTo("rwx------");
+  }
+
+  @Test
+  void aLookIsOneLineInABookOfItsOwnWithNumbersOfItsOwn() throws IOException {
+    String line =
+        "{\"look\":%d,\"at\":\"2026-11-28T12:00:00Z\",\"who\":\"anna\",\"from\":\"127.0.0.1\","
+            + "\"what\":\"user\",\"about\":{\"user\":\"12\"},\"outcome\":\"%s\"}";
+    try (AuditLog acts = open();
+        AuditLog looks = AuditLog.open(data, AuditLog.Book.LOOKS, 4096, 4, () -> NOON)) {
+      acts.begin(act("ban"));
+      assertThat(looks.look(act("user"), "done")).isEqualTo(1);
+      assertThat(looks.look(act("user"), "refused NOT_FOUND")).isEqualTo(2);
+      Path file = data.resolve("audit").resolve("looks-000000000001.jsonl");
+      assertThat(Files.readAllLines(file))
+          .containsExactly(line.formatted(1, "done"), line.formatted(2, "refused NOT_FOUND"));
+      assertThat(looks.page(0, 10).acts())
+          .containsExactly(
+              new Lines(2, line.formatted(2, "refused NOT_FOUND"), null),
+              new Lines(1, line.formatted(1, "done"), null));
+      assertThat(numbers(acts.page(0, 10))).containsExactly(1L);
+      // Many, so that files are full and go.
+      for (int i = 3; i <= 200; i++) {
+        looks.look(act("user"), "done");
+      }
+      assertThat(numbers(acts.page(0, 10))).containsExactly(1L);
+    }
+    try (AuditLog looks = AuditLog.open(data, AuditLog.Book.LOOKS, 4096, 4, () -> NOON)) {
+      assertThat(looks.look(act("user"), "done")).isEqualTo(201);
+    }
+    assertThat(files()).hasSize(5);
+    assertThatThrownBy(
+            () -> {
+              AuditLog looks = AuditLog.open(data, AuditLog.Book.LOOKS, 4096, 4, () -> NOON);
+              looks.close();
+              looks.look(act("user"), "done");
+            })
+        .isInstanceOf(IOException.class);
   }
 
   @Test

@@ -58,6 +58,7 @@ class ServerConfigTest {
                 Duration.ofSeconds(3),
                 new HttpConfig.Rate(20, 100),
                 10,
+                true,
                 16 << 20,
                 16));
     assertThat(config.auth().acceptDevelopment()).isTrue();
@@ -152,6 +153,7 @@ class ServerConfigTest {
         Map.entry("admin.rate.rate", "1"),
         Map.entry("admin.rate.burst", "2"),
         Map.entry("admin.wrong-per-minute", "3"),
+        Map.entry("admin.audit.looks", "false"),
         Map.entry("admin.audit.file-max", "1 MiB"),
         Map.entry("admin.audit.files-max", "4"),
         Map.entry("auth.development-issuer", "off"),

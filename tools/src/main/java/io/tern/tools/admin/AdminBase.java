@@ -66,7 +66,7 @@ public abstract class AdminBase extends HttpCommand {
       return "a drain is under way: tern admin drain --status, --cancel";
     }
     if (code == ErrorCode.BUSY && detail.endsWith(": audit")) {
-      return "nothing was done: the server cannot write its audit log";
+      return "nothing was done or shown: the server cannot write its audit log";
     }
     return "the server refused: " + detail + later(refused);
   }

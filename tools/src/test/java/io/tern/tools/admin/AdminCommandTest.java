@@ -121,6 +121,12 @@ class AdminCommandTest {
         .startsWith("1\t")
         .contains("\tban user=" + DevelopmentIssuer.userId("bob").value() + " reason=spam");
     assertThat(as(reader, "audit", "--max", "2").lines()).hasSize(2);
+    String of = " user=" + DevelopmentIssuer.userId("bob").value() + "\t";
+    Result looks = as(reader, "audit", "--looks");
+    assertThat(looks.lines().getFirst())
+        .contains("\tanna from 127.0.0.1\tuser" + of)
+        .endsWith("\trefused NOT_FOUND");
+    assertThat(looks.lines()).anyMatch(line -> line.contains("\tuserDevices" + of + "done"));
   }
 
   @Test
