@@ -9,12 +9,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// A group of 1,000 with everybody online: the peak, and what its senders wait at 80 % of it.
+/// A group of 1,000 with everybody online: the peak, and what its senders wait at 80 % of it. Each
+/// round is a server of its own, and measures both in [#TURNS] turns.
 final class FanOut {
 
   private static final int MEMBERS = 1_000;
   private static final double SHARE_OF_PEAK = 0.8;
-  private static final int EXTRA_SECONDS = 200;
+  private static final int TURNS = 3;
+  private static final int EXTRA_SECONDS = 240;
 
   private final Bench bench;
 
@@ -32,20 +34,21 @@ final class FanOut {
       double steadyMessagesPerSecond,
       double steadySentP50Millis,
       double steadySentP99Millis,
+      List<Double> steadySentP99s,
       double faults) {}
 
   Result run() throws IOException, InterruptedException {
     var peaks = new ArrayList<JsonNode>();
     var steady = new ArrayList<JsonNode>();
+    double faults = 0;
     for (int round = 1; round <= bench.rounds(); round++) {
       Path data = bench.newData();
       try (Child server =
           Subject.TERN.server(bench, bench.serverOptions(), data, bench.log("fan-out"))) {
-        String address = server.ready().listen();
-        JsonNode peak = load(server, address, "fan-out-peak-" + round, 0);
-        peaks.add(peak);
-        double rate = peak.path("messages_per_s").asDouble() * SHARE_OF_PEAK;
-        steady.add(load(server, address, "fan-out-steady-" + round, rate));
+        JsonNode result = load(server, server.ready().listen(), "fan-out-" + round);
+        result.path("peak").forEach(peaks::add);
+        result.path("share").forEach(steady::add);
+        faults += faults(result);
       } finally {
         Folders.delete(data);
       }
@@ -59,15 +62,17 @@ final class FanOut {
         Medians.of(steady, "messages_per_s"),
         Medians.of(steady, "sent_ms", "p50"),
         Medians.of(steady, "sent_ms", "p99"),
-        sum(peaks) + sum(steady));
+        steady.stream().map(one -> Json.number(one, "sent_ms", "p99")).toList(),
+        faults);
   }
 
-  private JsonNode load(Child server, String address, String name, double rate)
+  private JsonNode load(Child server, String address, String name)
       throws IOException, InterruptedException {
     Path json = bench.out().resolve(name + ".json");
     var args = new ArrayList<String>();
     args.addAll(List.of("--connect", address, "--members", Integer.toString(MEMBERS)));
-    args.addAll(List.of("--rate", Double.toString(rate)));
+    args.addAll(List.of("--share", Double.toString(SHARE_OF_PEAK)));
+    args.addAll(List.of("--turns", Integer.toString(TURNS)));
     args.addAll(List.of("--seconds", Integer.toString(bench.seconds())));
     args.addAll(List.of("--warmup", Integer.toString(bench.warmup())));
     args.addAll(List.of("--server-pid", Long.toString(server.pid())));
@@ -79,26 +84,32 @@ final class FanOut {
             FanOutSessions.class.getName(),
             args,
             bench.log(name))) {
-      int exit = child.await(bench.seconds() + bench.warmup() + EXTRA_SECONDS);
+      int exit = child.await(2 * (TURNS * bench.seconds() + bench.warmup()) + EXTRA_SECONDS);
       if (!Files.exists(json)) {
         throw new IOException(name + ": no result, exit code " + exit);
       }
     }
     JsonNode result = Json.read(json);
-    System.out.printf(
-        "%-28s %,8.0f deliveries/s  %6.2f us cpu  sent p50 %.3f p99 %.3f ms%n",
-        name,
-        result.path("deliveries_per_s").asDouble(),
-        result.path("server_cpu_us_per_delivery").asDouble(),
-        result.path("sent_ms").path("p50").asDouble(),
-        result.path("sent_ms").path("p99").asDouble());
+    for (int turn = 0; turn < TURNS; turn++) {
+      print(name + " peak", result.path("peak").path(turn));
+      print(name + " 80 %", result.path("share").path(turn));
+    }
     return result;
   }
 
-  private static double sum(List<JsonNode> results) {
-    return results.stream()
-        .mapToDouble(
-            r -> Json.number(r, "faults") + Json.number(r, "lost") + Json.number(r, "refused"))
-        .sum();
+  private static void print(String name, JsonNode measured) {
+    System.out.printf(
+        "%-28s %,8.0f deliveries/s  %6.2f us cpu  sent p50 %.3f p99 %.3f ms%n",
+        name,
+        measured.path("deliveries_per_s").asDouble(),
+        measured.path("server_cpu_us_per_delivery").asDouble(),
+        measured.path("sent_ms").path("p50").asDouble(),
+        measured.path("sent_ms").path("p99").asDouble());
+  }
+
+  private static double faults(JsonNode result) {
+    return Json.number(result, "faults")
+        + Json.number(result, "lost")
+        + Json.number(result, "refused");
   }
 }

@@ -25,6 +25,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -35,8 +37,12 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/// One group, all of it online, some of it writing: how many deliveries a second, and what a sender
-/// waits. A child of [FanOut]. Every member checks that the entries come one after the other.
+/// One group, all of it online, some of it writing: how many deliveries a second when senders write
+/// as fast as they are answered, and what a sender waits at a share of that. A child of [FanOut].
+/// Every member checks that the entries come one after the other.
+///
+/// Both are measured in turns on one warm server, each share of the peak just before it: a machine
+/// that is shared is not as fast in one minute as in another.
 ///
 /// Who writes has an event loop to itself, and the one that reads for everybody gives way to it: an
 /// answer would lie in its socket until hundreds of others are read, and the load would measure
@@ -48,8 +54,10 @@ public final class FanOutSessions implements Callable<Integer> {
   private static final int STEP_SECONDS_MAX = 60;
   private static final long TICK_MICROS = 1_000;
 
-  /// After the warm-up.
+  /// After a warm-up.
   private static final int COMPILING_SECONDS_MAX = 60;
+
+  private static final int SETTLING_SECONDS = 3;
 
   @Option(names = "--connect", required = true)
   private String server;
@@ -63,13 +71,13 @@ public final class FanOutSessions implements Callable<Integer> {
   @Option(names = "--in-flight", defaultValue = "4", description = "Of each sender.")
   private int inFlight;
 
-  @Option(
-      names = "--rate",
-      defaultValue = "0",
-      description = "Messages a second of all senders; 0: as many as their windows take.")
-  private double rate;
+  @Option(names = "--share", defaultValue = "0.8", description = "Of the peak.")
+  private double share;
 
-  @Option(names = "--seconds", defaultValue = "10")
+  @Option(names = "--turns", defaultValue = "3")
+  private int turns;
+
+  @Option(names = "--seconds", defaultValue = "10", description = "Of each measurement.")
   private int seconds;
 
   @Option(names = "--warmup", defaultValue = "10")
@@ -87,15 +95,20 @@ public final class FanOutSessions implements Callable<Integer> {
   private final List<MemberSession> sessions = new ArrayList<>();
   private final EventLoop writers = newLoop();
   private final EventLoop readers = newLoop();
+  private ProcessUsage usage = new ProcessUsage(0);
   private final CompletableFuture<Long> created = new CompletableFuture<>();
   private ByteString text = ByteString.EMPTY;
   private Latencies sentNanos = new Latencies();
   private volatile long group;
   private long messages;
   private volatile boolean sending;
+
+  /// Messages a second of all senders; 0: as many as their windows take.
+  private double rate;
+
   private double due;
   private long ticked;
-  private int turn;
+  private int next;
 
   private static EventLoop newLoop() {
     return (EventLoop) new MultiThreadIoEventLoopGroup(1, RawSession.ioHandler()).next();
@@ -111,10 +124,44 @@ public final class FanOutSessions implements Callable<Integer> {
     readers.submit(Niceness::giveWay).sync();
     login();
     create();
-    var usage = new ProcessUsage(serverPid);
-    writers.execute(this::begin);
+    usage = new ProcessUsage(serverPid);
+    sending = true;
+    goOn(0);
     TimeUnit.SECONDS.sleep(warmup);
+    double first = messagesPerSecond(measure());
     boolean compiled = usage.awaitCompiled(COMPILING_SECONDS_MAX);
+    goOn(share * first);
+    TimeUnit.SECONDS.sleep(warmup);
+    compiled &= usage.awaitCompiled(COMPILING_SECONDS_MAX);
+    var peaks = new ArrayList<Map<String, Object>>();
+    var shares = new ArrayList<Map<String, Object>>();
+    for (int i = 0; i < turns; i++) {
+      goOn(0);
+      peaks.add(measure());
+      goOn(share * messagesPerSecond(peaks.getLast()));
+      shares.add(measure());
+    }
+    sending = false;
+    awaitAll();
+    var result = new LinkedHashMap<String, Object>();
+    result.put("members", members);
+    result.put("compiled", compiled);
+    result.put("peak", peaks);
+    result.put("share", shares);
+    result.put("faults", sum(session -> session.faults));
+    result.put("refused", sum(session -> session.refused));
+    result.put("lost", missing());
+    Json.write(json, result);
+    return 0;
+  }
+
+  /// Lets the senders write at another rate, and what was in flight come to rest.
+  private void goOn(double messagesPerSecond) throws Exception {
+    writers.submit(() -> begin(messagesPerSecond)).sync();
+    TimeUnit.SECONDS.sleep(SETTLING_SECONDS);
+  }
+
+  private Map<String, Object> measure() throws Exception {
     long messagesBefore = writers.submit(this::start).get();
     long deliveriesBefore = sum(session -> session.deliveries);
     long cpu = usage.cpuMicros();
@@ -124,21 +171,17 @@ public final class FanOutSessions implements Callable<Integer> {
     long delivered = sum(session -> session.deliveries) - deliveriesBefore;
     double measured = (System.nanoTime() - began) / 1e9;
     long cpuMicros = usage.cpuMicros() - cpu;
-    sending = false;
-    awaitAll();
     var result = new LinkedHashMap<String, Object>();
-    result.put("members", members);
-    result.put("compiled", compiled);
     result.put("messages_per_s", written / measured);
     result.put("deliveries_per_s", delivered / measured);
     result.put("deliveries_per_cpu_s", cpuMicros == 0 ? 0 : delivered * 1e6 / cpuMicros);
     result.put("server_cpu_us_per_delivery", cpuMicros / (double) Math.max(1, delivered));
-    result.put("sent_ms", sentNanos.millis());
-    result.put("faults", sum(session -> session.faults));
-    result.put("refused", sum(session -> session.refused));
-    result.put("lost", missing());
-    Json.write(json, result);
-    return 0;
+    result.put("sent_ms", writers.submit(() -> sentNanos.millis()).get());
+    return result;
+  }
+
+  private static double messagesPerSecond(Map<String, Object> measured) {
+    return (Double) Objects.requireNonNull(measured.get("messages_per_s"));
   }
 
   private void login() throws Exception {
@@ -177,24 +220,26 @@ public final class FanOutSessions implements Callable<Integer> {
 
   // ---- on the loop of those who write
 
-  private void begin() {
-    sending = true;
-    if (rate > 0) {
-      ticked = System.nanoTime();
-      tick();
-    } else {
+  private void begin(double messagesPerSecond) {
+    boolean ticks = rate > 0;
+    rate = messagesPerSecond;
+    if (rate == 0) {
       for (int i = 0; i < senders; i++) {
         MemberSession sender = sessions.get(i);
-        for (int n = 0; n < inFlight; n++) {
+        while (sender.since.size() < inFlight) {
           sender.send(System.nanoTime());
         }
         sender.flush();
       }
+    } else if (!ticks) {
+      due = 0;
+      ticked = System.nanoTime();
+      tick();
     }
   }
 
   private void tick() {
-    if (!sending) {
+    if (!sending || rate == 0) {
       return;
     }
     long now = System.nanoTime();
@@ -203,7 +248,7 @@ public final class FanOutSessions implements Callable<Integer> {
     while (due >= 1) {
       due--;
       // Timed from when it was due, not from when this loop came to it.
-      sessions.get(turn++ % senders).send(now - (long) (due * 1e9 / rate));
+      sessions.get(next++ % senders).send(now - (long) (due * 1e9 / rate));
     }
     for (int i = 0; i < senders; i++) {
       sessions.get(i).flush();

@@ -271,7 +271,8 @@ final class Report {
             Locale.ROOT,
             "%n## A large group%n%n%,d members, all online: %,.0f deliveries/s, each acknowledged, at"
                 + " %.1f µs of the server's CPU time (%,.0f for a second of it); SENT p99 %.1f ms. At"
-                + " 80 %% of that, %,.1f messages a second, SENT p50 is %.3f ms and p99 %.3f ms.%n",
+                + " 80 %% of that, %,.1f messages a second, SENT p50 is %.3f ms and p99 %.3f ms"
+                + " (one by one: %s).%n",
             result.members(),
             result.deliveriesPerSecond(),
             result.cpuMicrosPerDelivery(),
@@ -279,7 +280,10 @@ final class Report {
             result.peakSentP99Millis(),
             result.steadyMessagesPerSecond(),
             result.steadySentP50Millis(),
-            result.steadySentP99Millis()));
+            result.steadySentP99Millis(),
+            result.steadySentP99s().stream()
+                .map(one -> String.format(Locale.ROOT, "%.1f", one))
+                .collect(Collectors.joining(", "))));
     double perCore = result.deliveriesPerCpuSecond();
     double p99 = result.steadySentP99Millis();
     goal(
