@@ -34,7 +34,8 @@ import org.jspecify.annotations.Nullable;
 /// *dirty*: it stays behind however much the question found, and is looked at again.
 ///
 /// Without tails nobody in a busy group came back to live: its entries are closer to one another
-/// than a page to its question, and a page costs several times what the entries in it cost live.
+/// than a page to its question, and a page costs several times what the entries in it cost live
+/// (docs/adr/0012).
 ///
 /// When nobody knows which chats hold something, the user's chat list is scanned first. Chats that
 /// the scan has passed and found complete are live at once; those it has not reached are held back.
