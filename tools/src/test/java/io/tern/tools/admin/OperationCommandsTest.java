@@ -2,8 +2,6 @@ package io.tern.tools.admin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.ClientListener.ConnectionState;
@@ -15,17 +13,12 @@ import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.UserId;
 import io.tern.tools.ExitCode;
 import io.tern.tools.LiveServer;
-import io.tern.tools.LiveServer.Commands;
 import io.tern.tools.LiveServer.Result;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.awaitility.Awaitility;
@@ -40,11 +33,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class OperationCommandsTest {
 
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   @TempDir private Path folder;
   private LiveServer server;
-  private Path actor;
+  private Operator anna;
 
   @BeforeEach
   void start() throws IOException, AdminCredentials.Unusable {
@@ -57,42 +48,12 @@ class OperationCommandsTest {
             "50 ms",
             "shutdown.spread-max",
             "200 ms");
-    String secret =
-        AdminCredentials.in(server.data())
-            .add("anna", Role.ACT, Instant.now(), new SecureRandom())
-            .reveal();
-    actor = Files.writeString(folder.resolve("anna.secret"), secret + "\n");
+    anna = Operator.of(server, "anna", Role.ACT);
   }
 
   @AfterEach
   void end() {
     server.close();
-  }
-
-  private Result admin(String... words) {
-    var all = new ArrayList<>(List.of("admin"));
-    all.addAll(List.of(words));
-    all.addAll(
-        List.of(
-            "--admin",
-            "https://127.0.0.1:" + server.admin().getPort(),
-            "--admin-pin",
-            server.fingerprint(),
-            "--secret-file",
-            actor.toString()));
-    return Commands.run(all.toArray(String[]::new));
-  }
-
-  private String done(String... words) {
-    Result result = admin(words);
-    assertThat(result.exitCode()).as(result.err()).isZero();
-    return result.out();
-  }
-
-  private JsonNode json(String... words) throws IOException {
-    var all = new ArrayList<>(List.of(words));
-    all.add("--json");
-    return JSON.readTree(done(all.toArray(String[]::new)));
   }
 
   private TernClient client(UserId user, AtomicBoolean up) {
@@ -123,70 +84,75 @@ class OperationCommandsTest {
 
   @Test
   void aServerIsDrainedWaitedForAndPutBack() throws IOException {
-    assertThat(done("drain", "--status"))
+    assertThat(anna.done("drain", "--status"))
         .isEqualTo("in service, 0 sessions" + System.lineSeparator());
     var up = new AtomicBoolean();
     try (var bob = client(DevelopmentIssuer.userId("bob"), up)) {
-      assertThat(json("stats").get("sessions").intValue()).isOne();
-      assertThat(done("drain", "--over", "100ms", "--grace", "30s", "--wait"))
+      assertThat(anna.json("stats").get("sessions").intValue()).isOne();
+      assertThat(anna.done("drain", "--over", "100ms", "--grace", "30s", "--wait"))
           .isEqualTo("drained: 1 of 1 told, 1 left, 0 closed, 0 remain" + System.lineSeparator());
       await(up, false);
-      assertThat(done("stats")).contains("drained", "sessions     0 of 0 users, 0 of them active");
-      Result again = admin("drain");
+      assertThat(anna.done("stats"))
+          .contains("drained", "sessions     0 of 0 users, 0 of them active");
+      Result again = anna.admin("drain");
       assertThat(again.exitCode()).isEqualTo(ExitCode.REFUSED);
       assertThat(again.err()).contains("a drain is under way").hasLineCount(1);
-      assertThat(json("drain", "--status").get("state").textValue()).isEqualTo("drained");
-      assertThat(done("drain", "--cancel")).startsWith("in service, ");
+      assertThat(anna.json("drain", "--status").get("state").textValue()).isEqualTo("drained");
+      assertThat(anna.done("drain", "--cancel")).startsWith("in service, ");
       await(up, true);
       assertThat(bob.closed()).isNotDone();
     }
-    assertThat(admin("drain", "--cancel", "--over", "1s").exitCode()).isEqualTo(ExitCode.USAGE);
-    assertThat(admin("drain", "--over", "soon").exitCode()).isEqualTo(ExitCode.USAGE);
-    assertThat(admin("drain", "--over", "2h").err()).contains("over_ms").hasLineCount(1);
+    assertThat(anna.admin("drain", "--cancel", "--over", "1s").exitCode())
+        .isEqualTo(ExitCode.USAGE);
+    assertThat(anna.admin("drain", "--over", "soon").exitCode()).isEqualTo(ExitCode.USAGE);
+    assertThat(anna.admin("drain", "--over", "2h").err()).contains("over_ms").hasLineCount(1);
   }
 
   @Test
   void sessionsAreListedAndEnded() throws IOException {
     UserId user = DevelopmentIssuer.userId("bob");
     String bob = "@" + user;
-    assertThat(done("sessions", bob)).isEmpty();
+    assertThat(anna.done("sessions", bob)).isEmpty();
     var up = new AtomicBoolean();
     try (var client = client(user, up)) {
-      assertThat(done("sessions", bob))
+      assertThat(anna.done("sessions", bob))
           .matches("1\tplain\t127\\.0\\.0\\.1\tactive\tsince 20.*Z\theard 20.*Z\t0 bytes wait\n");
-      assertThat(json("sessions", bob).get("door").textValue()).isEqualTo("plain");
-      assertThat(admin("sessions", bob, "--end", "1").exitCode()).isEqualTo(ExitCode.USAGE);
-      assertThat(done("sessions", bob, "--end", "1", "--reason", "stuck"))
+      assertThat(anna.json("sessions", bob).get("door").textValue()).isEqualTo("plain");
+      assertThat(anna.admin("sessions", bob, "--end", "1").exitCode()).isEqualTo(ExitCode.USAGE);
+      assertThat(anna.done("sessions", bob, "--end", "1", "--reason", "stuck"))
           .isEqualTo("1 session is closed" + System.lineSeparator());
-      Result none = admin("sessions", bob, "--end", "7", "--reason", "stuck");
+      Result none = anna.admin("sessions", bob, "--end", "7", "--reason", "stuck");
       assertThat(none.exitCode()).isEqualTo(ExitCode.REFUSED);
       assertThat(none.err()).contains("has no live session").hasLineCount(1);
-      Awaitility.await("it comes back").until(() -> !done("sessions", bob).isEmpty());
-      assertThat(json("sessions", bob, "--end-all", "--reason", "all").get("ended").intValue())
+      Awaitility.await("it comes back").until(() -> !anna.done("sessions", bob).isEmpty());
+      assertThat(anna.json("sessions", bob, "--end-all", "--reason", "all").get("ended").intValue())
           .isOne();
       assertThat(client.closed()).isNotDone();
     }
-    assertThat(admin("audit").lines().getFirst()).contains("endSessions", "reason=all", "done");
+    assertThat(anna.admin("audit").lines().getFirst())
+        .contains("endSessions", "reason=all", "done");
   }
 
   @Test
   void logLevelsAndCertificatesAreShownAndSet() throws IOException {
     String logger = "io.tern.tools.admin.test";
-    assertThat(done("log-level")).startsWith("ROOT\t");
-    assertThat(done("log-level", logger, "debug", "--for", "10m"))
+    assertThat(anna.done("log-level")).startsWith("ROOT\t");
+    assertThat(anna.done("log-level", logger, "debug", "--for", "10m"))
         .startsWith(logger + "\tDEBUG\tuntil 20");
-    assertThat(done("log-level")).contains(logger + "\tDEBUG\tuntil 20");
-    assertThat(json("log-level").get("levels")).hasSize(1);
-    assertThat(done("log-level", logger, "default")).startsWith(logger + "\t");
-    assertThat(json("log-level").get("levels")).isEmpty();
-    assertThat(admin("log-level", "com.example", "DEBUG").err()).contains("logger").hasLineCount(1);
-    assertThat(admin("log-level", logger).exitCode()).isEqualTo(ExitCode.USAGE);
+    assertThat(anna.done("log-level")).contains(logger + "\tDEBUG\tuntil 20");
+    assertThat(anna.json("log-level").get("levels")).hasSize(1);
+    assertThat(anna.done("log-level", logger, "default")).startsWith(logger + "\t");
+    assertThat(anna.json("log-level").get("levels")).isEmpty();
+    assertThat(anna.admin("log-level", "com.example", "DEBUG").err())
+        .contains("logger")
+        .hasLineCount(1);
+    assertThat(anna.admin("log-level", logger).exitCode()).isEqualTo(ExitCode.USAGE);
 
-    assertThat(done("certificates"))
+    assertThat(anna.done("certificates"))
         .startsWith("admin\t127.0.0.1:")
         .contains("localhost", "until 20", server.fingerprint(), "development");
-    assertThat(json("certificates").get("certificate").get("fingerprint").textValue())
+    assertThat(anna.json("certificates").get("certificate").get("fingerprint").textValue())
         .isEqualTo(server.fingerprint());
-    assertThat(done("certificates", "--reload")).startsWith("unchanged: sha256:");
+    assertThat(anna.done("certificates", "--reload")).startsWith("unchanged: sha256:");
   }
 }
