@@ -2,15 +2,11 @@ package io.tern.tools.simulation;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.SendCallback;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
 import io.tern.client.core.ClientCore;
-import io.tern.client.core.ClientIo;
 import io.tern.client.store.MemoryClientStore;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
@@ -20,8 +16,6 @@ import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Setting;
 import io.tern.protocol.v1.Settings;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -34,8 +28,6 @@ import org.jspecify.annotations.Nullable;
 /// A device with the real SDK logic and the little that an app does on top: it keeps what it is
 /// told, and lets events change it.
 final class ModelDevice implements SimConnection.End {
-
-  private static final SocketAddress SERVER = InetSocketAddress.createUnresolved("server", 1);
 
   /// An entry as the app shows it.
   static final class Row {
@@ -155,9 +147,7 @@ final class ModelDevice implements SimConnection.End {
       lookedAwayMillis = world.wallMillis();
     }
     online = false;
-    if (app.connection != null) {
-      app.connection.cut();
-    }
+    app.cut();
   }
 
   void goOnline() {
@@ -168,9 +158,7 @@ final class ModelDevice implements SimConnection.End {
 
   /// The connection breaks; the app tries again.
   void cut() {
-    if (app.connection != null) {
-      app.connection.cut();
-    }
+    app.cut();
   }
 
   /// The app is killed and starts again with what its store kept; its screen is what it was.
@@ -256,18 +244,12 @@ final class ModelDevice implements SimConnection.End {
 
   @Override
   public void onBytes(SimConnection from, byte[] bytes) {
-    if (app.connection == from) {
-      app.onBytes(bytes);
-    }
+    app.onBytes(from, bytes);
   }
 
   @Override
   public void onConnectionLost(SimConnection which, String why) {
-    if (app.connection == which) {
-      app.connection = null;
-      app.core.onDisconnected(world.millis(), why);
-      app.endPass();
-    }
+    app.onConnectionLost(which, why);
   }
 
   @Override
@@ -276,109 +258,36 @@ final class ModelDevice implements SimConnection.End {
   }
 
   /// One life of the app.
-  private final class App implements ClientIo, ClientListener {
+  private final class App extends SimApp {
 
-    private final ClientCore core;
-    private final ByteBuf in = Unpooled.buffer();
-    private @Nullable SimConnection connection;
-    private boolean dead;
     private boolean refused;
-    private int attempt;
-    private long timerAt = Long.MAX_VALUE;
 
     App() {
-      var config =
-          ClientConfig.of(id.user(), id.index(), List.of(SERVER), () -> SimServer.token(id), store)
-              .withPing(Duration.ofSeconds(200));
-      core = new ClientCore(config, this, this, world.random);
-    }
-
-    void start() {
-      core.start(world.millis());
-      endPass();
-    }
-
-    void die() {
-      dead = true;
-      if (connection != null) {
-        connection.cut();
-        connection = null;
-      }
-    }
-
-    void onBytes(byte[] bytes) {
-      in.writeBytes(bytes);
-      core.onBytes(world.millis(), in);
-      in.discardReadBytes();
-      endPass();
-    }
-
-    void endPass() {
-      if (dead) {
-        return;
-      }
-      core.endPass(world.millis());
-      long deadline = core.deadlineMillis();
-      if (deadline < timerAt) {
-        timerAt = deadline;
-        world.in((deadline - world.millis()) * 1_000, () -> onTimer(deadline));
-      }
-    }
-
-    private void onTimer(long planned) {
-      if (dead || timerAt != planned) {
-        return;
-      }
-      timerAt = Long.MAX_VALUE;
-      core.onTimer(world.millis());
-      endPass();
+      super(world, server, ModelDevice.this, id, store, Duration.ofSeconds(200));
     }
 
     @Override
-    public void connect(SocketAddress address) {
-      int mine = ++attempt;
-      world.in(
-          10,
-          () -> {
-            SimServer.Life life = server.life();
-            if (!dead && attempt == mine && online && life == null) {
-              core.onDisconnected(world.millis(), "refused");
-              endPass();
-            }
-            if (!dead && attempt == mine && online && life != null) {
-              in.clear();
-              connection = new SimConnection(world, ModelDevice.this, life);
-              core.onConnected(world.millis());
-              endPass();
-            }
-          });
+    long connectMicros() {
+      return 10;
     }
 
     @Override
-    public ByteBuf allocate() {
-      return Unpooled.buffer();
+    boolean hasNetwork() {
+      return online;
     }
 
     @Override
-    public void write(ByteBuf frames) {
-      byte[] bytes = new byte[frames.readableBytes()];
-      frames.readBytes(bytes).release();
-      if (connection != null) {
-        connection.fromClient(bytes);
-      }
+    boolean fails() {
+      return false;
     }
 
     @Override
-    public void disconnect() {
-      attempt++;
-      if (connection != null) {
-        connection.clientClosed();
-        connection = null;
-      }
+    void abandon(SimConnection left) {
+      left.cut();
     }
 
     @Override
-    public void onState(ConnectionState state) {}
+    void closing(SimConnection closed) {}
 
     @Override
     public void onConnection(ConnectionState state) {

@@ -1,16 +1,10 @@
 package io.tern.tools.simulation;
 
 import com.google.protobuf.ByteString;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.tern.client.ClientConfig;
-import io.tern.client.ClientListener;
 import io.tern.client.ClientStore;
 import io.tern.client.SendCallback;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
-import io.tern.client.core.ClientCore;
-import io.tern.client.core.ClientIo;
 import io.tern.client.store.MemoryClientStore;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
@@ -23,8 +17,6 @@ import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.PageEntry;
 import io.tern.tools.history.ContentHash;
 import io.tern.tools.history.DeviceRecorder;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -37,8 +29,6 @@ import org.jspecify.annotations.Nullable;
 /// One device with the real SDK logic, whose app can die and start again on what its store kept.
 /// Writes down what it does and sees.
 final class SimDevice implements SimConnection.End {
-
-  private static final SocketAddress SERVER = InetSocketAddress.createUnresolved("server", 1);
 
   final DeviceId id;
   private final World world;
@@ -110,9 +100,7 @@ final class SimDevice implements SimConnection.End {
   }
 
   void cut() {
-    if (app.connection != null) {
-      app.connection.cut();
-    }
+    app.cut();
   }
 
   /// The app is killed and started again.
@@ -213,18 +201,12 @@ final class SimDevice implements SimConnection.End {
 
   @Override
   public void onBytes(SimConnection from, byte[] bytes) {
-    if (app.connection == from) {
-      app.onBytes(bytes);
-    }
+    app.onBytes(from, bytes);
   }
 
   @Override
   public void onConnectionLost(SimConnection which, String why) {
-    if (app.connection == which) {
-      app.connection = null;
-      app.core.onDisconnected(world.millis(), why);
-      app.endPass();
-    }
+    app.onConnectionLost(which, why);
   }
 
   @Override
@@ -302,111 +284,36 @@ final class SimDevice implements SimConnection.End {
   }
 
   /// One life of the app.
-  private final class App implements ClientIo, ClientListener {
-
-    private final ClientCore core;
-    private final ByteBuf in = Unpooled.buffer();
-    private @Nullable SimConnection connection;
-    private boolean dead;
-    private int attempt;
-    private long timerAt = Long.MAX_VALUE;
+  private final class App extends SimApp {
 
     App() {
-      var config =
-          ClientConfig.of(id.user(), id.index(), List.of(SERVER), () -> SimServer.token(id), store)
-              .withPing(Duration.ofSeconds(20));
-      core = new ClientCore(config, this, this, world.random);
-    }
-
-    void start() {
-      core.start(world.millis());
-      endPass();
-    }
-
-    void die() {
-      dead = true;
-      if (connection != null) {
-        connection.clientClosed();
-        connection = null;
-      }
-    }
-
-    void onBytes(byte[] bytes) {
-      in.writeBytes(bytes);
-      core.onBytes(world.millis(), in);
-      in.discardReadBytes();
-      endPass();
-    }
-
-    void endPass() {
-      if (dead) {
-        return;
-      }
-      core.endPass(world.millis());
-      long deadline = core.deadlineMillis();
-      if (deadline < timerAt) {
-        timerAt = deadline;
-        world.in((deadline - world.millis()) * 1_000, () -> onTimer(deadline));
-      }
-    }
-
-    private void onTimer(long planned) {
-      if (dead || timerAt != planned) {
-        return;
-      }
-      timerAt = Long.MAX_VALUE;
-      // The core may have moved its deadline; a call too early does nothing.
-      core.onTimer(world.millis());
-      endPass();
+      super(world, server, SimDevice.this, id, store, Duration.ofSeconds(20));
     }
 
     @Override
-    public void connect(SocketAddress address) {
-      int mine = ++attempt;
-      world.in(
-          world.some(200, 100_000),
-          () -> {
-            if (dead || attempt != mine) {
-              return;
-            }
-            SimServer.Life life = server.life();
-            if (life == null || world.oneIn(30)) {
-              core.onDisconnected(world.millis(), "refused");
-            } else {
-              in.clear();
-              connection = new SimConnection(world, SimDevice.this, life);
-              core.onConnected(world.millis());
-            }
-            endPass();
-          });
+    long connectMicros() {
+      return world.some(200, 100_000);
     }
 
     @Override
-    public ByteBuf allocate() {
-      return Unpooled.buffer();
+    boolean hasNetwork() {
+      return true;
     }
 
     @Override
-    public void write(ByteBuf frames) {
-      byte[] bytes = new byte[frames.readableBytes()];
-      frames.readBytes(bytes).release();
-      if (connection != null) {
-        connection.fromClient(bytes);
-      }
+    boolean fails() {
+      return world.oneIn(30);
     }
 
     @Override
-    public void disconnect() {
-      attempt++;
-      if (connection != null) {
-        orderly.add(connection);
-        connection.clientClosed();
-        connection = null;
-      }
+    void abandon(SimConnection left) {
+      left.clientClosed();
     }
 
     @Override
-    public void onState(ConnectionState state) {}
+    void closing(SimConnection closed) {
+      orderly.add(closed);
+    }
 
     @Override
     public void onConnection(ConnectionState state) {

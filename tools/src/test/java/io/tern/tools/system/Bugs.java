@@ -466,44 +466,6 @@ final class Bugs {
     }
   }
 
-  private static class StorageFilter implements Storage {
-    private final Storage disk;
-
-    StorageFilter(Storage disk) {
-      this.disk = disk;
-    }
-
-    @Override
-    public void write(Batch batch, boolean sync) {
-      disk.write(batch, sync);
-    }
-
-    @Override
-    public byte @Nullable [] get(byte[] key) {
-      return disk.get(key);
-    }
-
-    @Override
-    public void scan(byte[] from, byte[] to, Visitor visitor) {
-      disk.scan(from, to, visitor);
-    }
-
-    @Override
-    public void scanDown(byte[] from, byte[] to, Visitor visitor) {
-      disk.scanDown(from, to, visitor);
-    }
-
-    @Override
-    public Snapshot snapshot() {
-      return disk.snapshot();
-    }
-
-    @Override
-    public void close() {
-      disk.close();
-    }
-  }
-
   private static boolean isEntry(byte[] key) {
     return key.length == 23 && key[2] == 'M';
   }

@@ -251,12 +251,11 @@ final class TestNode implements AutoCloseable {
   }
 
   /// A storage that refuses to write from some moment on.
-  private static final class Gate implements Storage {
-    private final Storage disk;
+  private static final class Gate extends StorageFilter {
     private boolean isShut;
 
     Gate(Storage disk) {
-      this.disk = disk;
+      super(disk);
     }
 
     synchronized void shut() {
@@ -272,27 +271,7 @@ final class TestNode implements AutoCloseable {
         // As long as a disk takes: what comes meanwhile makes the next batch.
         LockSupport.parkNanos(SYNC_NANOS);
       }
-      disk.write(batch, sync);
-    }
-
-    @Override
-    public byte @Nullable [] get(byte[] key) {
-      return disk.get(key);
-    }
-
-    @Override
-    public void scan(byte[] from, byte[] to, Visitor visitor) {
-      disk.scan(from, to, visitor);
-    }
-
-    @Override
-    public void scanDown(byte[] from, byte[] to, Visitor visitor) {
-      disk.scanDown(from, to, visitor);
-    }
-
-    @Override
-    public Snapshot snapshot() {
-      return disk.snapshot();
+      super.write(batch, sync);
     }
 
     @Override
