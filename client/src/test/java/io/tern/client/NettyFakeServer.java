@@ -69,7 +69,7 @@ public final class NettyFakeServer implements AutoCloseable {
   }
 
   private final class Handler extends ChannelInboundHandlerAdapter {
-    private FakeServer.@Nullable Session session;
+    private @Nullable FakeSession session;
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
@@ -87,7 +87,7 @@ public final class NettyFakeServer implements AutoCloseable {
       var bytes = new byte[in.readableBytes()];
       in.readBytes(bytes);
       in.release();
-      FakeServer.Session open = session;
+      FakeSession open = session;
       if (open != null) {
         open.onBytes(bytes);
       }

@@ -7,7 +7,10 @@ import io.tern.client.Body;
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.ClientStore;
+import io.tern.client.FakeFaults;
+import io.tern.client.FakeLog;
 import io.tern.client.FakeServer;
+import io.tern.client.FakeSession;
 import io.tern.client.GroupChange;
 import io.tern.client.SendCallback;
 import io.tern.client.TernClient;
@@ -202,7 +205,7 @@ final class Simulation {
     for (Device device : devices) {
       for (Sent sent : device.sent.values()) {
         check(sent.outcomes == 1, device.id + " " + sent.text + " had outcomes: " + sent.outcomes);
-        FakeServer.Log log = server.log(sent.chat);
+        FakeLog log = server.log(sent.chat);
         long places = log.entries.stream().filter(e -> text(e.content()).equals(sent.text)).count();
         if (sent.seq > 0) {
           check(places == 1, sent.text + " is in the log " + places + " times");
@@ -218,10 +221,10 @@ final class Simulation {
       }
     }
     checkChanges();
-    for (FakeServer.Log log : server.chats.values()) {
+    for (FakeLog log : server.chats.values()) {
       Map<DeviceId, Long> lastIndex = new HashMap<>();
       Map<DeviceId, Long> lastCsn = new HashMap<>();
-      for (FakeServer.LogEntry entry : log.entries) {
+      for (FakeLog.Entry entry : log.entries) {
         if (entry.csn() == 0) {
           continue;
         }
@@ -234,7 +237,7 @@ final class Simulation {
       for (Device device : devices) {
         if (log.sees(device.id.user())) {
           long have = device.heard.getOrDefault(log.id, 0L);
-          for (FakeServer.LogEntry entry : log.entries) {
+          for (FakeLog.Entry entry : log.entries) {
             check(
                 entry.seq() <= have
                     || entry.seq() < log.first(device.id.user())
@@ -260,8 +263,8 @@ final class Simulation {
   /// left it open.
   private void checkChanges() {
     Map<String, Integer> places = new HashMap<>();
-    for (FakeServer.Log log : server.chats.values()) {
-      for (FakeServer.LogEntry entry : log.entries) {
+    for (FakeLog log : server.chats.values()) {
+      for (FakeLog.Entry entry : log.entries) {
         Body body = Body.of(entry.content());
         if (body instanceof Body.Group group
             && group.change() instanceof GroupChange.Titled titled) {
@@ -293,13 +296,13 @@ final class Simulation {
     }
   }
 
-  private static boolean isSentBy(FakeServer.LogEntry entry, DeviceId device) {
+  private static boolean isSentBy(FakeLog.Entry entry, DeviceId device) {
     return entry.csn() > 0 && entry.sender().equals(device);
   }
 
   private void checkAck(DeviceId id, ChatId chat, long seq) {
     Device device = devices.stream().filter(d -> d.id.equals(id)).findFirst().orElseThrow();
-    FakeServer.Log log = server.log(chat);
+    FakeLog log = server.log(chat);
     long have = device.heard.getOrDefault(chat, 0L);
     long first = log.first(id.user());
     for (long s = Math.max(first, have + 1); s <= Math.min(seq, log.head()); s++) {
@@ -311,7 +314,7 @@ final class Simulation {
 
   private void goAway() {
     var sessions = List.copyOf(server.sessions.values());
-    FakeServer.Session session = sessions.get(random.nextInt(sessions.size()));
+    FakeSession session = sessions.get(random.nextInt(sessions.size()));
     session.frame(
         io.tern.protocol.FrameType.GOAWAY,
         0,
@@ -621,7 +624,7 @@ final class Simulation {
       if (random.nextDouble() < world.listenerFails) {
         throw new DiskFull();
       }
-      FakeServer.Log log = server.log(message.chat());
+      FakeLog log = server.log(message.chat());
       long before = heard.getOrDefault(message.chat(), 0L);
       check(
           message.seq() > before,
@@ -632,7 +635,7 @@ final class Simulation {
             isSentBy(log.entries.get((int) seq - 1), id),
             id + " got " + message.seq() + " of " + message.chat() + " and never " + seq);
       }
-      FakeServer.LogEntry entry = log.entries.get((int) message.seq() - 1);
+      FakeLog.Entry entry = log.entries.get((int) message.seq() - 1);
       check(entry.content().equals(message.content()), "another content at " + message.seq());
       check(entry.sender().user().equals(message.sender()), "another sender");
       check(entry.sender().index() == message.device(), "another device");
@@ -754,7 +757,7 @@ final class Simulation {
   /// A connection: two pipes that keep order, split at will, and may break.
   final class Link {
     private final Device device;
-    private FakeServer.@Nullable Session session;
+    private @Nullable FakeSession session;
     private boolean broken;
     private boolean halfOpen;
     private long serverAt;
@@ -880,7 +883,7 @@ final class Simulation {
     }
   }
 
-  private final class SeededFaults implements FakeServer.Faults {
+  private final class SeededFaults implements FakeFaults {
 
     @Override
     public @Nullable Error refuseSend(Content content) {
