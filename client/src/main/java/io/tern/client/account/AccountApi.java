@@ -22,7 +22,7 @@ import javax.net.ssl.TrustManager;
 import org.jspecify.annotations.Nullable;
 
 /// The server's `/v1` over HTTP, as `/openapi.json` describes it. Any thread; every call blocks,
-/// for at most [#TIMEOUT].
+/// for at most [#TIMEOUT]; [#requestCode] longer where the server asks for a proof of work.
 ///
 /// What the server refuses is a [TernException] with the code; what does not get there, or has no
 /// answer, an [IOException]. Follows no redirect.
@@ -65,9 +65,28 @@ public final class AccountApi {
 
   // ---- coming in -------------------------------------------------------------------------------
 
-  /// Has a code sent; the answer is the request that goes with it.
+  /// Has a code sent; the answer is the request that goes with it. Where the server asks for a
+  /// proof of work this does the work, which takes about a second ([ProofOfWork]).
   public String requestCode(String number) throws IOException {
-    return text(ask("POST", "/v1/registration/code", null, Map.of("number", number)), "request");
+    String path = "/v1/registration/code";
+    Answer answer = answer("POST", path, null, Map.of("number", number));
+    String proof = proof(answer);
+    if (proof != null) {
+      answer = answer("POST", path, null, Map.of("number", number, "proof", proof));
+    }
+    return text(orRefusal(answer), "request");
+  }
+
+  /// Null when none is asked for, or it is too much.
+  private static @Nullable String proof(Answer answer) {
+    if (answer.isGood() || answer.error().get("proof") == null) {
+      return null;
+    }
+    Map<String, @Nullable Object> proof = Json.object(answer.error().get("proof"));
+    return proof.get("challenge") instanceof String challenge
+            && proof.get("bits") instanceof Long bits
+        ? ProofOfWork.of(challenge, (int) Math.min(bits, Integer.MAX_VALUE))
+        : null;
   }
 
   /// A number that has been proved.
@@ -219,22 +238,47 @@ public final class AccountApi {
   public Map<String, @Nullable Object> ask(
       String method, String path, @Nullable String token, @Nullable Map<String, ?> body)
       throws IOException {
+    return orRefusal(answer(method, path, token, body));
+  }
+
+  /// What came back, good or not.
+  private record Answer(int status, Map<String, @Nullable Object> members) {
+    boolean isGood() {
+      return status / 100 == 2;
+    }
+
+    Map<String, @Nullable Object> error() {
+      return Json.object(members.get("error"));
+    }
+
+    @Override
+    public String toString() {
+      return "Answer[" + status + "]";
+    }
+  }
+
+  private static Map<String, @Nullable Object> orRefusal(Answer answer) {
+    if (!answer.isGood()) {
+      throw refusal(answer.status(), answer.members());
+    }
+    return answer.members();
+  }
+
+  private Answer answer(
+      String method, String path, @Nullable String token, @Nullable Map<String, ?> body)
+      throws IOException {
     HttpResponse<InputStream> response = send(method, path, token, body, TIMEOUT);
     byte[] bytes;
     try (InputStream in = response.body()) {
       bytes = in.readNBytes(ANSWER_BYTES_MAX);
     }
-    Map<String, @Nullable Object> answer;
     try {
-      answer =
-          bytes.length == 0 ? Map.of() : Json.object(new String(bytes, StandardCharsets.UTF_8));
+      return new Answer(
+          response.statusCode(),
+          bytes.length == 0 ? Map.of() : Json.object(new String(bytes, StandardCharsets.UTF_8)));
     } catch (IllegalArgumentException e) {
       throw new IOException(server + " did not answer as a Tern server does", e);
     }
-    if (response.statusCode() / 100 != 2) {
-      throw refusal(response.statusCode(), answer);
-    }
-    return answer;
   }
 
   /// The lines of a streamed answer, to be closed by the caller.
