@@ -42,6 +42,8 @@ public record AccountsConfig(
   /// @param perNetwork from one /24 (a /48 of IPv6)
   /// @param wrongPerAddress wrong codes from one address
   /// @param perDay all messages in 24 h, answered or not: what it may cost at most
+  /// @param proofBits zero bits of the proof of work without which the last quarter of a budget is
+  ///   not to be had; 0 = it is, without
   public record SmsBudget(
       int perAddress,
       int perNetwork,
@@ -49,7 +51,8 @@ public record AccountsConfig(
       int perPrefix,
       int perVerified,
       int wrongPerAddress,
-      int perDay) {
+      int perDay,
+      int proofBits) {
     public SmsBudget {
       within("sms.per-address", perAddress, 1, 1_000_000);
       within("sms.per-network", perNetwork, 1, 1_000_000);
@@ -58,6 +61,7 @@ public record AccountsConfig(
       within("sms.per-verified", perVerified, 0, 100);
       within("sms.wrong-per-address", wrongPerAddress, 1, 1_000_000);
       within("sms.per-day", perDay, 1, 100_000_000);
+      within("sms.proof.bits", proofBits, 0, 26);
     }
   }
 
@@ -68,7 +72,7 @@ public record AccountsConfig(
           5,
           Duration.ofMinutes(1),
           5,
-          new SmsBudget(10, 50, 20, 80, 1, 50, 10_000),
+          new SmsBudget(10, 50, 20, 80, 1, 50, 10_000, 18),
           Duration.ofDays(7),
           Duration.ofMinutes(5),
           1_000,

@@ -12,6 +12,11 @@ public enum AccountsEvent {
   CODES_REFUSED_SPEND,
   /// Codes for regions that are not served.
   CODES_REFUSED_REGION,
+  /// Codes for which a proof of work was asked.
+  PROOFS_ASKED,
+  PROOFS_RIGHT,
+  /// Proofs that were false, late, used before, or of another number or network.
+  PROOFS_WRONG,
   /// Codes that the provider did not take.
   CODES_FAILED,
   CODES_RIGHT,

@@ -2,6 +2,7 @@ package io.tern.accounts;
 
 import io.tern.protocol.ErrorCode;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// What the user service answers: what was asked for, or why not.
 public sealed interface Answer<T> {
@@ -13,7 +14,9 @@ public sealed interface Answer<T> {
   ///
   /// @param field what of the request it is about; empty = all of it
   /// @param retryMillis in how long it may be tried again; 0 = the code says
-  record Refused<T>(ErrorCode code, String field, long retryMillis) implements Answer<T> {}
+  /// @param challenge with the proof of which it may be tried at once; null = there is none
+  record Refused<T>(ErrorCode code, String field, long retryMillis, @Nullable Challenge challenge)
+      implements Answer<T> {}
 
   /// Nothing more to say.
   enum Done {
@@ -27,12 +30,18 @@ public sealed interface Answer<T> {
     private final ErrorCode code;
     private final String field;
     private final long retryMillis;
+    private final transient @Nullable Challenge challenge;
 
     Refusal(ErrorCode code, String field, long retryMillis) {
+      this(code, field, retryMillis, null);
+    }
+
+    Refusal(ErrorCode code, String field, long retryMillis, @Nullable Challenge challenge) {
       super(code + " " + field, null, false, false);
       this.code = code;
       this.field = field;
       this.retryMillis = retryMillis;
+      this.challenge = challenge;
     }
 
     Refusal(ErrorCode code, String field) {
@@ -45,7 +54,7 @@ public sealed interface Answer<T> {
     try {
       return new Ok<>(asked.get());
     } catch (Refusal refusal) {
-      return new Refused<>(refusal.code, refusal.field, refusal.retryMillis);
+      return new Refused<>(refusal.code, refusal.field, refusal.retryMillis, refusal.challenge);
     }
   }
 

@@ -59,7 +59,7 @@ final class Codes {
     return parsed;
   }
 
-  Registration.CodeSent request(String text, Caller caller) {
+  Registration.CodeSent request(String text, @Nullable String proof, Caller caller) {
     PhoneNumber number = parse(text);
     AccountsConfig config = context.config;
     if (!config.regions().isEmpty() && !config.regions().contains(number.region())) {
@@ -71,7 +71,7 @@ final class Codes {
     String code = "%06d".formatted(context.random.nextInt(CODES));
     Verification found = context.cells.get(key(hash), Verification.parser());
     checkResend(found);
-    List<RecordKey> taken = budgets.take(number, hash, caller);
+    List<RecordKey> taken = budgets.take(number, hash, proof, caller);
     long expires = context.now() + config.codeLife().toMillis();
     try {
       context.cells.change(

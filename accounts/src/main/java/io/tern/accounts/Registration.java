@@ -65,9 +65,17 @@ public final class Registration {
     this.erasing = erasing;
   }
 
-  /// Sends a code to the number. Says nothing about whether it is anyone's.
+  /// Sends a code to the number. Says nothing about whether it is anyone's. Where messages are
+  /// pumped the refusal has a [Challenge]; the same again with the proof is not refused for that.
+  ///
+  /// @param proof null = none
+  public Answer<CodeSent> requestCode(String number, @Nullable String proof, Caller caller) {
+    return Answer.of(() -> codes.request(number, proof, caller));
+  }
+
+  /// Likewise without a proof.
   public Answer<CodeSent> requestCode(String number, Caller caller) {
-    return Answer.of(() -> codes.request(number, caller));
+    return requestCode(number, null, caller);
   }
 
   /// Takes a code.

@@ -19,6 +19,10 @@ import org.jspecify.annotations.Nullable;
 /// networks therefore may have some that nobody answered, and so many more as were answered: good
 /// users pay for themselves, a pumped range is shut after a few. A range that is shut opens with
 /// the next window.
+///
+/// The last quarter of a budget is for those who bring a proof of work ([Proofs]): who pumps pays
+/// for it or leaves it, and it still is there for the good users of a range that is pumped. A
+/// budget is never more than it would be without proofs.
 final class SmsBudgets {
 
   static final Duration WINDOW = Duration.ofHours(24);
@@ -28,20 +32,32 @@ final class SmsBudgets {
 
   private static final int PREFIX_DIGITS = 7;
 
+  /// What part of a budget is for those with a proof.
+  private static final int PROVED_PART = 4;
+
   private final Context context;
+  private final Proofs proofs;
 
+  /// @param proved how much of it is for those with a proof
   private record Budget(
-      RecordKey key, int unansweredMax, int perGood, int sentMax, AccountsEvent refused) {
+      RecordKey key,
+      int unansweredMax,
+      int perGood,
+      int sentMax,
+      int proved,
+      AccountsEvent refused) {
 
-    boolean allows(Tally tally) {
+    boolean allows(Tally tally, boolean hasProof) {
+      long spared = hasProof ? 0 : proved;
       long unanswered = (long) tally.getSent() - tally.getGood();
-      return tally.getSent() < sentMax
-          && unanswered < unansweredMax + (long) perGood * tally.getGood();
+      return tally.getSent() < sentMax - spared
+          && unanswered < unansweredMax + (long) perGood * tally.getGood() - spared;
     }
   }
 
   SmsBudgets(Context context) {
     this.context = context;
+    this.proofs = new Proofs(context);
   }
 
   /// What all messages together have come to.
@@ -53,9 +69,11 @@ final class SmsBudgets {
 
   /// Takes one message from every budget, or none.
   ///
+  /// @param proof null = none; not looked at where none is needed
   /// @return what [#answered] and [#giveBack] take
-  /// @throws Refusal a budget is used up
-  List<RecordKey> take(PhoneNumber number, byte[] numberHash, Caller caller) {
+  /// @throws Refusal a budget is used up, or what is left of it needs a proof
+  List<RecordKey> take(
+      PhoneNumber number, byte[] numberHash, @Nullable String proof, Caller caller) {
     AccountsConfig config = context.config;
     AccountsConfig.SmsBudget sms = config.sms();
     int perGood = sms.perVerified();
@@ -67,59 +85,79 @@ final class SmsBudgets {
                 all,
                 0,
                 config.smsPerNumber(),
+                0,
                 AccountsEvent.CODES_REFUSED_NUMBER),
             new Budget(
                 key("address", caller.host()),
                 sms.perAddress(),
                 perGood,
                 all,
+                proved(sms.perAddress()),
                 AccountsEvent.CODES_REFUSED_ADDRESS),
             new Budget(
                 key("network", caller.network()),
                 sms.perNetwork(),
                 perGood,
                 all,
+                proved(sms.perNetwork()),
                 AccountsEvent.CODES_REFUSED_NETWORK),
             new Budget(
                 key("prefix", Pepper.bytes(number.prefix(BLOCK_DIGITS))),
                 sms.perBlock(),
                 perGood,
                 all,
+                proved(sms.perBlock()),
                 AccountsEvent.CODES_REFUSED_PREFIX),
             new Budget(
                 key("prefix", Pepper.bytes(number.prefix(PREFIX_DIGITS))),
                 sms.perPrefix(),
                 perGood,
                 all,
+                proved(sms.perPrefix()),
                 AccountsEvent.CODES_REFUSED_PREFIX),
             new Budget(
                 key("spend", new byte[0]),
                 all,
                 0,
                 sms.perDay(),
+                proved(sms.perDay()),
                 AccountsEvent.CODES_REFUSED_SPEND));
     // First a look, so that a flood of refused requests writes nothing.
+    long waitWithout = 0;
     for (Budget budget : budgets) {
       Tally found = context.cells.get(budget.key, Tally.parser());
       Tally tally = current(found);
-      if (!budget.allows(tally)) {
+      if (!budget.allows(tally, true)) {
         throw refusal(budget, tally);
       }
+      if (!budget.allows(tally, false)) {
+        waitWithout = Math.max(waitWithout, millisLeft(tally));
+      }
+    }
+    boolean hasProof = waitWithout > 0;
+    if (hasProof) {
+      proofs.require(proof, numberHash, caller, waitWithout);
     }
     var taken = new ArrayList<RecordKey>();
     for (Budget budget : budgets) {
-      Tally refused = takeOne(budget);
+      Tally refused = takeOne(budget, hasProof);
       if (refused != null) {
         giveBack(taken);
-        throw refusal(budget, refused);
+        throw budget.allows(refused, true)
+            ? proofs.asked(numberHash, caller, millisLeft(refused))
+            : refusal(budget, refused);
       }
       taken.add(budget.key);
     }
     return List.copyOf(taken);
   }
 
+  private int proved(int budget) {
+    return context.config.sms().proofBits() == 0 ? 0 : budget / PROVED_PART;
+  }
+
   /// Null when it was taken.
-  private @Nullable Tally takeOne(Budget budget) {
+  private @Nullable Tally takeOne(Budget budget, boolean hasProof) {
     Tally[] refused = {null};
     boolean taken =
         context.cells.change(
@@ -128,7 +166,7 @@ final class SmsBudgets {
             found -> {
               Tally tally = current(found);
               refused[0] = tally;
-              return budget.allows(tally)
+              return budget.allows(tally, hasProof)
                   ? put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true)
                   : Step.keep(false);
             });
@@ -137,8 +175,11 @@ final class SmsBudgets {
 
   private Refusal refusal(Budget budget, Tally tally) {
     context.meter.add(budget.refused);
-    long ends = tally.getBeganMs() + WINDOW.toMillis();
-    return new Refusal(ErrorCode.RATE, "number", Math.max(1, ends - context.now()));
+    return new Refusal(ErrorCode.RATE, "number", millisLeft(tally));
+  }
+
+  private long millisLeft(Tally tally) {
+    return Math.max(1, tally.getBeganMs() + WINDOW.toMillis() - context.now());
   }
 
   /// The message was not sent.
@@ -178,8 +219,7 @@ final class SmsBudgets {
     Tally tally = current(context.cells.get(key(what, caller.host()), Tally.parser()));
     if (tally.getSent() >= max) {
       context.meter.add(AccountsEvent.CODES_EXHAUSTED);
-      long ends = tally.getBeganMs() + WINDOW.toMillis();
-      throw new Refusal(ErrorCode.RATE, field, Math.max(1, ends - context.now()));
+      throw new Refusal(ErrorCode.RATE, field, millisLeft(tally));
     }
   }
 

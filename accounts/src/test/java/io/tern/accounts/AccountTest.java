@@ -387,10 +387,10 @@ class AccountTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("regions")
         .hasMessageContaining("germany");
-    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(0, 1, 1, 1, 1, 1, 1))
+    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(0, 1, 1, 1, 1, 1, 1, 0))
         .hasMessageContaining("sms.per-address")
         .hasMessageContaining("not 0");
-    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(1, 1, 1, 1, 1, 1, 0))
+    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(1, 1, 1, 1, 1, 1, 0, 0))
         .hasMessageContaining("sms.per-day");
   }
 }

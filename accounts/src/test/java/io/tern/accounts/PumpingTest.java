@@ -10,7 +10,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// A day of 5,000 good users, and somebody who earns by messages to numbers of theirs. The good are
-/// served, the pumped messages cost at most 2 % more.
+/// served, the pumped messages cost at most 2 % more: without proofs of work, with them, and when
+/// the one who pumps brings them as well.
 class PumpingTest {
 
   private static final int GOOD = 5_000;
@@ -26,11 +27,42 @@ class PumpingTest {
     MANY_RANGES_MANY_ADDRESSES
   }
 
+  /// Few, for the test does the work.
+  private static final int PROOF_BITS = 6;
+
+  /// Of a day.
+  private record Day(int served, int pumped) {}
+
   @ParameterizedTest
   @EnumSource(Shape.class)
   void pumpingIsShutAndGoodUsersAreServed(Shape shape) {
+    Day without = day(shape, 0, false);
+    Day with = day(shape, PROOF_BITS, false);
+    Day proving = day(shape, PROOF_BITS, true);
+    for (Day day : new Day[] {without, with, proving}) {
+      assertThat(day.served).isGreaterThanOrEqualTo(GOOD * 99 / 100);
+      assertThat(day.pumped).isLessThanOrEqualTo(GOOD * 2 / 100);
+    }
+    assertThat(with.served).isGreaterThanOrEqualTo(without.served);
+    assertThat(with.pumped).isLessThanOrEqualTo(without.pumped);
+  }
+
+  /// @param proofBits 0 = no proofs
+  /// @param pumpProves whether who pumps does the work too
+  private static Day day(Shape shape, int proofBits, boolean pumpProves) {
     long seed = 4_711;
-    var world = new World(seed);
+    AccountsConfig.SmsBudget usual = AccountsConfig.DEFAULTS.sms();
+    var budget =
+        new AccountsConfig.SmsBudget(
+            usual.perAddress(),
+            usual.perNetwork(),
+            usual.perBlock(),
+            usual.perPrefix(),
+            usual.perVerified(),
+            usual.wrongPerAddress(),
+            usual.perDay(),
+            proofBits);
+    var world = new World(seed, Configs.sms(AccountsConfig.DEFAULTS, budget));
     Accounts accounts = world.open(new MemoryRecords(world.clock));
     RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
     int served = 0;
@@ -45,7 +77,7 @@ class PumpingTest {
               : "+4917%d%07d".formatted(i % 10, random.nextInt(1_000_000, 10_000_000));
       Caller home =
           caller("100.%d.%d.%d".formatted(64 + i % 64, random.nextInt(256), random.nextInt(256)));
-      Answer<Registration.CodeSent> sent = accounts.registration().requestCode(number, home);
+      Answer<Registration.CodeSent> sent = request(accounts, number, home, true);
       if (sent instanceof Answer.Ok<Registration.CodeSent>(Registration.CodeSent code)) {
         served++;
         // Some do not go on.
@@ -56,17 +88,35 @@ class PumpingTest {
         }
       }
       for (int a = 0; a < perGood; a++) {
-        pumped += pump(accounts, shape, i * perGood + a, random) ? 1 : 0;
+        pumped += pump(accounts, shape, i * perGood + a, random, pumpProves) ? 1 : 0;
       }
     }
     System.out.printf(
-        "%s: seed %d, %d of %d good users served, %d of %d pumped messages sent (%.2f %%)%n",
-        shape, seed, served, GOOD, pumped, ATTEMPTS, 100.0 * pumped / GOOD);
-    assertThat(served).isGreaterThanOrEqualTo(GOOD * 99 / 100);
-    assertThat(pumped).isLessThanOrEqualTo(GOOD * 2 / 100);
+        "%s, %s: seed %d, %d of %d good users served, %d of %d pumped messages sent (%.2f %%)%n",
+        shape,
+        proofBits == 0 ? "no proofs" : pumpProves ? "all prove" : "the good prove",
+        seed,
+        served,
+        GOOD,
+        pumped,
+        ATTEMPTS,
+        100.0 * pumped / GOOD);
+    return new Day(served, pumped);
   }
 
-  private static boolean pump(Accounts accounts, Shape shape, int n, RandomGenerator random) {
+  private static Answer<Registration.CodeSent> request(
+      Accounts accounts, String number, Caller from, boolean proves) {
+    Answer<Registration.CodeSent> first = accounts.registration().requestCode(number, from);
+    if (proves
+        && first instanceof Answer.Refused<Registration.CodeSent> refused
+        && refused.challenge() != null) {
+      return accounts.registration().requestCode(number, Work.proof(Work.challenge(refused)), from);
+    }
+    return first;
+  }
+
+  private static boolean pump(
+      Accounts accounts, Shape shape, int n, RandomGenerator random, boolean proves) {
     String anywhere =
         "%d.%d.%d.%d"
             .formatted(
@@ -82,6 +132,6 @@ class PumpingTest {
               "+49151%d%02d%05d".formatted(2, random.nextInt(60), random.nextInt(100_000));
         };
     String from = shape == Shape.MANY_RANGES_ONE_NETWORK ? "203.0.113." + n % 256 : anywhere;
-    return accounts.registration().requestCode(number, caller(from)) instanceof Answer.Ok;
+    return request(accounts, number, caller(from), proves) instanceof Answer.Ok;
   }
 }

@@ -86,6 +86,7 @@ class MetricsTest {
           entry("accounts.sms.per-block", List.of("tern_codes_refused_prefix_total")),
           entry("accounts.sms.per-prefix", List.of("tern_codes_refused_prefix_total")),
           entry("accounts.sms.per-day", List.of("tern_codes_refused_spend_total")),
+          entry("accounts.sms.proof.bits", List.of("tern_proofs_asked_total")),
           entry("accounts.sms.wrong-per-address", List.of("tern_codes_exhausted_total")),
           entry("accounts.pin-idle", List.of("tern_pins_refused_total")),
           entry("accounts.link-life", List.of("tern_links_refused_total")),

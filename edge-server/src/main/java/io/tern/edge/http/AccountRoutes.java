@@ -66,6 +66,8 @@ public final class AccountRoutes {
 
   private static final Text NUMBER = matching("\\+[0-9 ()./-]{4,30}", 32, "+4915112345678");
   private static final Text REQUEST = matching("[A-Za-z0-9_-]{1,64}", 64, "3q2-7w");
+  private static final Text PROOF =
+      matching("[A-Za-z0-9_-]{56}\\.[A-Za-z0-9_-]{1,20}", 77, "b3Jhbmdl".repeat(7) + ".c2FsbW9u");
   private static final Text LINK = matching("[A-Za-z0-9_-]{1,64}", 64, "q83vEjRWeJA");
   private static final Shape USER = whole(1, (1L << 48) - 1);
   private static final Shape DEVICE = whole(1, Limits.DEVICE_INDEX_MAX);
@@ -103,7 +105,9 @@ public final class AccountRoutes {
         "requestCode",
         HttpMethod.POST,
         "/v1/registration/code",
-        fields(field("number", NUMBER, "with + and country")),
+        fields(
+            field("number", NUMBER, "with + and country"),
+            optional("proof", PROOF, "challenge, dot and nonce, where an answer asked for it")),
         200,
         fields(
             field("request", REQUEST, "to be shown with the code"),
@@ -112,7 +116,9 @@ public final class AccountRoutes {
         "Send a code to a phone number. The answer does not say whether the number is anyone's.",
         call ->
             reply(
-                accounts.registration().requestCode(call.text("number"), caller(call)),
+                accounts
+                    .registration()
+                    .requestCode(call.text("number"), call.textOrNull("proof"), caller(call)),
                 AccountRoutes::codeSent));
     open(
         "verifyCode",
@@ -643,7 +649,8 @@ public final class AccountRoutes {
   }
 
   private static Reply refusal(Answer.Refused<?> refused) {
-    return new Reply.Refusal(refused.code(), refused.field(), refused.retryMillis());
+    return new Reply.Refusal(
+        refused.code(), refused.field(), refused.retryMillis(), refused.challenge());
   }
 
   private static Caller caller(Call call) {

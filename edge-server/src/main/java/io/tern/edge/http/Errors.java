@@ -3,6 +3,7 @@ package io.tern.edge.http;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.linecorp.armeria.common.HttpStatus;
+import io.tern.accounts.Challenge;
 import io.tern.edge.http.Reply.Refusal;
 import io.tern.protocol.ErrorCode;
 
@@ -12,6 +13,8 @@ final class Errors {
 
   /// What is further away, as the end of a ban for good, is said to be so far away.
   private static final long RETRY_MILLIS_MAX = 365L * 24 * 3600 * 1000;
+
+  private static final String CHALLENGE_EXAMPLE = "b3Jhbmdl".repeat(7);
 
   private Errors() {}
 
@@ -43,6 +46,14 @@ final class Errors {
     if (refusal.retryMillis() > 0) {
       error.put("retry_ms", Math.min(refusal.retryMillis(), RETRY_MILLIS_MAX));
     }
+    Challenge challenge = refusal.challenge();
+    if (challenge != null) {
+      error
+          .putObject("proof")
+          .put("challenge", challenge.text())
+          .put("bits", challenge.bits())
+          .put("expires_ms", challenge.expiresMillis());
+    }
     return body;
   }
 
@@ -63,7 +74,18 @@ final class Errors {
                 Shape.optional(
                     "retry_ms",
                     Shape.whole(1, Shape.WHOLE_MAX),
-                    "when it may be tried again, in milliseconds from now")),
+                    "when it may be tried again, in milliseconds from now"),
+                Shape.optional("proof", challenge(), "with which it may be tried at once")),
             ""));
+  }
+
+  private static Shape.Fields challenge() {
+    return Shape.fields(
+        Shape.field("challenge", Shape.matching("[A-Za-z0-9_-]{56}", 56, CHALLENGE_EXAMPLE), ""),
+        Shape.field(
+            "bits",
+            Shape.whole(1, 26),
+            "zero bits with which the SHA-256 of challenge, dot and nonce has to begin"),
+        Shape.field("expires_ms", Shape.whole(0, Shape.WHOLE_MAX), ""));
   }
 }

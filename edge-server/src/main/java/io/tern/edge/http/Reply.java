@@ -1,8 +1,10 @@
 package io.tern.edge.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tern.accounts.Challenge;
 import io.tern.protocol.ErrorCode;
 import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /// What an [Endpoint] answers. Immutable, but for the pages of [Lines].
 sealed interface Reply {
@@ -54,7 +56,13 @@ sealed interface Reply {
   /// @param code of the protocol's registry
   /// @param field what is wrong in the request, or an empty text
   /// @param retryMillis when it may be tried again; 0 when that is not known
-  record Refusal(ErrorCode code, String field, long retryMillis) implements Reply {
+  /// @param challenge with the proof of which it may be tried at once; null = there is none
+  record Refusal(ErrorCode code, String field, long retryMillis, @Nullable Challenge challenge)
+      implements Reply {
+    Refusal(ErrorCode code, String field, long retryMillis) {
+      this(code, field, retryMillis, null);
+    }
+
     static Refusal of(ErrorCode code) {
       return new Refusal(code, "", 0);
     }

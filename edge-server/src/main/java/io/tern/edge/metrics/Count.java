@@ -131,6 +131,10 @@ public enum Count {
   CODES_REFUSED_PREFIX("Codes not sent: accounts.sms.per-block or per-prefix."),
   CODES_REFUSED_SPEND("Codes not sent: accounts.sms.per-day."),
   CODES_REFUSED_REGION("Codes not sent: accounts.regions."),
+  PROOFS_ASKED(
+      "Codes for which a proof of work was asked: a budget of accounts.sms is nearly used."),
+  PROOFS_RIGHT("Proofs of work that were right."),
+  PROOFS_WRONG("Proofs of work that were false, late, used before, or for something else."),
   CODES_FAILED("Codes that the provider did not take."),
   CODES_RIGHT("Right codes."),
   CODES_WRONG("Wrong codes."),

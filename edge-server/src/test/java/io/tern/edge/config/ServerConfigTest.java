@@ -207,6 +207,7 @@ class ServerConfigTest {
         Map.entry("accounts.sms.per-verified", "9"),
         Map.entry("accounts.sms.wrong-per-address", "10"),
         Map.entry("accounts.sms.per-day", "11"),
+        Map.entry("accounts.sms.proof.bits", "12"),
         Map.entry("accounts.pin-idle", "8 d"),
         Map.entry("accounts.link-life", "2 m"),
         Map.entry("accounts.lookups.max", "900"),
@@ -441,6 +442,7 @@ class ServerConfigTest {
           accounts.search               | perhaps     | accounts.search = perhaps: must be true or false
           accounts.sms.per-number       | 21          | accounts.sms.per-number = 21: must be a number, 1 to 20
           accounts.sms.per-day          | 0           | accounts.sms.per-day = 0: must be a number, 1 to 100000000
+          accounts.sms.proof.bits       | 27          | accounts.sms.proof.bits = 27: must be a number, 0 to 26
           accounts.sms.timeout          | 2 m         | accounts.sms.timeout = 120 s: must be a time, 100 ms to 60 s
           limits.connections-max        | 0           | limits.connections-max = 0: must be a number, 1 to 10000000
           limits.ping                   | 1 s         | limits.ping = 1 s: must be a time, 5 s to 1200 s
