@@ -9,6 +9,7 @@ import com.sun.net.httpserver.HttpServer;
 import io.tern.client.ClientConfig;
 import io.tern.client.ClientListener;
 import io.tern.client.TernClient;
+import io.tern.client.TernException;
 import io.tern.client.account.AccountApi;
 import io.tern.client.account.AccountTokens;
 import io.tern.client.account.Credentials;
@@ -20,11 +21,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -67,6 +70,8 @@ class AccountCommandTest {
             "webhook",
             "accounts.sms.webhook.url",
             "\"http://127.0.0.1:" + provider.getAddress().getPort() + "/\"",
+            "accounts.sms.per-address",
+            "4",
             "auth.development-issuer",
             "off",
             "http.tls",
@@ -226,6 +231,28 @@ class AccountCommandTest {
     assertThat(next.secretNumber()).isEqualTo(answered.secretNumber() + 1);
     assertThat(account("alice", "devices").exitCode()).isZero();
     assertThat(alice.toString() + next).doesNotContain(alice.secret()).doesNotContain("eyJ");
+  }
+
+  /// Three codes that nobody answers, and the fourth from the address needs a proof.
+  @Test
+  void whatTheServerWantsProvedIsProvedWithoutAWord() throws IOException {
+    for (int i = 0; i < 3; i++) {
+      String number = "+491511234567" + i;
+      LiveServer.Result pumped = account("pump" + i, "register", number);
+      assertThat(pumped.exitCode()).as(pumped.err()).isZero();
+      code(number);
+    }
+    var api =
+        new AccountApi(
+            URI.create("https://127.0.0.1:" + server.http().getPort()), server.fingerprint());
+    String number = "+4915112345678";
+    assertThatThrownBy(
+            () -> api.ask("POST", "/v1/registration/code", null, Map.of("number", number)))
+        .isInstanceOf(TernException.class)
+        .hasMessage("RATE: proof");
+    LiveServer.Result asked = account("alice", "register", number, "--name", "alice");
+    assertThat(asked.exitCode()).as(asked.err()).isZero();
+    assertThat(account("alice", "verify", code(number)).exitCode()).isZero();
   }
 
   @Test
