@@ -37,7 +37,7 @@ public final class Limits {
   public static final int EARLY_BYTES_MAX = 16 * 1024;
 
   /// Unacknowledged entries of a session.
-  public static final int WINDOW_ENTRIES = 256;
+  public static final int WINDOW_ENTRIES = 1024;
 
   public static final int WINDOW_BYTES = 256 * 1024;
 
