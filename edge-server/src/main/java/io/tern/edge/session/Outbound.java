@@ -60,6 +60,10 @@ final class Outbound {
 
   private boolean pageAsked;
 
+  /// The page whose summaries are being told, which may end the session: what it holds is not in
+  /// the window yet, and its chats may be no longer behind.
+  private CatchUp.@Nullable Page arriving;
+
   /// From the login, or a CATCH_UP, until there is nothing left: such pages give way to live
   /// traffic.
   private boolean returning;
@@ -591,26 +595,11 @@ final class Outbound {
       learned(found.hidesReads);
     }
     CatchUp.Page page = behind.onPage(found.page);
-    UserId user = session.user();
-    if (!page.due().isEmpty()) {
-      var chats = CatchUpPage.newBuilder();
-      for (CatchUp.Due due : page.due()) {
-        if (due.due() > 0) {
-          chats.addChats(
-              ChatDue.newBuilder()
-                  .setChat(due.chat().wireId(user))
-                  .setGroup(due.chat().isGroup())
-                  .setHead(due.head())
-                  .setDue(due.due())
-                  .setPosition(due.position()));
-        }
-      }
-      if (chats.getChatsCount() > 0) {
-        writeCatchUpPage(chats.build());
-      }
-      for (CatchUp.Due due : page.due()) {
-        announce(due, user, now);
-      }
+    arriving = page;
+    tellDue(page, now);
+    arriving = null;
+    if (!session.isLive()) {
+      return;
     }
     for (CatchUp.Item item : page.items()) {
       deliver(item.chat(), item.seq(), item.own(), item.body(), CAUGHT_UP, now);
@@ -621,6 +610,31 @@ final class Outbound {
     edge.counters().add(Count.DELIVERS_CAUGHT_UP, page.items().size());
     edge.stages().took(StageWatch.Stage.CATCH_UP_PAGE, edge.nanoTime().getAsLong() - asked);
     advance();
+  }
+
+  private void tellDue(CatchUp.Page page, long now) {
+    if (page.due().isEmpty()) {
+      return;
+    }
+    UserId user = session.user();
+    var chats = CatchUpPage.newBuilder();
+    for (CatchUp.Due due : page.due()) {
+      if (due.due() > 0) {
+        chats.addChats(
+            ChatDue.newBuilder()
+                .setChat(due.chat().wireId(user))
+                .setGroup(due.chat().isGroup())
+                .setHead(due.head())
+                .setDue(due.due())
+                .setPosition(due.position()));
+      }
+    }
+    if (chats.getChatsCount() > 0) {
+      writeCatchUpPage(chats.build());
+    }
+    for (CatchUp.Due due : page.due()) {
+      announce(due, user, now);
+    }
   }
 
   private void announce(CatchUp.Due due, UserId user, long now) {
@@ -731,10 +745,13 @@ final class Outbound {
     if (behind == null || moreResets) {
       return null;
     }
-    if (resets == null && (window == null || window.entries() == 0)) {
+    if (resets == null && arriving == null && (window == null || window.entries() == 0)) {
       return behind;
     }
     var due = new HashSet<ChatId>(behind);
+    if (arriving != null) {
+      arriving.addChatsTo(due);
+    }
     if (window != null) {
       window.addChatsTo(due);
     }

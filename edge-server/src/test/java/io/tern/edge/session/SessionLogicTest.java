@@ -20,16 +20,22 @@ import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.ClientState;
+import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.DeviceRemove;
 import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GroupEdit;
 import io.tern.protocol.v1.Hello;
+import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Receipt;
+import io.tern.protocol.v1.Send;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
 import io.tern.store.Command;
 import io.tern.store.Entry;
+import io.tern.store.LocalLog;
 import io.tern.store.Outcome;
+import io.tern.store.Shard;
+import io.tern.store.ShardConfig;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -417,6 +423,47 @@ class SessionLogicTest {
     }
     assertThat(world.types()).containsExactly(FrameType.GOAWAY);
     assertThat(world.disconnector.ended(CloseReason.STALLED)).isEqualTo(1);
+  }
+
+  @Test
+  void aPageThatEndsTheSessionIsStillDueToItsDevice() {
+    SessionWorld world = live();
+    store(world);
+    // The page is on its way when so many receipts wait that its own is one too many.
+    world.table.take(List.of(new Delivery.Nudge(CHAT, route(world))), world.now);
+    world.writable = false;
+    for (int i = 0; i < HeldReceipts.PLACES_MAX; i++) {
+      ChatId chat = ChatId.direct(ME, new io.tern.protocol.UserId(10_000 + i));
+      var receipt = new Delivery.Receipts(chat, chat.peerOf(ME), 1, 0, List.of(route(world)));
+      world.table.take(List.of(receipt), world.now);
+    }
+    // What comes meanwhile is the page's tail.
+    world.table.take(List.of(entry(world, 3, 10)), world.now);
+
+    world.settle();
+
+    assertThat(world.disconnector.ended(CloseReason.STALLED)).isEqualTo(1);
+    assertThat(world.types()).doesNotContain(FrameType.DELIVER);
+    var attached = world.directory.attach(new DeviceId(ME, 1), SessionWorld.EDGE, 999, true).join();
+    assertThat(attached.news()).containsExactly(CHAT);
+  }
+
+  /// One entry of each of the two, and the peer has what is theirs to have.
+  private static void store(SessionWorld world) {
+    var shard = new Shard(world.storage, new LocalLog(world.storage), ShardConfig.of(0, 1));
+    var peer = new DeviceId(PEER, 1);
+    var content = Content.newBuilder().setKind(Kind.KIND_TEXT);
+    content.setBody(ByteString.copyFromUtf8("entry"));
+    byte[] send = Send.newBuilder().setCsn(1).setContent(content).build().toByteArray();
+    var commands =
+        List.of(
+            new Command.Send(new DeviceId(ME, 2), CHAT, send),
+            new Command.Ack(peer, CHAT, 1),
+            new Command.Send(peer, CHAT, send));
+    for (Command command : commands) {
+      assertThat(shard.prepare(command, 1_000)).isNotInstanceOf(Outcome.Refused.class);
+      shard.commit();
+    }
   }
 
   @Test

@@ -102,6 +102,19 @@ public final class CatchUp {
     public List<Delivery.Entries> tail() {
       return tail;
     }
+
+    /// Adds every chat of which it has something to `to`.
+    public void addChatsTo(Set<ChatId> to) {
+      for (var one : due) {
+        to.add(one.chat);
+      }
+      for (var item : items) {
+        to.add(item.chat);
+      }
+      for (var entry : tail) {
+        to.add(entry.chat());
+      }
+    }
   }
 
   /// One entry to push: `body` is its DELIVER body.
