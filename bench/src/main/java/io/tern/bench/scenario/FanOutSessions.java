@@ -95,7 +95,6 @@ public final class FanOutSessions implements Callable<Integer> {
   private final List<MemberSession> sessions = new ArrayList<>();
   private final EventLoop writers = newLoop();
   private final EventLoop readers = newLoop();
-  private ProcessUsage usage = new ProcessUsage(0);
   private final CompletableFuture<Long> created = new CompletableFuture<>();
   private ByteString text = ByteString.EMPTY;
   private Latencies sentNanos = new Latencies();
@@ -124,11 +123,11 @@ public final class FanOutSessions implements Callable<Integer> {
     readers.submit(Niceness::giveWay).sync();
     login();
     create();
-    usage = new ProcessUsage(serverPid);
+    var usage = new ProcessUsage(serverPid);
     sending = true;
     goOn(0);
     TimeUnit.SECONDS.sleep(warmup);
-    double first = messagesPerSecond(measure());
+    double first = messagesPerSecond(measure(usage));
     boolean compiled = usage.awaitCompiled(COMPILING_SECONDS_MAX);
     goOn(share * first);
     TimeUnit.SECONDS.sleep(warmup);
@@ -137,9 +136,9 @@ public final class FanOutSessions implements Callable<Integer> {
     var shares = new ArrayList<Map<String, Object>>();
     for (int i = 0; i < turns; i++) {
       goOn(0);
-      peaks.add(measure());
+      peaks.add(measure(usage));
       goOn(share * messagesPerSecond(peaks.getLast()));
-      shares.add(measure());
+      shares.add(measure(usage));
     }
     sending = false;
     awaitAll();
@@ -161,7 +160,7 @@ public final class FanOutSessions implements Callable<Integer> {
     TimeUnit.SECONDS.sleep(SETTLING_SECONDS);
   }
 
-  private Map<String, Object> measure() throws Exception {
+  private Map<String, Object> measure(ProcessUsage usage) throws Exception {
     long messagesBefore = writers.submit(this::start).get();
     long deliveriesBefore = sum(session -> session.deliveries);
     long cpu = usage.cpuMicros();

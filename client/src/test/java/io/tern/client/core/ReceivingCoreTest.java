@@ -191,16 +191,7 @@ class ReceivingCoreTest {
   @Test
   void whatCatchesUpSaysWhereToBegin() {
     client.up();
-    client.in(
-        FrameType.CATCH_UP_PAGE,
-        0,
-        0,
-        0,
-        0,
-        CatchUpPage.newBuilder()
-            .addChats(
-                ChatDue.newBuilder().setChat(PEER.value()).setHead(42).setDue(2).setPosition(40))
-            .build());
+    catchUpFrom40();
     client.deliver(41).deliver(42);
     assertThat(client.messages).extracting(Message::seq).containsExactly(41L, 42L);
     assertThat(client.out())

@@ -224,7 +224,7 @@ public final class AuditLog implements AutoCloseable {
       try {
         now.file().getFD().sync();
       } catch (IOException e) {
-        // They are written, and the operating system will try again.
+        // They have been shown; only a power cut can still take their lines.
         log.error("looks of the last second are perhaps not on disk", Wordless.of(e));
       }
     }
