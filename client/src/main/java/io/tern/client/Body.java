@@ -8,6 +8,7 @@ import io.tern.protocol.v1.ContactCard;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Location;
+import io.tern.protocol.v1.RegisteredEvent;
 import io.tern.protocol.v1.Setting;
 import io.tern.protocol.v1.Settings;
 import java.time.Duration;
@@ -71,6 +72,13 @@ public sealed interface Body {
   /// The user has changed these settings, together; in the self chat only.
   record SettingsChanged(List<Setting> settings) implements Body {}
 
+  /// The sender has registered anew, on the device that the entry names ([Message#device]): with a
+  /// new phone, or it is somebody else who got hold of number and PIN. In direct chats only. For
+  /// people to see: whom it surprises asks the other on another way before telling them anything.
+  ///
+  /// @param atMillis the server's time
+  record Registered(long atMillis) implements Body {}
+
   record Unknown(int kind, ByteString bytes) implements Body {}
 
   static Body of(Message message) {
@@ -93,6 +101,7 @@ public sealed interface Body {
         case KIND_TIMER -> new Timer(Duration.ofSeconds(Integer.toUnsignedLong(content.getTtlS())));
         case KIND_GROUP -> group(GroupEvent.parseFrom(body));
         case KIND_SETTING -> new SettingsChanged(Settings.parseFrom(body).getSetList());
+        case KIND_REGISTERED -> new Registered(RegisteredEvent.parseFrom(body).getAtMs());
         case KIND_UNSPECIFIED, UNRECOGNIZED -> new Unknown(content.getKindValue(), body);
       };
     } catch (InvalidProtocolBufferException e) {

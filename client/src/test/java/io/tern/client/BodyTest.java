@@ -12,6 +12,7 @@ import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.LinkPreview;
 import io.tern.protocol.v1.Location;
+import io.tern.protocol.v1.RegisteredEvent;
 import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.RoleChange;
 import io.tern.protocol.v1.Users;
@@ -123,6 +124,13 @@ class BodyTest {
     assertThat(change(GroupEvent.newBuilder().setInvite(true)))
         .isEqualTo(new GroupChange.Linked(true));
     assertThat(change(GroupEvent.newBuilder())).isEqualTo(new GroupChange.Unknown());
+  }
+
+  @Test
+  void aRegistrationHasItsTime() {
+    var body = RegisteredEvent.newBuilder().setAtMs(5_000).build().toByteString();
+    var content = Content.newBuilder().setKind(Kind.KIND_REGISTERED).setBody(body).build();
+    assertThat(Body.of(content)).isEqualTo(new Body.Registered(5_000));
   }
 
   @Test

@@ -4,7 +4,10 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.HelloAck;
+import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.RegisteredEvent;
 import io.tern.protocol.v1.Setting;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -77,6 +80,36 @@ public final class FakeServer {
   /// A new connection. `out` gets bytes for the client, `close` ends the connection.
   public FakeSession open(Consumer<byte[]> out, Runnable close) {
     return new FakeSession(this, out, close);
+  }
+
+  /// The device's user has come into their account by a registration: the direct chats in which
+  /// both have written tell of it.
+  public void registeredAnew(DeviceId device, long atMillis) {
+    for (FakeLog log : List.copyOf(chats.values())) {
+      long writers =
+          log.entries.stream()
+              .filter(e -> e.csn() > 0)
+              .map(e -> e.sender().user())
+              .distinct()
+              .count();
+      if (!log.id.isGroup() && !log.id.isSelf() && log.sees(device.user()) && writers == 2) {
+        var entry =
+            new FakeLog.Entry(
+                log.head() + 1,
+                device,
+                0,
+                nowMillis++,
+                Content.newBuilder()
+                    .setKind(Kind.KIND_REGISTERED)
+                    .setBody(RegisteredEvent.newBuilder().setAtMs(atMillis).build().toByteString())
+                    .build());
+        log.entries.add(entry);
+        sessions.values().stream()
+            .filter(session -> log.sees(session.deviceId().user()))
+            .toList()
+            .forEach(session -> session.chats.push(log, entry));
+      }
+    }
   }
 
   /// Pushes again what is not acknowledged, to everybody.

@@ -54,6 +54,9 @@ public final class NettyFakeServer implements AutoCloseable {
   /// Runs `call` on the server's thread and waits for it.
   public void with(Consumer<FakeServer> call) throws InterruptedException {
     group.next().submit(() -> call.accept(server)).sync();
+    for (Channel channel : channels) {
+      channel.flush();
+    }
   }
 
   /// Cuts all connections.

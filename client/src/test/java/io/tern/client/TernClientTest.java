@@ -10,6 +10,7 @@ import io.tern.client.TernClient.Receipted;
 import io.tern.client.netty.TernTransport;
 import io.tern.client.store.MemoryClientStore;
 import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Setting;
 import java.time.Duration;
@@ -111,6 +112,38 @@ class TernClientTest {
             server.with(s ->
                 assertThat(s.log(chat).positions)
                     .containsEntry(new io.tern.protocol.DeviceId(BOB, 1), 51L)));
+  }
+
+  @Test
+  void aRegistrationOfTheOtherSideIsHeardLiveAndInACatchUpAndOnOnesOwnDevices() throws Exception {
+    var bobs = new Recorder();
+    var bob = connect(BOB, new MemoryClientStore(), bobs);
+    bob.ready().get(10, TimeUnit.SECONDS);
+    var alices = new Recorder();
+    var alice = connect(ALICE, new MemoryClientStore(), alices);
+    alice.sendText(alice.direct(BOB), "hi").get(10, TimeUnit.SECONDS);
+    var alone = new UserId(3003);
+    alice.sendText(alice.direct(alone), "anybody?").get(10, TimeUnit.SECONDS);
+    server.with(s -> s.registeredAnew(new DeviceId(ALICE, 1), 5_000));
+    // He has not answered: not a word.
+    assertThat(bobs.bodies()).doesNotContain(new Body.Registered(5_000));
+    bob.sendText(bob.direct(ALICE), "hi").get(10, TimeUnit.SECONDS);
+
+    server.with(s -> s.registeredAnew(new DeviceId(ALICE, 1), 6_000));
+    await().until(() -> bobs.bodies().contains(new Body.Registered(6_000)));
+    await().until(() -> alices.bodies().contains(new Body.Registered(6_000)));
+    Message told = bobs.messages.get(bobs.messages.size() - 1);
+    assertThat(told.sender()).isEqualTo(ALICE);
+    assertThat(told.device()).isEqualTo(1);
+    assertThat(told.own()).isFalse();
+
+    bob.close();
+    bob.closed().join();
+    server.with(s -> s.registeredAnew(new DeviceId(ALICE, 1), 7_000));
+    var later = new Recorder();
+    connect(BOB, new MemoryClientStore(), later);
+    await().until(() -> later.bodies().contains(new Body.Registered(7_000)));
+    server.with(s -> assertThat(s.violations).isEmpty());
   }
 
   @Test
@@ -256,6 +289,10 @@ class TernClientTest {
 
     List<String> texts() {
       return messages.stream().map(m -> m.content().getBody().toStringUtf8()).toList();
+    }
+
+    List<Body> bodies() {
+      return messages.stream().map(Message::body).toList();
     }
 
     @Override

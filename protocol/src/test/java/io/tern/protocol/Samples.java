@@ -423,4 +423,21 @@ final class Samples {
         any.clone().setInvite(true).build(),
         any.clone().setJoined(true).build());
   }
+
+  /// Body of KIND_REGISTERED.
+  static RegisteredEvent registeredEvent() {
+    return RegisteredEvent.newBuilder().setAtMs(1_764_000_000_123L).build();
+  }
+
+  /// What the other side of a direct chat gets: from their second device.
+  static Deliver registered() {
+    return Deliver.newBuilder()
+        .setDevice(2)
+        .setTsMs(1_764_000_000_130L)
+        .setContent(
+            Content.newBuilder()
+                .setKind(Kind.KIND_REGISTERED)
+                .setBody(registeredEvent().toByteString()))
+        .build();
+  }
 }

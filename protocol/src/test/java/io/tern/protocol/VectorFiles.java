@@ -81,6 +81,10 @@ final class VectorFiles {
     }
     int rid = FrameHeader.RID;
     int place = FrameHeader.CHAT | FrameHeader.SEQ;
+    frame(
+        "deliver-registered",
+        new Frame(
+            FrameType.DELIVER, place, 0, Samples.ALICE, 43, Samples.registered().toByteArray()));
     frame("rid-of-32-bits", new Frame(FrameType.CHATS, rid, -1, 0, 0, NOTHING));
     frame("chat-and-seq-of-64-bits", new Frame(FrameType.ACK, place, 0, -1, -1, NOTHING));
     frame(
@@ -332,6 +336,7 @@ final class VectorFiles {
       String name = "setting-" + setting.getWhatCase().name().toLowerCase(Locale.ROOT);
       event(name, Kind.KIND_SETTING, Settings.newBuilder().addSet(setting).build());
     }
+    event("registered", Kind.KIND_REGISTERED, Samples.registeredEvent());
   }
 
   private void event(String name, Content content, Descriptor body) {

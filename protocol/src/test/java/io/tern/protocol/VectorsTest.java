@@ -14,6 +14,7 @@ import io.tern.protocol.v1.ContactCard;
 import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Location;
+import io.tern.protocol.v1.RegisteredEvent;
 import io.tern.protocol.v1.Setting;
 import io.tern.protocol.v1.Settings;
 import java.io.IOException;
@@ -154,6 +155,7 @@ class VectorsTest {
             case KIND_LOCATION -> Location.parseFrom(hexOf(vector));
             case KIND_GROUP -> GroupEvent.parseFrom(hexOf(vector));
             case KIND_SETTING -> Settings.parseFrom(hexOf(vector));
+            case KIND_REGISTERED -> RegisteredEvent.parseFrom(hexOf(vector));
             default -> throw new AssertionError(kind);
           };
       assertThat(BodyJson.of(body)).hasToString(vector.get("decoded").toString());

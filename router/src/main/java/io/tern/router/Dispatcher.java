@@ -198,6 +198,7 @@ public final class Dispatcher implements Deliveries {
       case Outcome.DeviceRemoved removed -> {}
       case Outcome.Recorded recorded -> {}
       case Outcome.UserErased erased -> roundHasEntries |= !erased.duties().isEmpty();
+      case Outcome.Announced announced -> roundHasEntries |= !announced.duties().isEmpty();
       case Outcome.UserBanned banned -> {}
       case Outcome.Ticked ticked -> {
         for (var progress : ticked.progress()) {
@@ -249,6 +250,10 @@ public final class Dispatcher implements Deliveries {
       } else if (outcome instanceof Outcome.UserErased erased && round != null) {
         for (var duty : erased.duties()) {
           duties.owe(round, duty, List.of(), held, nowMillis);
+        }
+      } else if (outcome instanceof Outcome.Announced announced && round != null) {
+        for (var duty : announced.duties()) {
+          duties.owe(round, duty, List.of(), null, nowMillis);
         }
       }
     }
@@ -303,6 +308,7 @@ public final class Dispatcher implements Deliveries {
               case Outcome.DeviceRemoved removed -> true;
               case Outcome.Recorded recorded -> true;
               case Outcome.UserErased erased -> true;
+              case Outcome.Announced announced -> true;
               case Outcome.UserBanned banned -> true;
               case Outcome.Moved moved -> false;
               case Outcome.Ticked ticked -> false;

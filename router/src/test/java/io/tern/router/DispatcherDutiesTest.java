@@ -209,4 +209,30 @@ class DispatcherDutiesTest extends DispatcherFixture {
     pass(1);
     assertThat(settled).containsExactly(7L);
   }
+
+  @Test
+  void aRegistrationIsAnsweredAtOnceAndTheChatsAreToldUntilTheyHaveDoneIt() {
+    var told = new Command.TellRegistered(CHAT, ALICE, 5);
+    on(
+        new Command.Announce(ALICE, 5, null),
+        new Origin(EDGE, 1, 3),
+        new Outcome.Announced(List.of(told), null));
+    endOfBatch();
+    assertThat(deliveries(EDGE, Delivery.Answer.class)).hasSize(1);
+    assertThat(submitted).extracting(Submitted::command).containsExactly(told);
+    assertThat(settled).isEmpty();
+    done(submitted.getFirst());
+    pass(1);
+    assertThat(settled).containsExactly(1L);
+  }
+
+  @Test
+  void whatChatsAreToTellOfARegistrationIsRepeatedAfterACrash() {
+    var told = new Command.TellRegistered(CHAT, ALICE, 5);
+    dispatcher.recover(List.of(new OutboxRecord(7, List.of(), List.of(told))), now);
+    assertThat(submitted).extracting(Submitted::command).containsExactly(told);
+    done(submitted.getFirst());
+    pass(1);
+    assertThat(settled).containsExactly(7L);
+  }
 }

@@ -39,6 +39,9 @@ final class ChatState {
     /// In groups.
     Role role = Role.ROLE_UNSPECIFIED;
 
+    /// In direct chats: the newest registration of theirs that the chat tells of; 0 = of none.
+    long registeredMillis;
+
     /// -1 until loaded.
     long delivered = -1;
 
@@ -253,6 +256,7 @@ final class ChatState {
       member.leftSeq = from.getLeftSeq();
       member.lastOwnSeq = from.getLastOwnSeq();
       member.lastMessageSeq = from.getLastMessageSeq();
+      member.registeredMillis = from.getRegisteredMs();
       Role role = Role.forNumber(from.getRole());
       member.role = role == null ? Role.ROLE_UNSPECIFIED : role;
       for (SenderSnapshot sender : from.getSendersList()) {
@@ -311,7 +315,8 @@ final class ChatState {
               .setLeftSeq(member.leftSeq)
               .setLastOwnSeq(member.lastOwnSeq)
               .setLastMessageSeq(member.lastMessageSeq)
-              .setRole(member.role.getNumber());
+              .setRole(member.role.getNumber())
+              .setRegisteredMs(member.registeredMillis);
       for (Sender device : member.devices) {
         if (device.lastCsn > 0) {
           to.addSendersBuilder()
@@ -456,6 +461,16 @@ final class ChatState {
     all.add(new Block(by, on, version));
     blocks = all;
     blocked = all.stream().anyMatch(Block::on);
+    return true;
+  }
+
+  /// Whether every member has sent something.
+  boolean bothHaveWritten() {
+    for (int i = 0; i < members.size(); i++) {
+      if (members.get(i).lastOwnSeq == 0) {
+        return false;
+      }
+    }
     return true;
   }
 

@@ -233,6 +233,34 @@ public sealed interface Command {
     }
   }
 
+  /// The user has registered anew, on this device: those with whom they talk are to see it. What
+  /// the direct chats do about it is other shards' half ([TellRegistered]). A long chat list is
+  /// done in pieces: to be repeated with [Outcome.Announced#next].
+  ///
+  /// @param atMillis when; later than any time before
+  /// @param after null = from the start of the chat list
+  record Announce(DeviceId device, long atMillis, @Nullable ChatId after) implements Command {
+    @Override
+    public int slot() {
+      return Slots.of(device.user());
+    }
+  }
+
+  /// The direct chat is to tell that the device's user has registered anew: the other half of
+  /// [Announce], sent by the user's shard until the chat's shard has committed it. Nothing is told
+  /// where the two do not talk ([Reads#talk]), and no time twice.
+  record TellRegistered(ChatId chat, DeviceId device, long atMillis) implements Command {
+    @Override
+    public boolean isOwedToOthers() {
+      return true;
+    }
+
+    @Override
+    public int slot() {
+      return Slots.of(chat);
+    }
+  }
+
   /// The user may not log in until then; what sessions there are end.
   ///
   /// @param untilMillis 0 = may again

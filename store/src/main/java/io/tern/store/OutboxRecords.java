@@ -1,6 +1,7 @@
 package io.tern.store;
 
 import io.tern.protocol.ChatId;
+import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
 import io.tern.store.v1.Outbox;
 import java.util.ArrayList;
@@ -103,6 +104,14 @@ final class OutboxRecords {
               new ChatId(outbox.getLeaves(i + 1), outbox.getLeaves(i + 2)),
               new UserId(outbox.getLeaves(i))));
     }
+    for (int i = 0; i < outbox.getNoticesCount(); i += 5) {
+      var user = new UserId(outbox.getNotices(i));
+      duties.add(
+          new Command.TellRegistered(
+              new ChatId(outbox.getNotices(i + 3), outbox.getNotices(i + 4)),
+              new DeviceId(user, (int) outbox.getNotices(i + 1)),
+              outbox.getNotices(i + 2)));
+    }
     return List.copyOf(duties);
   }
 
@@ -135,6 +144,13 @@ final class OutboxRecords {
               .addLeaves(leave.user().value())
               .addLeaves(leave.chat().low())
               .addLeaves(leave.chat().high());
+      case Command.TellRegistered notice ->
+          outbox
+              .addNotices(notice.device().user().value())
+              .addNotices(notice.device().index())
+              .addNotices(notice.atMillis())
+              .addNotices(notice.chat().low())
+              .addNotices(notice.chat().high());
       default -> throw new IllegalArgumentException("not for another shard: " + duty);
     }
   }

@@ -1,9 +1,11 @@
 package io.tern.store;
 
+import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// What became of a [Command]. Not to be told to anyone before the batch that holds it has been
 /// committed.
@@ -82,6 +84,13 @@ public sealed interface Outcome {
   /// @param duties [Command.Leave] for a piece of the chat list
   /// @param more there are chats left: the same command again goes on
   record UserErased(UserId user, List<Command> duties, boolean more) implements Outcome {}
+
+  /// Direct chats of the user are to tell of a registration. To be answered at once: the outbox
+  /// record of the batch repeats the duties until they have been committed.
+  ///
+  /// @param duties [Command.TellRegistered] for a piece of the chat list
+  /// @param next where the next piece begins; null = that was all
+  record Announced(List<Command> duties, @Nullable ChatId next) implements Outcome {}
 
   /// The user is banned: their sessions are to end.
   record UserBanned(UserId user) implements Outcome {}

@@ -317,6 +317,14 @@ public final class Reads {
     return !chat.isGroup() && SnapshotView.of(shard, chat, new UserId(chat.high())).blocked;
   }
 
+  /// Whether the two users of a direct chat talk with each other: both have written to it, and
+  /// neither has blocked the other, as the chat's shard knows it. Reads little of a chat in which
+  /// they do, and of another at most what is newer than its snapshot.
+  public static boolean talk(KeyValues shard, ChatId chat) {
+    ChatState state = chat.isGroup() || chat.isSelf() ? null : ChatState.load(shard, chat);
+    return state != null && !state.blocked && state.bothHaveWritten();
+  }
+
   /// How far the viewer's own entry `seq` has got; null when it is not the viewer's.
   ///
   /// @param after the last member of the page before; null for the first page

@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 /// Groups            groups and their members; GroupRules: who may do what
 /// SettingChanges    settings and blocks; UserSettings: what a change says
 /// Users             devices, chat lists, bans, erasure
+/// Notices           registrations that direct chats tell of
 /// Records           records of the user service
 /// Expiries          at a tick: messages that disappear, records that end
 /// GroupMarks        at a tick: how far groups have got
@@ -35,7 +36,8 @@ import org.jspecify.annotations.Nullable;
 /// member it mentions), one `W` and one `V` for each member and device that acknowledged something,
 /// one `O` if there were sends, one `Z`; a `C` when a chat has run [HotChats#SNAPSHOT_ENTRIES]
 /// ahead of its snapshot, leaves memory, or has changed in what entries alone do not tell (members,
-/// roles, title, timer, blocks). An event costs what it changes besides: see [Messages].
+/// roles, title, timer, blocks, registrations). An event costs what it changes besides: see
+/// [Messages].
 public final class Shard {
 
   private final Storage storage;
@@ -56,6 +58,7 @@ public final class Shard {
   private final Groups groups;
   private final SettingChanges settings;
   private final Users users;
+  private final Notices notices;
   private final Records records;
   private final Expiries expiries;
   private final GroupMarks marks;
@@ -95,6 +98,7 @@ public final class Shard {
     groups = new Groups(round, chats, appender, marks, config.groupMembersMax(), hasRoom);
     settings = new SettingChanges(round, chats, appender, hasRoom);
     users = new Users(round, chats);
+    notices = new Notices(round, chats, appender);
     records = new Records(round, expiries, hasRoom);
   }
 
@@ -132,6 +136,8 @@ public final class Shard {
       case Command.EraseUser c -> users.erase(c.user(), nowMillis);
       case Command.Leave c -> c.chat().isGroup() ? groups.leave(c, nowMillis) : settings.shut(c);
       case Command.Ban c -> users.ban(c, nowMillis);
+      case Command.Announce c -> notices.announce(c);
+      case Command.TellRegistered c -> notices.tell(c, nowMillis);
     };
   }
 

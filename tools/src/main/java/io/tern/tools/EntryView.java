@@ -139,6 +139,7 @@ public record EntryView(
       case Body.Group group -> put(json, group);
       case Body.SettingsChanged settings ->
           json.put("settings", settings.settings().stream().map(s -> json(s, names)).toList());
+      case Body.Registered registered -> json.put("registered_ms", registered.atMillis());
       case Body.Removed removed -> json.put("body_base64", "");
       case Body.Binary binary -> json.put("body_base64", base64(binary.bytes().toByteArray()));
       case Body.Unknown unknown -> json.put("body_base64", base64(unknown.bytes().toByteArray()));
@@ -273,6 +274,8 @@ public record EntryView(
           settings.settings().stream()
               .map(setting -> "sets " + phrase(setting, names))
               .collect(Collectors.joining(", "));
+      case Body.Registered registered ->
+          "has registered anew, on another device, at " + time(registered.atMillis());
       case Body.Unknown unknown ->
           "kind " + unknown.kind() + ", " + unknown.bytes().size() + " bytes";
     };
@@ -463,6 +466,7 @@ public record EntryView(
       case KIND_TIMER -> "timer";
       case KIND_GROUP -> "group";
       case KIND_SETTING -> "setting";
+      case KIND_REGISTERED -> "registered";
       case KIND_UNSPECIFIED, UNRECOGNIZED -> "unknown";
     };
   }

@@ -176,6 +176,7 @@ final class InspectReport {
     var lists = Json.list();
     var blocks = Json.list();
     var leaves = Json.list();
+    var notices = Json.list();
     for (var duty : outbox.duties()) {
       if (duty instanceof Command.Leave leave) {
         leaves.add(
@@ -189,6 +190,11 @@ final class InspectReport {
                 .put("chat", block.chat().toString())
                 .put("by", names.of(block.by()))
                 .put("on", block.on()));
+      } else if (duty instanceof Command.TellRegistered notice) {
+        notices.add(
+            Json.object()
+                .put("user", names.of(notice.device().user()))
+                .put("chat", notice.chat().toString()));
       }
     }
     print(
@@ -198,8 +204,9 @@ final class InspectReport {
             .put("runs", runs)
             .put("lists", lists)
             .put("blocks", blocks)
-            .put("leaves", leaves),
-        "outbox of batch %d: %d entries to deliver, %d chats to list, block or leave"
+            .put("leaves", leaves)
+            .put("notices", notices),
+        "outbox of batch %d: %d entries to deliver, %d chats to list, block, leave or tell"
             .formatted(
                 outbox.n(),
                 outbox.runs().stream().mapToLong(Inspect.RunView::count).sum(),

@@ -18,6 +18,7 @@ import io.tern.protocol.v1.Location;
 import io.tern.protocol.v1.PageEntry;
 import io.tern.protocol.v1.Privacy;
 import io.tern.protocol.v1.Reaction;
+import io.tern.protocol.v1.RegisteredEvent;
 import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.RoleChange;
 import io.tern.protocol.v1.Setting;
@@ -132,6 +133,17 @@ class EntryViewTest {
             "(sets bob: blocked, sets privacy: last seen everyone, online everyone, photo"
                 + " everyone, groups everyone, read receipts hidden)");
     assertThat(json(settings).get("settings").get(0).get("setting").asText()).isEqualTo("block");
+  }
+
+  @Test
+  void aRegistrationIsASentenceAndHasItsTime() throws Exception {
+    var registered =
+        view(
+            Kind.KIND_REGISTERED, RegisteredEvent.newBuilder().setAtMs(1_764_000_000_123L).build());
+    assertThat(registered.text())
+        .isEqualTo("(has registered anew, on another device, at 2025-11-24T16:00:00.123Z)");
+    assertThat(json(registered).get("kind").asText()).isEqualTo("registered");
+    assertThat(json(registered).get("registered_ms").asLong()).isEqualTo(1_764_000_000_123L);
   }
 
   @Test

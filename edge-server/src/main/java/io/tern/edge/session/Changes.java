@@ -406,6 +406,7 @@ final class Changes {
       case Outcome.Ticked t -> throw new IllegalStateException(command + " answered " + t);
       case Outcome.Recorded r -> throw new IllegalStateException(command + " answered " + r);
       case Outcome.UserErased u -> throw new IllegalStateException(command + " answered " + u);
+      case Outcome.Announced a -> throw new IllegalStateException(command + " answered " + a);
       case Outcome.UserBanned u -> throw new IllegalStateException(command + " answered " + u);
       case Outcome.Done d -> throw new IllegalStateException(command + " answered " + d);
     }

@@ -198,6 +198,7 @@ final class Handshake {
       case Outcome.Ticked t -> throw new IllegalStateException("enrol answered " + t);
       case Outcome.Recorded r -> throw new IllegalStateException("enrol answered " + r);
       case Outcome.UserErased u -> throw new IllegalStateException("enrol answered " + u);
+      case Outcome.Announced a -> throw new IllegalStateException("enrol answered " + a);
       case Outcome.UserBanned u -> throw new IllegalStateException("enrol answered " + u);
       case Outcome.Done d -> throw new IllegalStateException("enrol answered " + d);
     }

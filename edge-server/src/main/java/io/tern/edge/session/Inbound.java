@@ -258,6 +258,7 @@ final class Inbound {
       case Outcome.Ticked t -> throw new IllegalStateException("SEND answered " + t);
       case Outcome.Recorded r -> throw new IllegalStateException("SEND answered " + r);
       case Outcome.UserErased u -> throw new IllegalStateException("SEND answered " + u);
+      case Outcome.Announced a -> throw new IllegalStateException("SEND answered " + a);
       case Outcome.UserBanned u -> throw new IllegalStateException("SEND answered " + u);
       case Outcome.Done d -> throw new IllegalStateException("SEND answered " + d);
     }

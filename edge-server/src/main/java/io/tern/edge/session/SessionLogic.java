@@ -294,6 +294,8 @@ public final class SessionLogic {
           Command.PutRecord _,
           Command.EraseUser _,
           Command.Leave _,
+          Command.Announce _,
+          Command.TellRegistered _,
           Command.Ban _,
           Command.ListChat _,
           Command.Tick _ ->

@@ -272,6 +272,8 @@ public final class SessionTable {
                 Command.PutRecord _,
                 Command.EraseUser _,
                 Command.Leave _,
+                Command.Announce _,
+                Command.TellRegistered _,
                 Command.Ban _,
                 Command.Seen _,
                 Command.Tick _ ->

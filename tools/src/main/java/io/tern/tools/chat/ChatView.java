@@ -240,7 +240,8 @@ final class ChatView implements ClientListener {
   private void announce(Message message, EntryView entry) {
     boolean isMuted = muted.getOrDefault(message.chat(), 0L) > System.currentTimeMillis();
     boolean isMessage = entry.isMessage() && !(message.body() instanceof Body.Removed);
-    if (message.own() || isMuted || !(isMessage || isAboutMe(message))) {
+    boolean isRegistration = message.body() instanceof Body.Registered;
+    if (message.own() || isMuted || !(isMessage || isRegistration || isAboutMe(message))) {
       return;
     }
     var chat = name(message.chat());

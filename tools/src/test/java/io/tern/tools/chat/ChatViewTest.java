@@ -21,6 +21,7 @@ import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.HistoryPage;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.PageEntry;
+import io.tern.protocol.v1.RegisteredEvent;
 import io.tern.protocol.v1.Setting;
 import io.tern.tools.Names;
 import java.nio.file.Path;
@@ -238,6 +239,24 @@ class ChatViewTest {
             .build());
     view.onMessage(new Message(other, 7, CAROL, 1, 0, text("psst"), false, 0, 0));
     assertThat(screen.lines).noneMatch(line -> line.contains("psst"));
+  }
+
+  @Test
+  void aRegistrationIsShownInItsChatAndAnnouncedInAnother() {
+    open();
+    var content =
+        Content.newBuilder()
+            .setKind(Kind.KIND_REGISTERED)
+            .setBody(RegisteredEvent.newBuilder().setAtMs(1_000).build().toByteString())
+            .build();
+    view.onMessage(new Message(CHAT, 1, BOB, 2, 1_000, content, false, 0, 0));
+    assertThat(screen.lines.getLast())
+        .contains("bob has registered anew, on another device, at 1970-01-01T00:00:01Z");
+    var other = ChatId.direct(ALICE, CAROL);
+    view.onMessage(new Message(other, 7, CAROL, 2, 1_000, content, false, 0, 0));
+    assertThat(screen.lines.getLast())
+        .startsWith("(carol has registered anew")
+        .endsWith("— /with carol)");
   }
 
   @Test

@@ -76,6 +76,21 @@ final class ModelDeviceActions {
     return false;
   }
 
+  /// As the user service has it when a device comes in by a registration; that the others are put
+  /// out is [#removeDevice].
+  boolean registerAnew() {
+    ModelDevice device = run.any(d -> !d.removed);
+    if (device == null) {
+      return false;
+    }
+    run.story.add(device.id + " registers anew");
+    long at = run.world.wallMillis();
+    run.server.registeredAnew(device.id, at);
+    run.world.run(100_000);
+    run.model.registeredAnew(device.id, at);
+    return true;
+  }
+
   boolean goOffline() {
     ModelDevice device = run.anyOnline();
     if (device == null) {

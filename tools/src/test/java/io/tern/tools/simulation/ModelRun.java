@@ -63,6 +63,7 @@ final class ModelRun {
     RESTART(2),
     ADD_DEVICE(3),
     REMOVE_DEVICE(1),
+    REGISTER_ANEW(2),
     CREATE_GROUP(4),
     ADD_MEMBER(5),
     REMOVE_MEMBER(3),
@@ -283,6 +284,7 @@ final class ModelRun {
       case RESTART -> comings.restart();
       case ADD_DEVICE -> comings.addDevice(users.get(random.nextInt(users.size())));
       case REMOVE_DEVICE -> comings.removeDevice();
+      case REGISTER_ANEW -> comings.registerAnew();
       case CREATE_GROUP -> groupChanges.createGroup();
       case ADD_MEMBER -> {
         UserId user = anyUser();

@@ -12,6 +12,7 @@ import io.tern.protocol.v1.GroupEdit;
 import io.tern.protocol.v1.GroupEvent;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Privacy;
+import io.tern.protocol.v1.RegisteredEvent;
 import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.Setting;
 import io.tern.protocol.v1.Settings;
@@ -269,6 +270,21 @@ final class ReferenceModel {
     }
     take(room, user, line, target, now);
     return null;
+  }
+
+  /// Everyone with whom the user talks sees it in their chat.
+  void registeredAnew(DeviceId by, long at) {
+    var body = RegisteredEvent.newBuilder().setAtMs(at).build().toByteString();
+    var content = Content.newBuilder().setKind(Kind.KIND_REGISTERED).setBody(body).build();
+    for (Room room : rooms.values()) {
+      if (!room.id.isGroup()
+          && !room.id.isSelf()
+          && room.parts.containsKey(by.user().value())
+          && room.parts.values().stream().allMatch(part -> part.lastOwn > 0)
+          && mayTalk(room.id.low(), room.id.high())) {
+        append(room, by, content, at);
+      }
+    }
   }
 
   private @Nullable ErrorCode refusal(Room room, long user, Kind kind, Line target, long now) {

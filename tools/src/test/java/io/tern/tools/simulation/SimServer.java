@@ -134,6 +134,15 @@ final class SimServer {
     life = new Life(++lives);
   }
 
+  /// The user service says that the device has come in by a registration.
+  void registeredAnew(DeviceId device, long atMillis) {
+    Life living = life;
+    if (living == null
+        || !living.submit(new Command.Announce(device, atMillis, null), Origin.NOBODY)) {
+      throw new AssertionError("a calm server takes it");
+    }
+  }
+
   /// The process ends between two events. With `power`, what was not synced may be gone.
   void die(boolean power) {
     Life dying = life;
