@@ -93,7 +93,7 @@ public final class Accounts {
   }
 
   /// Finishes what another life of this process had begun: changes of numbers, deletions, devices
-  /// to be put out. Once, at the start; blocks until it is done.
+  /// to be put out, notices. Once, at the start; blocks until it is done.
   ///
   /// @return how many
   public int resume() {

@@ -282,7 +282,10 @@ final class Context {
   void finished(UserId user) {
     Account account = cells.get(key(Kinds.ACCOUNT, user), Account.parser());
     if (account != null
-        && (account.getClosing() || account.hasChange() || account.getDoomedCount() > 0)) {
+        && (account.getClosing()
+            || account.hasChange()
+            || account.getDoomedCount() > 0
+            || account.getAnnouncement().getAtMs() > 0)) {
       return;
     }
     cells.change(

@@ -93,6 +93,7 @@ public final class Exports {
             .put("photo", account.getPhoto())
             .put("username", account.getUsername())
             .put("created_ms", account.getCreatedMs())
+            .put("registered_ms", Notices.registeredMillis(account))
             .put("has_pin", account.hasPin()));
     for (AccountDevice device : account.getDevicesList()) {
       line(

@@ -4,6 +4,7 @@ import io.tern.accounts.Answer.Done;
 import io.tern.accounts.Answer.Refusal;
 import io.tern.accounts.Cells.Step;
 import io.tern.accounts.v1.Account;
+import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
@@ -14,20 +15,35 @@ import io.tern.store.Slots;
 import org.jspecify.annotations.Nullable;
 
 /// Who somebody is: name, about, photo. Photo and about are for whom the user's privacy names for
-/// photos; who is blocked sees the name only, as a stranger does. Any thread; blocks.
+/// photos; who is blocked sees the name only, as a stranger does. When the account was last opened
+/// by a registration is for those with whom the user talks: both have written, and neither has
+/// blocked the other. Any thread; blocks.
 public final class Profiles {
 
   /// A user as somebody sees them.
   ///
   /// @param number their own, for themselves; else empty
+  /// @param registeredMillis when a registration last opened the account, for themselves and for
+  ///   whom they talk with; else 0
   public record Profile(
-      UserId user, String name, String about, String photo, String username, String number) {
+      UserId user,
+      String name,
+      String about,
+      String photo,
+      String username,
+      String number,
+      long registeredMillis) {
 
     /// Names and numbers are nobody's business.
     @Override
     public String toString() {
       return "Profile[" + user + "]";
     }
+  }
+
+  /// What of it is for the one who asks.
+  private record Shown(boolean photo, boolean registered, boolean number) {
+    static final Shown OWN = new Shown(true, true, true);
   }
 
   private final Context context;
@@ -37,7 +53,7 @@ public final class Profiles {
   }
 
   public Answer<Profile> own(DeviceId by) {
-    return Answer.of(() -> profile(by.user(), context.require(by), true, true));
+    return Answer.of(() -> profile(by.user(), context.require(by), Shown.OWN));
   }
 
   /// Another's. One who does not exist (any more) is NOT_FOUND.
@@ -45,16 +61,21 @@ public final class Profiles {
     return Answer.of(() -> {
       Account own = context.require(by);
       if (user.equals(by.user())) {
-        return profile(user, own, true, true);
+        return profile(user, own, Shown.OWN);
       }
       Account account = context.account(user);
       if (account == null) {
         throw new Refusal(ErrorCode.NOT_FOUND, "user");
       }
-      boolean photo =
-          context.shards.read(
-              snapshots -> showsPhoto(snapshots.of(Slots.of(user)), user, by.user()));
-      return profile(user, account, photo, false);
+      Shown shown =
+          context.shards.read(snapshots -> {
+            var chat = ChatId.direct(user, by.user());
+            return new Shown(
+                showsPhoto(snapshots.of(Slots.of(user)), user, by.user()),
+                Reads.talk(snapshots.of(Slots.of(chat)), chat),
+                false);
+          });
+      return profile(user, account, shown);
     });
   }
 
@@ -72,14 +93,15 @@ public final class Profiles {
     };
   }
 
-  private static Profile profile(UserId user, Account account, boolean photo, boolean own) {
+  private static Profile profile(UserId user, Account account, Shown shown) {
     return new Profile(
         user,
         account.getName(),
-        photo ? account.getAbout() : "",
-        photo ? account.getPhoto() : "",
+        shown.photo ? account.getAbout() : "",
+        shown.photo ? account.getPhoto() : "",
         account.getUsername(),
-        own ? account.getNumber() : "");
+        shown.number ? account.getNumber() : "",
+        shown.registered ? Notices.registeredMillis(account) : 0);
   }
 
   /// Changes what is not null.

@@ -152,6 +152,7 @@ public final class Registration {
             .setName(displayName)
             .setPhoto(photo)
             .setCreatedMs(context.now())
+            .setRegisteredMs(context.now())
             .setNextDevice(FIRST_DEVICE + 1)
             .addDevices(first);
     if (pin != null) {
@@ -186,11 +187,12 @@ public final class Registration {
   private Registered letIn(UserId user, AccountDevice device, boolean sameAccount) {
     context.revokeDoomed(user);
     context.enrol(new DeviceId(user, device.getIndex()));
+    Notices.announce(context, user);
     return context.registered(user, device, sameAccount);
   }
 
   /// A known account on a new device, by somebody who has shown to be its owner: every other device
-  /// is out.
+  /// is out, and those with whom the user talks are told.
   static Registered comeBack(
       Context context,
       UserId user,
@@ -216,6 +218,7 @@ public final class Registration {
               var after = found.toBuilder().clearDevices().addDevices(newDevice);
               found.getDevicesList().forEach(old -> after.addDoomed(old.getIndex()));
               after.setNextDevice(index + 1);
+              Notices.note(after, index, context.now());
               if (event == AccountsEvent.ACCOUNTS_RECOVERED) {
                 after.clearRecovery();
               }
@@ -229,6 +232,7 @@ public final class Registration {
     }
     context.revokeDoomed(user);
     context.enrol(new DeviceId(user, made.getIndex()));
+    Notices.announce(context, user);
     context.finished(user);
     context.meter.add(event);
     return context.registered(user, made, true);
@@ -251,5 +255,6 @@ public final class Registration {
       }
     }
     context.revokeDoomed(user);
+    Notices.announce(context, user);
   }
 }

@@ -140,6 +140,10 @@ class SagaCrashTest {
         lastIsDone,
         world -> {
           Registered old = world.register(ANNA, PIN);
+          Registered bob = world.register(NEW);
+          ChatId chat = ChatId.direct(old.device().user(), bob.device().user());
+          NoticesTest.say(world, old.device(), chat, 1);
+          NoticesTest.say(world, bob.device(), chat, 1);
           Secret ticket = world.ticket(ANNA);
           var last = new Registered[1];
           return new Scene(
@@ -149,7 +153,15 @@ class SagaCrashTest {
               },
               done -> {
                 assertThat(holders(world, ANNA)).containsExactly(old.device().user());
+                // The chat tells of the registration when there was one, and once.
+                List<Long> told = NoticesTest.told(world, chat, bob.device());
+                long shown =
+                    ok(world.accounts.profiles().of(bob.device(), old.device().user()))
+                        .registeredMillis();
+                boolean isBack = !world.refreshes(old);
+                assertThat(told).isEqualTo(isBack ? List.of(shown) : List.of());
                 if (done) {
+                  assertThat(isBack).isTrue();
                   Registered now = Objects.requireNonNull(last[0]);
                   assertThat(now.device().user()).isEqualTo(old.device().user());
                   assertThat(world.connects(now.device())).isTrue();

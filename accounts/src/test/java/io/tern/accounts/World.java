@@ -150,6 +150,9 @@ final class World implements Shards {
     if (outcome instanceof Outcome.UserErased erased) {
       erased.duties().forEach(this::run);
     }
+    if (outcome instanceof Outcome.Announced announced) {
+      announced.duties().forEach(this::run);
+    }
     if (writesLeft == 0) {
       throw new Crash();
     }

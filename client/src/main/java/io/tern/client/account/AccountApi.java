@@ -228,6 +228,45 @@ public final class AccountApi {
         number(answer, "token_expires_ms"));
   }
 
+  // ---- people ----------------------------------------------------------------------------------
+
+  /// A user as they are shown to the one who asks.
+  ///
+  /// @param number one's own; of others empty
+  /// @param registeredMillis when a registration last opened the account: a later one than the app
+  ///   knew means another device, perhaps in other hands. 0 = it is not for this user to know
+  public record Profile(
+      UserId user,
+      String name,
+      String about,
+      String photo,
+      String username,
+      String number,
+      long registeredMillis) {
+
+    /// Names and numbers are nobody's business.
+    @Override
+    public String toString() {
+      return "Profile[" + user + "]";
+    }
+  }
+
+  /// Somebody's profile, one's own too.
+  ///
+  /// @param token of the device that asks
+  /// @throws TernException with NOT_FOUND: there is no such user (any more)
+  public Profile profile(String token, UserId user) throws IOException {
+    var answer = ask("GET", "/v1/users/" + user.value() + "/profile", token, null);
+    return new Profile(
+        new UserId(number(answer, "user")),
+        text(answer, "name"),
+        text(answer, "about"),
+        text(answer, "photo"),
+        text(answer, "username"),
+        text(answer, "number"),
+        answer.get("registered_ms") instanceof Long millis ? millis : 0);
+  }
+
   // ---- everything else -------------------------------------------------------------------------
 
   /// Asks anything of `/v1`.

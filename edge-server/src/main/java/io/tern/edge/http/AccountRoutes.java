@@ -462,7 +462,12 @@ public final class AccountRoutes {
             field("about", text(ABOUT_MAX), ""),
             field("photo", text(PHOTO_MAX), ""),
             field("username", text(NAME_MAX), "empty: none"),
-            field("number", text(32), "one's own; of others empty"));
+            field("number", text(32), "one's own; of others empty"),
+            field(
+                "registered_ms",
+                TIME,
+                "when a registration last opened the account; 0 for those who do not talk with"
+                    + " the user"));
     device(
         "ownProfile",
         HttpMethod.GET,
@@ -733,7 +738,8 @@ public final class AccountRoutes {
         .put("about", profile.about())
         .put("photo", profile.photo())
         .put("username", profile.username())
-        .put("number", profile.number());
+        .put("number", profile.number())
+        .put("registered_ms", profile.registeredMillis());
   }
 
   private static ObjectNode found(Discovery.Found found) {

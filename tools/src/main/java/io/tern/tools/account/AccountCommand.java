@@ -409,7 +409,8 @@ public final class AccountCommand implements Runnable {
               .put("name", text(profile, "name"))
               .put("about", text(profile, "about"))
               .put("username", text(profile, "username"))
-              .put("number", text(profile, "number")),
+              .put("number", text(profile, "number"))
+              .put("registered_ms", number(profile, "registered_ms")),
           id(new UserId(number(profile, "user")))
               + "\t"
               + text(profile, "name")
