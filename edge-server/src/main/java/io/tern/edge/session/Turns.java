@@ -24,9 +24,10 @@ import org.jspecify.annotations.Nullable;
 /// longest of the delays seen (SENDs from their reading to their SENT, and by how much this very
 /// timer of an event loop was late) is compared with the target: over it the rate falls to 7/10,
 /// else it rises by 1/20. So it settles where about one window in eight is over the target. The
-/// target is the configured one, or [#AMBIENT_FACTOR] times the longest SEND of a window while
-/// nobody logs in, whichever is more: on a slow disk, or while the JIT compiler has the core, it is
-/// not the logins' fault.
+/// target is the configured one, or [#AMBIENT_FACTOR] times what the longest SEND of a window takes
+/// while nobody logs in, whichever is more: on a slow disk, or while the JIT compiler has the core,
+/// it is not the logins' fault. That is followed by the same rule, so about one window in eight is
+/// longer: what the slow windows take beside a crowd is the factor times what they take without.
 ///
 /// **What begins at once** is little: a turn takes the event loop for a quarter of a millisecond,
 /// and who writes waits for all of them.
@@ -50,9 +51,20 @@ public final class Turns {
   /// What may begin at once is what this time brings, so that a pass of an event loop stays short.
   private static final long BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
 
-  static final double AMBIENT_FACTOR = 1.5;
+  private static final double SLOWER = 0.7;
+  private static final double FASTER = 1.05;
 
-  private static final double AMBIENT_WEIGHT = 1.0 / 16;
+  /// A crowd should keep the 99th percentile of SEND within three times of what it is without one;
+  /// the timer, which is read more often than SENDs come, is measured against the same target.
+  static final double AMBIENT_FACTOR = 2;
+
+  /// Of each of the steps by which the rate moves, so that a quiet hour is remembered for some
+  /// seconds.
+  private static final double AMBIENT_WEIGHT = 1.0 / 8;
+
+  private static final double AMBIENT_UP = Math.pow(1 / SLOWER, AMBIENT_WEIGHT);
+  private static final double AMBIENT_DOWN = Math.pow(1 / FASTER, AMBIENT_WEIGHT);
+  private static final double AMBIENT_MIN_NANOS = 100_000;
 
   private static final long RETRY_MILLIS_MIN = 500;
   private static final long RETRY_MILLIS_MAX = 60_000;
@@ -83,8 +95,9 @@ public final class Turns {
   private long windowBegan;
   private long delayMax;
 
-  /// The longest SEND of a window in which no turn is taken, on average, in nanoseconds.
-  private double ambient;
+  /// What the longest SEND of a window in which no turn is taken stays under in seven windows of
+  /// eight, in nanoseconds.
+  private double ambient = AMBIENT_MIN_NANOS;
 
   private @Nullable Timer timer;
   private boolean ticks;
@@ -222,7 +235,8 @@ public final class Turns {
     if (waiting() + underWay == 0) {
       long now = nanoTime.getAsLong();
       if (now - windowBegan >= WINDOW_NANOS) {
-        ambient += (delayMax - ambient) * AMBIENT_WEIGHT;
+        ambient =
+            Math.max(AMBIENT_MIN_NANOS, ambient * (delayMax > ambient ? AMBIENT_UP : AMBIENT_DOWN));
         windowBegan = now;
         delayMax = 0;
       }
@@ -408,9 +422,9 @@ public final class Turns {
     double target = Math.max((double) config.delayTarget().toNanos(), AMBIENT_FACTOR * ambient);
     if (delayMax > target) {
       counters.add(Count.TURNS_SLOWED);
-      rate = Math.max(config.rateMin(), rate * 0.7);
+      rate = Math.max(config.rateMin(), rate * SLOWER);
     } else {
-      rate = Math.min(config.rateMax(), rate * 1.05);
+      rate = Math.min(config.rateMax(), rate * FASTER);
     }
   }
 

@@ -172,10 +172,26 @@ class TurnsTest {
     }
     assertThat(turns.rate()).isGreaterThan(2_000);
     for (int i = 0; i < 100; i++) {
-      turns.onSent(80 * MS);
+      turns.onSent(100 * MS);
       pass(Duration.ofMillis(10));
     }
     assertThat(turns.rate()).isLessThan(500);
+  }
+
+  @Test
+  void oneSlowSendInALongWhileIsNoMeasureOfWhatSendsTake() {
+    Turns turns = turns(200, 10_000, 32, 20_000, Duration.ofSeconds(60));
+    for (int i = 0; i < 10_000; i++) {
+      // A window of 50 in 40.
+      turns.onSent(i % 2_000 == 0 ? 4_000 * MS : 2 * MS);
+      pass(Duration.ofMillis(1));
+    }
+    new Crowd(turns, MS).come(5_000);
+    for (int i = 0; i < 100; i++) {
+      turns.onSent(25 * MS);
+      pass(Duration.ofMillis(10));
+    }
+    assertThat(turns.rate()).isEqualTo(200);
   }
 
   @Test
