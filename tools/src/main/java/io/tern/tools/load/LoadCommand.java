@@ -1,12 +1,16 @@
 package io.tern.tools.load;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.tern.edge.token.DevelopmentIssuer;
 import io.tern.protocol.UserId;
 import io.tern.tools.ConnectOptions;
 import io.tern.tools.ExitCode;
 import io.tern.tools.Failure;
 import io.tern.tools.TerminalText;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -78,6 +82,14 @@ public final class LoadCommand implements Callable<Integer> {
       defaultValue = "10",
       description = "Length of the measured part (default: ${DEFAULT-VALUE}).")
   private double seconds;
+
+  @Option(
+      names = "--until-told",
+      description = {
+        "The measured part begins with the line 'measuring' on standard output and ends with a line"
+            + " on standard input, after --seconds at the latest."
+      })
+  private boolean untilTold;
 
   @Option(
       names = "--warmup",
@@ -180,6 +192,9 @@ public final class LoadCommand implements Callable<Integer> {
   private LoadResult await(LoadRun run) {
     var err = spec.commandLine().getErr();
     boolean isTerminal = TerminalText.isTerminal();
+    if (untilTold) {
+      stopWhenTold(run);
+    }
     var future = run.start();
     boolean isWarned = false;
     try {
@@ -208,6 +223,28 @@ public final class LoadCommand implements Callable<Integer> {
       Thread.currentThread().interrupt();
       throw new Failure(ExitCode.FAILED, "interrupted", e);
     }
+  }
+
+  private void stopWhenTold(LoadRun run) {
+    var out = spec.commandLine().getOut();
+    var _ =
+        run.measuring()
+            .thenRun(() -> {
+              out.println("measuring");
+              out.flush();
+            });
+    Thread.ofPlatform()
+        .daemon()
+        .name("load-told")
+        .start(() -> {
+          try {
+            // The end of the input tells as well as a line.
+            var _ = new BufferedReader(new InputStreamReader(System.in, UTF_8)).readLine();
+          } catch (IOException e) {
+            // Nobody is there to tell.
+          }
+          run.stop();
+        });
   }
 
   /// Numbers under a send limit say how good the limit is, not how fast the server.

@@ -8,6 +8,7 @@ import org.HdrHistogram.Histogram;
 /// What a load run found. Times are of messages whose intended send lies in the measured part; the
 /// checks are of every message of the run, warm-up and drain included.
 ///
+/// @param seconds how long the measured part was
 /// @param completePerSecond messages a second that were durable, delivered, acknowledged, and known
 ///   to their sender to be, within the measured part
 /// @param sent from the intended send to SENT, in nanoseconds
@@ -27,6 +28,7 @@ import org.HdrHistogram.Histogram;
 /// @param residentAfter the same at the end of the measured part
 record LoadResult(
     LoadPlan plan,
+    double seconds,
     double completePerSecond,
     Histogram sent,
     Histogram delivered,
@@ -86,7 +88,7 @@ record LoadResult(
         .put("users", plan.users())
         .put("in_flight", plan.inFlight())
         .put("rate", plan.ratePerSecond())
-        .put("seconds", plan.measured().toMillis() / 1e3)
+        .put("seconds", seconds)
         .put("warmup", plan.warmup().toMillis() / 1e3)
         .put("size", plan.bodyBytes())
         .put("pattern", plan.pattern().name().toLowerCase(Locale.ROOT));

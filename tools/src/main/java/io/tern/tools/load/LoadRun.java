@@ -55,6 +55,7 @@ final class LoadRun implements AutoCloseable {
           1, new DefaultThreadFactory("load", true), LoginGate.ioHandler());
   private final EventLoop loop = group.next();
   private final CompletableFuture<LoadResult> result = new CompletableFuture<>();
+  private final CompletableFuture<Void> measuring = new CompletableFuture<>();
 
   private final LoadUser[] users;
   private final @Nullable ServerProbe server;
@@ -111,6 +112,24 @@ final class LoadRun implements AutoCloseable {
   CompletableFuture<LoadResult> start() {
     loop.execute(this::login);
     return result;
+  }
+
+  /// Done when the measured part begins.
+  CompletableFuture<Void> measuring() {
+    return measuring;
+  }
+
+  /// Ends the measured part before its time; when it has not begun, there is none. Any thread, any
+  /// number of times.
+  void stop() {
+    loop.execute(() -> {
+      long now = System.nanoTime();
+      if (isTalking && now - toNanos < 0) {
+        fromNanos = Math.min(fromNanos, now);
+        toNanos = now;
+        stopTalking();
+      }
+    });
   }
 
   Progress progress() {
@@ -171,11 +190,18 @@ final class LoadRun implements AutoCloseable {
   }
 
   private void startMeasuring() {
+    if (!isTalking) {
+      return;
+    }
+    measuring.complete(null);
     serverCpu = server == null ? Double.NaN : server.cpuMicros();
     selfCpu = self.cpuMicros();
   }
 
   private void stopTalking() {
+    if (!isTalking) {
+      return;
+    }
     isTalking = false;
     serverCpu = server == null ? Double.NaN : server.cpuMicros() - serverCpu;
     selfCpu = self.cpuMicros() - selfCpu;
@@ -260,10 +286,11 @@ final class LoadRun implements AutoCloseable {
         wrong += flow.wrong();
       }
     }
-    double seconds = plan.measured().toNanos() / 1e9;
+    double seconds = (toNanos - fromNanos) / 1e9;
     return new LoadResult(
         plan,
-        complete / seconds,
+        seconds,
+        seconds == 0 ? 0 : complete / seconds,
         sent,
         delivered,
         receipt,

@@ -28,6 +28,19 @@ class LoadRunTest {
   /// For runs in which something never arrives.
   private static final Duration SHORT_DRAIN = Duration.ofMillis(500);
 
+  private static final LoadRun.Identities IDENTITIES =
+      new LoadRun.Identities() {
+        @Override
+        public UserId id(int index) {
+          return new UserId(1_000 + index);
+        }
+
+        @Override
+        public byte[] token(int index) {
+          return ByteBuffer.allocate(8).putLong(1_000 + index).array();
+        }
+      };
+
   @ParameterizedTest
   @EnumSource(LoadPlan.Pattern.class)
   void aRightServerIsFoundSound(LoadPlan.Pattern pattern) throws Exception {
@@ -52,6 +65,24 @@ class LoadRunTest {
       assertThat(result.messages()).isEqualTo(700);
       assertThat(result.sent().getTotalCount()).isEqualTo(500);
       assertThat(result.receipt().getTotalCount()).isEqualTo(500);
+    }
+  }
+
+  @Test
+  void theMeasuredPartEndsWhenItIsToldTo() throws Exception {
+    try (var server = new FakeServer(FakeServer.Fault.NONE, 0);
+        var run = new LoadRun(openLoop(server.address(), 1_000, Duration.ofHours(1)), IDENTITIES)) {
+      var result = run.start();
+      run.measuring().get(60, TimeUnit.SECONDS);
+      while (run.progress().completePerSecond() == 0) {
+        Thread.onSpinWait();
+      }
+      run.stop();
+      run.stop();
+
+      assertThat(result.get(60, TimeUnit.SECONDS).isSound()).isTrue();
+      assertThat(result.get().seconds()).isBetween(0.0, 120.0);
+      assertThat(result.get().sent().getTotalCount()).isPositive();
     }
   }
 
@@ -175,6 +206,11 @@ class LoadRunTest {
     return plan(server, 0, rate, LoadPlan.Pattern.PAIRS, LONG_DRAIN);
   }
 
+  private static LoadPlan openLoop(InetSocketAddress server, double rate, Duration measured) {
+    return plan(
+        server, 0, rate, measured, LoadPlan.Pattern.PAIRS, LONG_DRAIN, Duration.ofSeconds(20));
+  }
+
   private static LoadPlan plan(
       InetSocketAddress server,
       int inFlight,
@@ -192,13 +228,24 @@ class LoadRunTest {
       LoadPlan.Pattern pattern,
       Duration drain,
       Duration patience) {
+    return plan(server, inFlight, rate, Duration.ofMillis(500), pattern, drain, patience);
+  }
+
+  private static LoadPlan plan(
+      InetSocketAddress server,
+      int inFlight,
+      double rate,
+      Duration measured,
+      LoadPlan.Pattern pattern,
+      Duration drain,
+      Duration patience) {
     return new LoadPlan(
         server,
         null,
         2,
         inFlight,
         rate,
-        Duration.ofMillis(500),
+        measured,
         Duration.ofMillis(200),
         100,
         pattern,
@@ -209,19 +256,7 @@ class LoadRunTest {
   }
 
   private static LoadResult run(LoadPlan plan) throws Exception {
-    var identities =
-        new LoadRun.Identities() {
-          @Override
-          public UserId id(int index) {
-            return new UserId(1_000 + index);
-          }
-
-          @Override
-          public byte[] token(int index) {
-            return ByteBuffer.allocate(8).putLong(1_000 + index).array();
-          }
-        };
-    try (var run = new LoadRun(plan, identities)) {
+    try (var run = new LoadRun(plan, IDENTITIES)) {
       return run.start().get(40, TimeUnit.SECONDS);
     }
   }
