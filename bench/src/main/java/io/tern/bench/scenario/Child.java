@@ -114,7 +114,12 @@ final class Child implements AutoCloseable {
 
   /// Waits for a line of output that starts so.
   String awaitLine(String start) throws IOException {
-    var watchdog = new Thread(this::killLater);
+    return awaitLine(start, READY_SECONDS_MAX);
+  }
+
+  /// @param secondsMax after which it is killed
+  String awaitLine(String start, int secondsMax) throws IOException {
+    var watchdog = new Thread(() -> killAfter(secondsMax));
     watchdog.setDaemon(true);
     watchdog.start();
     try {
@@ -167,9 +172,9 @@ final class Child implements AutoCloseable {
     Runtime.getRuntime().removeShutdownHook(hook);
   }
 
-  private void killLater() {
+  private void killAfter(int seconds) {
     try {
-      TimeUnit.SECONDS.sleep(READY_SECONDS_MAX);
+      TimeUnit.SECONDS.sleep(seconds);
       process.destroyForcibly();
     } catch (InterruptedException e) {
       // It said what was awaited.

@@ -15,6 +15,10 @@ final class Reconnect {
 
   private static final int DEVICES = 15_000;
 
+  /// As many messages as 15,000 people write who write one in 75 seconds. A thousand a second would
+  /// take half of the two cores, with those who write them.
+  private static final CatchUps.People PEOPLE = new CatchUps.People(50, 200);
+
   private final Bench bench;
 
   Reconnect(Bench bench) {
@@ -34,14 +38,13 @@ final class Reconnect {
         Subject.TERN.server(bench, bench.serverOptions(), data, bench.log("reconnect"))) {
       Child.Addresses addresses = server.ready();
       List<String> connect = addresses.connect(true);
-      var people = new CatchUps(bench);
+      var crowd = new CatchUps(bench);
       for (int round = 1; round <= bench.rounds(); round++) {
         String name = "reconnect-" + round;
         try (Child devices =
-            people.returning(server, connect, name, DEVICES, 1, CatchUps.CROWD_ENTRIES)) {
-          alone.add(people.p99(connect, name + "-alone", null));
-          beside.add(people.p99(connect, name + "-beside", devices));
-          devices.awaitLine("back");
+            crowd.returning(server, connect, name, DEVICES, 1, CatchUps.CROWD_ENTRIES)) {
+          alone.add(crowd.p99(connect, name + "-alone", PEOPLE, null));
+          beside.add(crowd.p99(connect, name + "-beside", PEOPLE, devices));
           back.add(Json.read(bench.out().resolve(name + ".json")));
         }
       }
