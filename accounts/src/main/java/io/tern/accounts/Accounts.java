@@ -1,5 +1,6 @@
 package io.tern.accounts;
 
+import io.tern.accounts.network.Networks;
 import io.tern.accounts.pin.PinHasher;
 import io.tern.accounts.sms.SmsSender;
 import io.tern.protocol.UserId;
@@ -7,6 +8,7 @@ import io.tern.store.RecordKey;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 
 /// The user service: its services, wired. It keeps nothing in memory; whatever it knows is in the
@@ -36,6 +38,7 @@ public final class Accounts {
   /// Wires the services over the shards.
   ///
   /// @param pepper 32 random bytes, the same for ever: without them nobody's number is found again
+  /// @param networks whose networks addresses are, at this moment
   /// @param clock the shards' too
   /// @param random unpredictable: codes and secrets come from it
   public Accounts(
@@ -44,6 +47,7 @@ public final class Accounts {
       TokenSigner signer,
       SmsSender sms,
       byte[] pepper,
+      Supplier<Networks> networks,
       AccountsMeter meter,
       InstantSource clock,
       RandomGenerator random) {
@@ -56,6 +60,7 @@ public final class Accounts {
         new PinHasher(PinHasher.MEMORY_KIB),
         Discovery.STEP,
         pepper,
+        networks,
         meter,
         clock,
         random);
@@ -70,10 +75,11 @@ public final class Accounts {
       PinHasher hasher,
       Duration lookupStep,
       byte[] pepper,
+      Supplier<Networks> networks,
       AccountsMeter meter,
       InstantSource clock,
       RandomGenerator random) {
-    context = new Context(config, shards, records, signer, pepper, meter, clock, random);
+    context = new Context(config, shards, records, signer, pepper, networks, meter, clock, random);
     erasing = new Erasing(context);
     var gate = new PinGate(context, hasher);
     var codes = new Codes(context, sms);

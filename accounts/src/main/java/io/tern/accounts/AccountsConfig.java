@@ -40,6 +40,7 @@ public record AccountsConfig(
   ///
   /// @param perAddress asked for from one address (a /64 of IPv6)
   /// @param perNetwork from one /24 (a /48 of IPv6)
+  /// @param perSystem from one autonomous system, where it is known
   /// @param wrongPerAddress wrong codes from one address
   /// @param perDay all messages in 24 h, answered or not: what it may cost at most
   /// @param proofBits zero bits of the proof of work without which the last quarter of a budget is
@@ -47,6 +48,7 @@ public record AccountsConfig(
   public record SmsBudget(
       int perAddress,
       int perNetwork,
+      int perSystem,
       int perBlock,
       int perPrefix,
       int perVerified,
@@ -56,6 +58,7 @@ public record AccountsConfig(
     public SmsBudget {
       within("sms.per-address", perAddress, 1, 1_000_000);
       within("sms.per-network", perNetwork, 1, 1_000_000);
+      within("sms.per-system", perSystem, 1, 1_000_000);
       within("sms.per-block", perBlock, 1, 1_000_000);
       within("sms.per-prefix", perPrefix, 1, 1_000_000);
       within("sms.per-verified", perVerified, 0, 100);
@@ -72,7 +75,7 @@ public record AccountsConfig(
           5,
           Duration.ofMinutes(1),
           5,
-          new SmsBudget(10, 50, 20, 80, 1, 50, 10_000, 18),
+          new SmsBudget(10, 50, 200, 20, 80, 1, 50, 10_000, 18),
           Duration.ofDays(7),
           Duration.ofMinutes(5),
           1_000,

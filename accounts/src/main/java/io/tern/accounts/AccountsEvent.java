@@ -8,6 +8,7 @@ public enum AccountsEvent {
   CODES_REFUSED_NUMBER,
   CODES_REFUSED_ADDRESS,
   CODES_REFUSED_NETWORK,
+  CODES_REFUSED_SYSTEM,
   CODES_REFUSED_PREFIX,
   CODES_REFUSED_SPEND,
   /// Codes for regions that are not served.

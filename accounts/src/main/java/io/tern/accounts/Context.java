@@ -3,6 +3,7 @@ package io.tern.accounts;
 import com.google.protobuf.ByteString;
 import io.tern.accounts.Answer.Refusal;
 import io.tern.accounts.Cells.Step;
+import io.tern.accounts.network.Networks;
 import io.tern.accounts.v1.Account;
 import io.tern.accounts.v1.AccountDevice;
 import io.tern.accounts.v1.NumberOwner;
@@ -21,6 +22,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +42,7 @@ final class Context {
   final Cells cells;
   final Pepper pepper;
   final TokenSigner signer;
+  final Supplier<Networks> networks;
   final AccountsMeter meter;
   final InstantSource clock;
   final RandomGenerator random;
@@ -50,6 +53,7 @@ final class Context {
       Records records,
       TokenSigner signer,
       byte[] pepper,
+      Supplier<Networks> networks,
       AccountsMeter meter,
       InstantSource clock,
       RandomGenerator random) {
@@ -59,6 +63,7 @@ final class Context {
     this.cells = new Cells(records);
     this.pepper = new Pepper(pepper);
     this.signer = signer;
+    this.networks = networks;
     this.meter = meter;
     this.clock = clock;
     this.random = random;

@@ -3,6 +3,7 @@ package io.tern.accounts;
 import com.google.protobuf.ByteString;
 import io.tern.accounts.Answer.Refusal;
 import io.tern.accounts.Cells.Step;
+import io.tern.accounts.network.Networks;
 import io.tern.accounts.number.PhoneNumbers.PhoneNumber;
 import io.tern.accounts.v1.Tally;
 import io.tern.protocol.ErrorCode;
@@ -13,12 +14,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What messages may cost. Tallies of 24 h in records, so that a restart forgives nothing: to the
-/// number, from the address and its network, to the number's block and prefix, and in all.
+/// number, from the address, its network and the autonomous system that this belongs to, where it
+/// is known ([Networks]), to the number's block and prefix, and in all.
 ///
-/// Who pumps messages to numbers he earns by does not answer them. Blocks, prefixes, addresses and
-/// networks therefore may have some that nobody answered, and so many more as were answered: good
-/// users pay for themselves, a pumped range is shut after a few. A range that is shut opens with
-/// the next window.
+/// Who pumps messages to numbers he earns by does not answer them. Blocks, prefixes, addresses,
+/// networks and systems therefore may have some that nobody answered, and so many more as were
+/// answered: good users pay for themselves, a pumped range is shut after a few. A range that is
+/// shut opens with the next window.
 ///
 /// The last quarter of a budget is for those who bring a proof of work ([Proofs]): who pumps pays
 /// for it or leaves it, and it still is there for the good users of a range that is pumped. A
@@ -74,54 +76,7 @@ final class SmsBudgets {
   /// @throws Refusal a budget is used up, or what is left of it needs a proof
   List<RecordKey> take(
       PhoneNumber number, byte[] numberHash, @Nullable String proof, Caller caller) {
-    AccountsConfig config = context.config;
-    AccountsConfig.SmsBudget sms = config.sms();
-    int perGood = sms.perVerified();
-    int all = Integer.MAX_VALUE;
-    List<Budget> budgets =
-        List.of(
-            new Budget(
-                key("number", numberHash),
-                all,
-                0,
-                config.smsPerNumber(),
-                0,
-                AccountsEvent.CODES_REFUSED_NUMBER),
-            new Budget(
-                key("address", caller.host()),
-                sms.perAddress(),
-                perGood,
-                all,
-                proved(sms.perAddress()),
-                AccountsEvent.CODES_REFUSED_ADDRESS),
-            new Budget(
-                key("network", caller.network()),
-                sms.perNetwork(),
-                perGood,
-                all,
-                proved(sms.perNetwork()),
-                AccountsEvent.CODES_REFUSED_NETWORK),
-            new Budget(
-                key("prefix", Pepper.bytes(number.prefix(BLOCK_DIGITS))),
-                sms.perBlock(),
-                perGood,
-                all,
-                proved(sms.perBlock()),
-                AccountsEvent.CODES_REFUSED_PREFIX),
-            new Budget(
-                key("prefix", Pepper.bytes(number.prefix(PREFIX_DIGITS))),
-                sms.perPrefix(),
-                perGood,
-                all,
-                proved(sms.perPrefix()),
-                AccountsEvent.CODES_REFUSED_PREFIX),
-            new Budget(
-                key("spend", new byte[0]),
-                all,
-                0,
-                sms.perDay(),
-                proved(sms.perDay()),
-                AccountsEvent.CODES_REFUSED_SPEND));
+    List<Budget> budgets = budgets(number, numberHash, caller);
     // First a look, so that a flood of refused requests writes nothing.
     long waitWithout = 0;
     for (Budget budget : budgets) {
@@ -150,6 +105,61 @@ final class SmsBudgets {
       taken.add(budget.key);
     }
     return List.copyOf(taken);
+  }
+
+  /// The number's own first, the spend last.
+  private List<Budget> budgets(PhoneNumber number, byte[] numberHash, Caller caller) {
+    AccountsConfig.SmsBudget sms = context.config.sms();
+    var budgets = new ArrayList<Budget>();
+    budgets.add(
+        new Budget(
+            key("number", numberHash),
+            Integer.MAX_VALUE,
+            0,
+            context.config.smsPerNumber(),
+            0,
+            AccountsEvent.CODES_REFUSED_NUMBER));
+    budgets.add(
+        unanswered(
+            key("address", caller.host()), sms.perAddress(), AccountsEvent.CODES_REFUSED_ADDRESS));
+    budgets.add(
+        unanswered(
+            key("network", caller.network()),
+            sms.perNetwork(),
+            AccountsEvent.CODES_REFUSED_NETWORK));
+    long system = context.networks.get().systemOf(caller.address().getAddress());
+    if (system != Networks.UNKNOWN) {
+      budgets.add(
+          unanswered(
+              key("system", Pepper.bytes(system)),
+              sms.perSystem(),
+              AccountsEvent.CODES_REFUSED_SYSTEM));
+    }
+    budgets.add(
+        unanswered(
+            key("prefix", Pepper.bytes(number.prefix(BLOCK_DIGITS))),
+            sms.perBlock(),
+            AccountsEvent.CODES_REFUSED_PREFIX));
+    budgets.add(
+        unanswered(
+            key("prefix", Pepper.bytes(number.prefix(PREFIX_DIGITS))),
+            sms.perPrefix(),
+            AccountsEvent.CODES_REFUSED_PREFIX));
+    budgets.add(
+        new Budget(
+            key("spend", new byte[0]),
+            Integer.MAX_VALUE,
+            0,
+            sms.perDay(),
+            proved(sms.perDay()),
+            AccountsEvent.CODES_REFUSED_SPEND));
+    return budgets;
+  }
+
+  /// Of messages that nobody answers.
+  private Budget unanswered(RecordKey key, int max, AccountsEvent refused) {
+    return new Budget(
+        key, max, context.config.sms().perVerified(), Integer.MAX_VALUE, proved(max), refused);
   }
 
   private int proved(int budget) {

@@ -387,10 +387,12 @@ class AccountTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("regions")
         .hasMessageContaining("germany");
-    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(0, 1, 1, 1, 1, 1, 1, 0))
+    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(0, 1, 1, 1, 1, 1, 1, 1, 0))
         .hasMessageContaining("sms.per-address")
         .hasMessageContaining("not 0");
-    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(1, 1, 1, 1, 1, 1, 0, 0))
+    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(1, 1, 1, 1, 1, 1, 1, 0, 0))
         .hasMessageContaining("sms.per-day");
+    assertThatThrownBy(() -> new AccountsConfig.SmsBudget(1, 1, 0, 1, 1, 1, 1, 1, 0))
+        .hasMessageContaining("sms.per-system");
   }
 }

@@ -31,7 +31,7 @@ class DiscoveryTimingTest {
                 config.codeTries(),
                 config.resendAfter(),
                 config.smsPerNumber(),
-                new AccountsConfig.SmsBudget(1000, 1000, 1000, 1000, 1, 1000, 1000, 0),
+                new AccountsConfig.SmsBudget(1000, 1000, 1000, 1000, 1000, 1, 1000, 1000, 0),
                 config.pinIdle(),
                 config.linkLife(),
                 100_000,

@@ -35,7 +35,7 @@ class GuessingTest {
     long seed = 20_251_124L + numbers;
     System.out.println("seed " + seed);
     // A thousand codes to one prefix, whatever that costs.
-    var budget = new AccountsConfig.SmsBudget(10, 500, 2_000, 2_000, 1, 50, 10_000, 0);
+    var budget = new AccountsConfig.SmsBudget(10, 500, 1_000, 2_000, 2_000, 1, 50, 10_000, 0);
     var world = new World(seed, Configs.sms(AccountsConfig.DEFAULTS, budget));
     Accounts accounts = world.open(new MemoryRecords(world.clock));
     List<String> victims = World.numbers(numbers);

@@ -42,7 +42,7 @@ class ProofsTest {
   }
 
   private static World world(int bits) {
-    var budget = new AccountsConfig.SmsBudget(10, 50, 20, 80, 1, 50, 10_000, bits);
+    var budget = new AccountsConfig.SmsBudget(10, 50, 200, 20, 80, 1, 50, 10_000, bits);
     return new World(11, Configs.sms(AccountsConfig.DEFAULTS, budget));
   }
 
@@ -227,7 +227,7 @@ class ProofsTest {
   /// When three quarters of what a day may cost are spent, everyone brings a proof.
   @Test
   void theLastOfTheDaysSpendIsForThoseWithAProof() {
-    var budget = new AccountsConfig.SmsBudget(10, 50, 20, 80, 1, 50, 8, BITS);
+    var budget = new AccountsConfig.SmsBudget(10, 50, 200, 20, 80, 1, 50, 8, BITS);
     world = new World(12, Configs.sms(AccountsConfig.DEFAULTS, budget));
     accounts = world.accounts;
     for (int i = 0; i < 6; i++) {

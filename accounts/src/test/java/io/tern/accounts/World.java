@@ -2,6 +2,7 @@ package io.tern.accounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tern.accounts.network.Networks;
 import io.tern.accounts.pin.PinHasher;
 import io.tern.accounts.sms.SmsSender;
 import io.tern.protocol.ChatId;
@@ -62,6 +63,9 @@ final class World implements Shards {
   int writes;
   int reads;
 
+  /// Whose networks addresses are.
+  Networks networks = Networks.NONE;
+
   private Duration lookupStep = Duration.ZERO;
   private Shard shard;
   private AccountsConfig config;
@@ -95,6 +99,7 @@ final class World implements Shards {
         new PinHasher(64),
         lookupStep,
         new byte[32],
+        () -> networks,
         event -> {
           synchronized (counts) {
             counts.merge(event, 1, Integer::sum);

@@ -119,6 +119,7 @@ public final class TernServer implements AutoCloseable {
   private final Accounts accounts;
   private final RouterShards accountShards;
   private final SmsSenders.Owned sms;
+  private final NetworksFile networks;
   private final Drain drain;
   private final LogLevels logLevels;
   private final StatsDesk stats;
@@ -298,6 +299,7 @@ public final class TernServer implements AutoCloseable {
                 knownUsers,
                 new EdgeId("accounts", secrets.nextLong() & Long.MAX_VALUE)));
     sms = started.add(SmsSenders.of(config.sms(), console));
+    networks = started.add(NetworksFile.open(config.networks(), counters));
     accounts =
         new Accounts(
             config.accounts(),
@@ -305,6 +307,7 @@ public final class TernServer implements AutoCloseable {
             signingKeys,
             timed(sms, metrics),
             KeyFile.in(config.store().data().resolve("pepper")),
+            networks,
             event -> counters.add(countOf(event)),
             Clock.systemUTC(),
             secrets);
@@ -601,6 +604,7 @@ public final class TernServer implements AutoCloseable {
     bus.unregister(edgeId);
     accountShards.close();
     sms.close();
+    networks.close();
     network.close();
     if (certificates != null) {
       certificates.close();

@@ -83,6 +83,7 @@ class MetricsTest {
           entry("accounts.sms.per-number", List.of("tern_codes_refused_number_total")),
           entry("accounts.sms.per-address", List.of("tern_codes_refused_address_total")),
           entry("accounts.sms.per-network", List.of("tern_codes_refused_network_total")),
+          entry("accounts.sms.per-system", List.of("tern_codes_refused_system_total")),
           entry("accounts.sms.per-block", List.of("tern_codes_refused_prefix_total")),
           entry("accounts.sms.per-prefix", List.of("tern_codes_refused_prefix_total")),
           entry("accounts.sms.per-day", List.of("tern_codes_refused_spend_total")),
@@ -184,6 +185,7 @@ class MetricsTest {
           "accounts.sms.smpp.",
           // Raises other limits.
           "accounts.sms.per-verified",
+          "accounts.networks.",
           "accounts.search",
           "limits.loopback-exempt",
           // Beyond, newcomers share a budget.

@@ -73,6 +73,7 @@ class DiscreetRecordsTest {
           "edge.admin.Stats.java",
           "edge.admin.Stats.name",
           "edge.admin.Stats.version",
+          "edge.NetworksFile$Seen.key",
           "edge.logging.LogLevels$Setting.level",
           "edge.logging.LogLevels$Setting.logger",
           "edge.logging.LogLevels$Was.before");

@@ -37,6 +37,7 @@ public record ServerConfig(
     HttpConfig http,
     AccountsConfig accounts,
     SmsConfig sms,
+    NetworksConfig networks,
     LimitsConfig limits,
     TurnsConfig turns,
     BudgetsConfig budgets,
@@ -74,6 +75,9 @@ public record ServerConfig(
         http,
         accounts(from),
         sms(from, http),
+        new NetworksConfig(
+            from.fileOrNone("accounts.networks.file"),
+            from.duration("accounts.networks.reload", Duration.ofMillis(100), DAY)),
         limits(from),
         turns(from),
         budgets(from),
@@ -329,6 +333,7 @@ public record ServerConfig(
         new AccountsConfig.SmsBudget(
             from.number("accounts.sms.per-address", 1, 1_000_000),
             from.number("accounts.sms.per-network", 1, 1_000_000),
+            from.number("accounts.sms.per-system", 1, 1_000_000),
             from.number("accounts.sms.per-block", 1, 1_000_000),
             from.number("accounts.sms.per-prefix", 1, 1_000_000),
             from.number("accounts.sms.per-verified", 0, 100),

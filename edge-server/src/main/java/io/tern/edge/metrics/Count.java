@@ -128,9 +128,12 @@ public enum Count {
   CODES_REFUSED_NUMBER("Codes not sent: accounts.sms.per-number, or too soon."),
   CODES_REFUSED_ADDRESS("Codes not sent: accounts.sms.per-address."),
   CODES_REFUSED_NETWORK("Codes not sent: accounts.sms.per-network."),
+  CODES_REFUSED_SYSTEM("Codes not sent: accounts.sms.per-system."),
   CODES_REFUSED_PREFIX("Codes not sent: accounts.sms.per-block or per-prefix."),
   CODES_REFUSED_SPEND("Codes not sent: accounts.sms.per-day."),
   CODES_REFUSED_REGION("Codes not sent: accounts.regions."),
+  NETWORKS_RELOADS("Times a changed accounts.networks.file was taken up."),
+  NETWORKS_RELOADS_REFUSED("Times it would not do, or could not be read."),
   PROOFS_ASKED(
       "Codes for which a proof of work was asked: a budget of accounts.sms is nearly used."),
   PROOFS_RIGHT("Proofs of work that were right."),

@@ -87,6 +87,7 @@ class ServerConfigTest {
                 new HttpConfig.Rate(10, 100)));
     assertThat(config.accounts()).isEqualTo(AccountsConfig.DEFAULTS);
     assertThat(config.sms()).isEqualTo(new SmsConfig.Console());
+    assertThat(config.networks()).isEqualTo(new NetworksConfig(null, Duration.ofSeconds(10)));
     assertThat(config.limits())
         .isEqualTo(
             new LimitsConfig(
@@ -202,12 +203,15 @@ class ServerConfigTest {
         Map.entry("accounts.sms.per-number", "4"),
         Map.entry("accounts.sms.per-address", "5"),
         Map.entry("accounts.sms.per-network", "6"),
+        Map.entry("accounts.sms.per-system", "300"),
         Map.entry("accounts.sms.per-block", "7"),
         Map.entry("accounts.sms.per-prefix", "8"),
         Map.entry("accounts.sms.per-verified", "9"),
         Map.entry("accounts.sms.wrong-per-address", "10"),
         Map.entry("accounts.sms.per-day", "11"),
         Map.entry("accounts.sms.proof.bits", "12"),
+        Map.entry("accounts.networks.file", '"' + key.toString() + '"'),
+        Map.entry("accounts.networks.reload", "1 h"),
         Map.entry("accounts.pin-idle", "8 d"),
         Map.entry("accounts.link-life", "2 m"),
         Map.entry("accounts.lookups.max", "900"),
@@ -443,6 +447,10 @@ class ServerConfigTest {
           accounts.sms.per-number       | 21          | accounts.sms.per-number = 21: must be a number, 1 to 20
           accounts.sms.per-day          | 0           | accounts.sms.per-day = 0: must be a number, 1 to 100000000
           accounts.sms.proof.bits       | 27          | accounts.sms.proof.bits = 27: must be a number, 0 to 26
+          accounts.sms.per-system       | 0           | accounts.sms.per-system = 0: must be a number, 1 to 1000000
+          accounts.networks.file        | /nowhere    | accounts.networks.file = /nowhere: must be a readable file
+          accounts.networks.file        | /           | accounts.networks.file = /: must be a readable file
+          accounts.networks.reload      | 10 ms       | accounts.networks.reload = 10 ms: must be a time, 100 ms to 86400 s
           accounts.sms.timeout          | 2 m         | accounts.sms.timeout = 120 s: must be a time, 100 ms to 60 s
           limits.connections-max        | 0           | limits.connections-max = 0: must be a number, 1 to 10000000
           limits.ping                   | 1 s         | limits.ping = 1 s: must be a time, 5 s to 1200 s
