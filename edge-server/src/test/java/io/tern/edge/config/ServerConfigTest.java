@@ -111,7 +111,7 @@ class ServerConfigTest {
     assertThat(config.turns())
         .isEqualTo(
             new TurnsConfig(
-                Duration.ofMillis(5), 1_000, 10_000, 32, 20_000, Duration.ofSeconds(8)));
+                Duration.ofMillis(5), 500, 10_000, 32, 20_000, Duration.ofSeconds(8)));
     assertThat(config.router()).isEqualTo(RouterConfig.DEFAULT);
     assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
     assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);
