@@ -255,6 +255,48 @@ class HttpLimitsTest {
     }
   }
 
+  @Test
+  void anHttp2ClientThatOnlyPingsIsIdleAndNotSlow() throws IOException {
+    try (var world = new HttpWorld(folder, "http.head-timeout=300 ms")) {
+      try (var client = new Http2Socket(world.connect())) {
+        client.ping(Duration.ofMillis(1_200));
+        assertThat(client.get("/.well-known/jwks.json")).isEqualTo(200);
+        client.ping(Duration.ofMillis(1_200));
+        assertThat(client.get("/.well-known/jwks.json")).isEqualTo(200);
+      }
+      assertThat(count(world, Count.HTTP_HEADS_TOO_SLOW)).isZero();
+      assertThat(count(world, Count.HTTP_CONNECTIONS_IDLE)).isZero();
+    }
+  }
+
+  @Test
+  void pingsKeepNoConnectionThatAsksNothing() throws IOException {
+    try (var world = new HttpWorld(folder, "http.idle-timeout=1 s")) {
+      try (var client = new Http2Socket(world.connect())) {
+        client.pingUntilClosed();
+      }
+      await(() -> count(world, Count.HTTP_CONNECTIONS_IDLE) > 0);
+      assertThat(count(world, Count.HTTP_HEADS_TOO_SLOW)).isZero();
+    }
+  }
+
+  @Test
+  void anHttp2HeadThatTricklesIsCutOffTheFirstAsALaterOne() throws IOException {
+    try (var world = new HttpWorld(folder, "http.head-timeout=300 ms")) {
+      try (var client = new Http2Socket(world.connect())) {
+        client.ping(Duration.ZERO);
+        client.trickleHeadUntilClosed();
+      }
+      await(() -> count(world, Count.HTTP_HEADS_TOO_SLOW) == 1);
+      try (var client = new Http2Socket(world.connect())) {
+        assertThat(client.get("/.well-known/jwks.json")).isEqualTo(200);
+        client.trickleHeadUntilClosed();
+      }
+      await(() -> count(world, Count.HTTP_HEADS_TOO_SLOW) == 2);
+      assertThat(count(world, Count.HTTP_CONNECTIONS_IDLE)).isZero();
+    }
+  }
+
   // ---- by hand ---------------------------------------------------------------------------------
 
   private static HttpResponse<String> raw(HttpWorld world, String request) {

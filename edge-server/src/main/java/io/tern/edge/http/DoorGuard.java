@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 /// | so long without a request under way | closed, as HTTP says goodbye: GOAWAY, close_notify |
 /// | its age | likewise; with a request under way, after the answer |
 ///
+/// What HTTP/2 says between requests (SETTINGS, PING, WINDOW_UPDATE) is no head: a connection that
+/// says such things, be it before its first request, is idle.
+///
 /// The first, third and fourth Armeria could bound too, but closes without telling anyone why. What
 /// it bounds (bodies, sizes of heads, the time of a request) is set in [HttpGateway].
 ///
@@ -102,6 +105,10 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   private long idleSince;
 
   private boolean served;
+
+  /// Whether it speaks HTTP/2, and tells of its frames.
+  private boolean framed;
+
   private @Nullable ChannelHandlerContext ctx;
   private long lastRead;
 
@@ -168,6 +175,10 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
       begin(ctx);
     }
     super.channelRead(ctx, message);
+    if (!framed) {
+      // Only what has been read tells which HTTP it is.
+      framed = WholeFrames.listen(ctx.pipeline(), this::stop);
+    }
   }
 
   /// The head of a request is complete. On the event loop.
@@ -236,8 +247,9 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
 
   private void onDeadline(ChannelHandlerContext ctx) {
     deadline = null;
-    // HTTP/2 says things between requests (SETTINGS, WINDOW_UPDATE) that no request follows: then
-    // it is idle, which has its own limit. What still trickles now is a head that never ends.
+    // Of a stream that has ended HTTP/2 may still say something, which is not told of and which no
+    // request follows: then it is idle, which has its own limit. What still trickles now is a head
+    // that never ends.
     if (served && System.nanoTime() - lastRead > shared.headerNanos() / 2) {
       return;
     }
