@@ -332,7 +332,8 @@ public final class TernServer implements AutoCloseable {
                 AuditLog.Book.ACTS,
                 config.admin().auditFileBytesMax(),
                 config.admin().auditFilesMax(),
-                Clock.systemUTC()));
+                Clock.systemUTC(),
+                counters));
     looks =
         config.admin().auditLooks()
             ? started.add(
@@ -341,7 +342,8 @@ public final class TernServer implements AutoCloseable {
                     AuditLog.Book.LOOKS,
                     config.admin().auditFileBytesMax(),
                     config.admin().auditFilesMax(),
-                    Clock.systemUTC()))
+                    Clock.systemUTC(),
+                    counters))
             : null;
     admin =
         started.add(

@@ -2,6 +2,8 @@ package io.tern.edge.admin;
 
 import io.tern.edge.logging.Encoded;
 import io.tern.edge.logging.Wordless;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -43,7 +45,8 @@ import org.slf4j.LoggerFactory;
 /// An act has a line before it takes effect, on disk when [#begin] returns, and a line with its
 /// outcome. A look has one line, before what it found is shown; it is with the operating system
 /// when [#look] returns, and on disk a second later ([#SYNC_AFTER]), one sync for all of that
-/// second: the end of the process takes none of them, a power cut those of the last second.
+/// second: the end of the process takes none of them, a power cut those of the last second. That
+/// sync may fail, after they were shown: it is counted, and a power cut may take them later too.
 ///
 /// Acts are numbered without a hole, and so are looks, over restarts too. A line that a crash cut
 /// off told nobody anything and let nothing happen: it is cut away at the next start; an act
@@ -99,6 +102,33 @@ public final class AuditLog implements AutoCloseable {
   /// @param next before which number there are more; 0 = there are none
   public record Page(List<Lines> acts, long next) {}
 
+  /// What it asks of the machine; tests have their own.
+  interface Machine {
+
+    /// Returns when what was written to the file is on disk.
+    void sync(RandomAccessFile file) throws IOException;
+
+    /// Runs a task so much later, on a thread that may block.
+    void later(Duration after, Runnable task);
+  }
+
+  private static final Machine MACHINE =
+      new Machine() {
+        @Override
+        public void sync(RandomAccessFile file) throws IOException {
+          file.getFD().sync();
+        }
+
+        @Override
+        public void later(Duration after, Runnable task) {
+          CompletableFuture.delayedExecutor(
+                  after.toMillis(),
+                  TimeUnit.MILLISECONDS,
+                  then -> Thread.ofVirtual().name("tern-audit").start(then))
+              .execute(task);
+        }
+      };
+
   static final int TEXT_CHARS_MAX = 1024;
 
   /// How long a look may be nowhere but in the memory of the operating system.
@@ -120,6 +150,8 @@ public final class AuditLog implements AutoCloseable {
   private final long fileBytesMax;
   private final int filesMax;
   private final InstantSource clock;
+  private final Counters counters;
+  private final Machine machine;
 
   /// The next act's number. This and what follows: guarded by this.
   private long next = 1;
@@ -145,19 +177,28 @@ public final class AuditLog implements AutoCloseable {
   ///
   /// @throws IOException with one line, when it cannot be read or made
   public static AuditLog open(
-      Path data, Book book, long fileBytesMax, int filesMax, InstantSource clock)
+      Path data, Book book, long fileBytesMax, int filesMax, InstantSource clock, Counters counters)
       throws IOException {
-    return new AuditLog(data.resolve("audit"), book, fileBytesMax, filesMax, clock);
+    return new AuditLog(data, book, fileBytesMax, filesMax, clock, counters, MACHINE);
   }
 
-  private AuditLog(Path folder, Book book, long fileBytesMax, int filesMax, InstantSource clock)
+  AuditLog(
+      Path data,
+      Book book,
+      long fileBytesMax,
+      int filesMax,
+      InstantSource clock,
+      Counters counters,
+      Machine machine)
       throws IOException {
     this.book = book;
     head = "{\"" + book.one + "\":";
-    this.folder = folder;
+    this.folder = data.resolve("audit");
     this.fileBytesMax = fileBytesMax;
     this.filesMax = filesMax;
     this.clock = clock;
+    this.counters = counters;
+    this.machine = machine;
     if (!Files.isDirectory(folder)) {
       Files.createDirectory(
           folder,
@@ -207,28 +248,27 @@ public final class AuditLog implements AutoCloseable {
     append(fileFor(bytes.length), bytes, false);
     if (!unsynced) {
       unsynced = true;
-      CompletableFuture.delayedExecutor(
-              SYNC_AFTER.toMillis(), TimeUnit.MILLISECONDS, AuditLog::inBackground)
-          .execute(this::sync);
+      machine.later(SYNC_AFTER, this::sync);
     }
     return next++;
   }
 
-  private static void inBackground(Runnable task) {
-    Thread.ofVirtual().name("tern-audit").start(task);
-  }
-
   private synchronized void sync() {
-    Current now = current;
-    if (unsynced && now != null) {
-      try {
-        now.file().getFD().sync();
-      } catch (IOException e) {
-        // They have been shown; only a power cut can still take their lines.
-        log.error("looks of the last second are perhaps not on disk", Wordless.of(e));
-      }
+    if (!unsynced) {
+      return;
     }
     unsynced = false;
+    Current now = current;
+    try {
+      if (now == null) {
+        throw new IOException("the file could not be written and was closed");
+      }
+      machine.sync(now.file());
+    } catch (IOException e) {
+      // They have been shown; only a power cut can still take their lines.
+      counters.add(Count.ADMIN_LOOKS_UNSYNCED);
+      log.error("looks of the last second are perhaps not on disk", Wordless.of(e));
+    }
   }
 
   /// Without its end.
@@ -276,7 +316,7 @@ public final class AuditLog implements AutoCloseable {
     try {
       file.write(line);
       if (durable) {
-        file.getFD().sync();
+        machine.sync(file);
       }
     } catch (IOException e) {
       // What is there of the line must not stand before the next one.

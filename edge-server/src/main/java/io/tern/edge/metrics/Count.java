@@ -124,6 +124,7 @@ public enum Count {
       "Acts refused because the audit log could not be written, and outcomes lost."),
   ADMIN_LOOKS("Looks of administrators at persons; who looked at whom is in the audit log."),
   ADMIN_LOOKS_UNWRITTEN("Looks refused because the audit log could not be written."),
+  ADMIN_LOOKS_UNSYNCED("Failed syncs of looks; a power cut may take those of that second."),
   CODES_SENT("Texts with codes that the provider took."),
   CODES_REFUSED_NUMBER("Codes not sent: accounts.sms.per-number, or too soon."),
   CODES_REFUSED_ADDRESS("Codes not sent: accounts.sms.per-address."),

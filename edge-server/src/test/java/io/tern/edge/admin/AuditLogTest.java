@@ -7,13 +7,18 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tern.edge.admin.AuditLog.Act;
 import io.tern.edge.admin.AuditLog.Lines;
+import io.tern.edge.metrics.Count;
+import io.tern.edge.metrics.Counters;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +36,12 @@ class AuditLogTest {
   @TempDir private Path data;
 
   private AuditLog open(long fileBytesMax, int filesMax) throws IOException {
-    return AuditLog.open(data, AuditLog.Book.ACTS, fileBytesMax, filesMax, () -> NOON);
+    return AuditLog.open(
+        data, AuditLog.Book.ACTS, fileBytesMax, filesMax, () -> NOON, new Counters());
+  }
+
+  private AuditLog openLooks() throws IOException {
+    return AuditLog.open(data, AuditLog.Book.LOOKS, 4096, 4, () -> NOON, new Counters());
   }
 
   private AuditLog open() throws IOException {
@@ -79,7 +89,7 @@ class AuditLogTest {
         "{\"look\":%d,\"at\":\"2026-11-28T12:00:00Z\",\"who\":\"anna\",\"from\":\"127.0.0.1\","
             + "\"what\":\"user\",\"about\":{\"user\":\"12\"},\"outcome\":\"%s\"}";
     try (AuditLog acts = open();
-        AuditLog looks = AuditLog.open(data, AuditLog.Book.LOOKS, 4096, 4, () -> NOON)) {
+        AuditLog looks = openLooks()) {
       acts.begin(act("ban"));
       assertThat(looks.look(act("user"), "done")).isEqualTo(1);
       assertThat(looks.look(act("user"), "refused NOT_FOUND")).isEqualTo(2);
@@ -97,18 +107,124 @@ class AuditLogTest {
       }
       assertThat(numbers(acts.page(0, 10))).containsExactly(1L);
     }
-    try (AuditLog looks = AuditLog.open(data, AuditLog.Book.LOOKS, 4096, 4, () -> NOON)) {
+    try (AuditLog looks = openLooks()) {
       assertThat(looks.look(act("user"), "done")).isEqualTo(201);
     }
     assertThat(files()).hasSize(5);
     assertThatThrownBy(
             () -> {
-              AuditLog looks = AuditLog.open(data, AuditLog.Book.LOOKS, 4096, 4, () -> NOON);
+              AuditLog looks = openLooks();
               looks.close();
               looks.look(act("user"), "done");
             })
         .isInstanceOf(IOException.class);
   }
+
+  // ---- what is on disk -------------------------------------------------------------------------
+
+  /// A machine whose syncs are counted and may fail, and whose time passes when a test says so.
+  private static final class FakeMachine implements AuditLog.Machine {
+    int syncs;
+    boolean broken;
+    final ArrayDeque<Runnable> due = new ArrayDeque<>();
+
+    @Override
+    public void sync(RandomAccessFile file) throws IOException {
+      if (broken) {
+        throw new IOException("no disk");
+      }
+      syncs++;
+      file.getFD().sync();
+    }
+
+    @Override
+    public void later(Duration after, Runnable task) {
+      assertThat(after).isEqualTo(Duration.ofSeconds(1));
+      due.add(task);
+    }
+
+    void secondPasses() {
+      due.remove().run();
+    }
+  }
+
+  private final FakeMachine machine = new FakeMachine();
+  private final Counters counters = new Counters();
+
+  private AuditLog openOn(FakeMachine machine, AuditLog.Book book) throws IOException {
+    return new AuditLog(data, book, 4096, 4, () -> NOON, counters, machine);
+  }
+
+  @Test
+  void looksWaitForNoSyncAndThoseOfASecondAreSyncedTogether() throws IOException {
+    try (AuditLog looks = openOn(machine, AuditLog.Book.LOOKS)) {
+      for (int i = 0; i < 3; i++) {
+        looks.look(act("user"), "done");
+      }
+      assertThat(machine.syncs).isZero();
+      assertThat(machine.due).hasSize(1);
+      machine.secondPasses();
+      assertThat(machine.syncs).isEqualTo(1);
+      // Without looks there is nothing to do.
+      assertThat(machine.due).isEmpty();
+      looks.look(act("user"), "done");
+      machine.secondPasses();
+      assertThat(machine.syncs).isEqualTo(2);
+    }
+    assertThat(machine.syncs).isEqualTo(2);
+    assertThat(counters.get(Count.ADMIN_LOOKS_UNSYNCED)).isZero();
+  }
+
+  @Test
+  void looksAreSyncedBeforeTheirFileIsLeftOrClosed() throws IOException {
+    try (AuditLog looks = openOn(machine, AuditLog.Book.LOOKS)) {
+      while (files().size() < 2) {
+        looks.look(act("user"), "done");
+      }
+      assertThat(machine.syncs).isEqualTo(1);
+      // The one that is in the next file came after that.
+      machine.secondPasses();
+    }
+    assertThat(machine.syncs).isEqualTo(2);
+    // A second that ends after the close finds nothing to do.
+    machine.due.forEach(Runnable::run);
+    assertThat(machine.syncs).isEqualTo(2);
+    assertThat(counters.get(Count.ADMIN_LOOKS_UNSYNCED)).isZero();
+  }
+
+  @Test
+  void aSyncOfLooksThatFailsIsCountedAndTheNextOnesAreSyncedAgain() throws IOException {
+    try (AuditLog looks = openOn(machine, AuditLog.Book.LOOKS)) {
+      machine.broken = true;
+      looks.look(act("user"), "done");
+      machine.secondPasses();
+      assertThat(counters.get(Count.ADMIN_LOOKS_UNSYNCED)).isEqualTo(1);
+      machine.broken = false;
+      assertThat(looks.look(act("user"), "done")).isEqualTo(2);
+      machine.secondPasses();
+      assertThat(machine.syncs).isEqualTo(1);
+      assertThat(counters.get(Count.ADMIN_LOOKS_UNSYNCED)).isEqualTo(1);
+      assertThat(numbers(looks.page(0, 10))).containsExactly(2L, 1L);
+    }
+  }
+
+  @Test
+  void everyLineOfAnActIsSyncedAndOneThatIsNotIsTakenBack() throws IOException {
+    try (AuditLog acts = openOn(machine, AuditLog.Book.ACTS)) {
+      long ban = acts.begin(act("ban"));
+      assertThat(machine.syncs).isEqualTo(1);
+      acts.end(ban, "done");
+      assertThat(machine.syncs).isEqualTo(2);
+      machine.broken = true;
+      assertThatThrownBy(() -> acts.begin(act("erase"))).isInstanceOf(IOException.class);
+      machine.broken = false;
+      assertThat(acts.begin(act("unban"))).isEqualTo(ban + 1);
+      assertThat(Files.readString(files().getFirst())).doesNotContain("erase");
+    }
+    assertThat(machine.due).isEmpty();
+  }
+
+  // ---- lines and files -------------------------------------------------------------------------
 
   @Test
   void foreignTextCannotEndALineOrPretendToBeAnother() throws IOException {
