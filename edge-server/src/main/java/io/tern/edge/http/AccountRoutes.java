@@ -40,7 +40,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -115,7 +114,7 @@ public final class AccountRoutes {
             field("resend_after_ms", TIME, "when another code may be asked for")),
         "Send a code to a phone number. The answer does not say whether the number is anyone's.",
         call ->
-            reply(
+            Reply.of(
                 accounts
                     .registration()
                     .requestCode(call.text("number"), call.textOrNull("proof"), caller(call)),
@@ -136,7 +135,7 @@ public final class AccountRoutes {
             field("expires_ms", TIME, "")),
         "Prove a number by the code. A code has five tries, and ten minutes.",
         call ->
-            reply(
+            Reply.of(
                 accounts
                     .registration()
                     .verify(
@@ -160,7 +159,7 @@ public final class AccountRoutes {
         registered(),
         "Come in with a proved number: to its account with the PIN, else to a new one.",
         call ->
-            reply(
+            Reply.of(
                 accounts
                     .registration()
                     .register(
@@ -184,7 +183,7 @@ public final class AccountRoutes {
         registered(),
         "Come in with the recovery key, without the number.",
         call ->
-            reply(
+            Reply.of(
                 accounts
                     .recovery()
                     .recover(
@@ -201,7 +200,7 @@ public final class AccountRoutes {
         fields(field("key", secret(SECRET_MAX), "shown once; replaces the one before")),
         "Make a recovery key.",
         call ->
-            reply(
+            Reply.of(
                 accounts.recovery().createKey(call.by()),
                 key -> object().put("key", key.reveal())));
   }
@@ -229,7 +228,7 @@ public final class AccountRoutes {
         "A new access token for a device's secret, and the device's next secret. A secret that"
             + " was used before by another attempt is stolen: REVOKED, and the device is removed.",
         call ->
-            reply(
+            Reply.of(
                 accounts
                     .tokens()
                     .refresh(
@@ -267,7 +266,7 @@ public final class AccountRoutes {
                     Limits.DEVICES_PER_USER_MAX),
                 "")),
         "The devices of the account.",
-        call -> reply(accounts.devices().list(call.by()), AccountRoutes::devices));
+        call -> Reply.of(accounts.devices().list(call.by()), AccountRoutes::devices));
     device(
         "renameDevice",
         HttpMethod.PATCH,
@@ -276,7 +275,7 @@ public final class AccountRoutes {
         204,
         null,
         "Call a device something else.",
-        call -> done(accounts.devices().rename(call.by(), index(call), call.text("name"))));
+        call -> Reply.done(accounts.devices().rename(call.by(), index(call), call.text("name"))));
     device(
         "revokeDevice",
         HttpMethod.DELETE,
@@ -285,7 +284,7 @@ public final class AccountRoutes {
         204,
         null,
         "Put a device out, the asking one too: its sessions end, its tokens are void.",
-        call -> done(accounts.devices().revoke(call.by(), index(call))));
+        call -> Reply.done(accounts.devices().revoke(call.by(), index(call))));
   }
 
   private static int index(Call call) {
@@ -305,7 +304,7 @@ public final class AccountRoutes {
             field("expires_ms", TIME, "")),
         "For a device that wants to join an account. It shows `tern-link:1:LINK:KEY` as a QR code.",
         call ->
-            reply(
+            Reply.of(
                 accounts.linking().open(call.text("device_name"), caller(call)),
                 opened ->
                     object()
@@ -323,7 +322,7 @@ public final class AccountRoutes {
             field("compare", text(16), "digits that both devices show")),
         "A device of the account has scanned the code.",
         call ->
-            reply(
+            Reply.of(
                 accounts
                     .linking()
                     .claim(call.by(), call.parameter("link"), new Secret(call.text("key"))),
@@ -340,7 +339,7 @@ public final class AccountRoutes {
         null,
         "The person has compared the digits.",
         call ->
-            done(accounts.linking().confirm(call.by(), call.parameter("link"), call.flag("yes"))));
+            Reply.done(accounts.linking().confirm(call.by(), call.parameter("link"), call.flag("yes"))));
     open(
         "linkStatus",
         HttpMethod.POST,
@@ -353,7 +352,7 @@ public final class AccountRoutes {
             field("account_name", text(NAME_MAX), "whose account it is, once scanned")),
         "How far it is, for the new device.",
         call ->
-            reply(
+            Reply.of(
                 accounts.linking().status(call.parameter("link"), new Secret(call.text("key"))),
                 status ->
                     object()
@@ -369,7 +368,7 @@ public final class AccountRoutes {
         registered(),
         "The new device comes in, once it has been confirmed.",
         call ->
-            reply(
+            Reply.of(
                 accounts.linking().complete(call.parameter("link"), new Secret(call.text("key"))),
                 AccountRoutes::registered));
   }
@@ -388,7 +387,7 @@ public final class AccountRoutes {
         null,
         "Set or change the registration PIN.",
         call ->
-            done(
+            Reply.done(
                 accounts
                     .pins()
                     .set(call.by(), secretOrNull(call, "old"), new Secret(call.text("pin")))));
@@ -400,7 +399,7 @@ public final class AccountRoutes {
         204,
         null,
         "Remove the registration PIN.",
-        call -> done(accounts.pins().remove(call.by(), new Secret(call.text("old")))));
+        call -> Reply.done(accounts.pins().remove(call.by(), new Secret(call.text("old")))));
     device(
         "changeNumber",
         HttpMethod.POST,
@@ -413,7 +412,7 @@ public final class AccountRoutes {
         null,
         "Move the account to another number.",
         call ->
-            done(
+            Reply.done(
                 accounts
                     .numbers()
                     .change(
@@ -429,7 +428,7 @@ public final class AccountRoutes {
         204,
         null,
         "Delete the account for good: devices, tokens, settings, chat list; groups are left.",
-        call -> done(accounts.deletion().delete(call.by(), secretOrNull(call, "pin"))));
+        call -> Reply.done(accounts.deletion().delete(call.by(), secretOrNull(call, "pin"))));
     endpoints.add(
         new Endpoint(
             "export",
@@ -450,7 +449,7 @@ public final class AccountRoutes {
       case Answer.Ok<Exports.Page>(Exports.Page page) ->
           new Reply.Lines(
               new Reply.Page(page.lines(), page.next().isEmpty(), () -> page(by, page.next())));
-      case Answer.Refused<Exports.Page> refused -> refusal(refused);
+      case Answer.Refused<Exports.Page> refused -> Reply.Refusal.of(refused);
     };
   }
 
@@ -476,7 +475,7 @@ public final class AccountRoutes {
         200,
         profile,
         "One's own profile.",
-        call -> reply(accounts.profiles().own(call.by()), AccountRoutes::profile));
+        call -> Reply.of(accounts.profiles().own(call.by()), AccountRoutes::profile));
     device(
         "setProfile",
         HttpMethod.PATCH,
@@ -489,7 +488,7 @@ public final class AccountRoutes {
         null,
         "Change what is given; the rest stays.",
         call ->
-            done(
+            Reply.done(
                 accounts
                     .profiles()
                     .set(
@@ -509,7 +508,7 @@ public final class AccountRoutes {
           UserId user = call.user();
           return user == null
               ? Reply.Refusal.argument("user")
-              : reply(accounts.profiles().of(call.by(), user), AccountRoutes::profile);
+              : Reply.of(accounts.profiles().of(call.by(), user), AccountRoutes::profile);
         });
     device(
         "setUsername",
@@ -519,7 +518,7 @@ public final class AccountRoutes {
         204,
         null,
         "Take a name by which one can be found.",
-        call -> done(accounts.usernames().set(call.by(), call.text("username"))));
+        call -> Reply.done(accounts.usernames().set(call.by(), call.text("username"))));
     device(
         "releaseUsername",
         HttpMethod.DELETE,
@@ -528,7 +527,7 @@ public final class AccountRoutes {
         204,
         null,
         "Give the name up.",
-        call -> done(accounts.usernames().release(call.by())));
+        call -> Reply.done(accounts.usernames().release(call.by())));
   }
 
   private void discovery() {
@@ -548,7 +547,7 @@ public final class AccountRoutes {
         call -> {
           var numbers = new ArrayList<String>();
           call.body().get("numbers").forEach(number -> numbers.add(number.textValue()));
-          return reply(accounts.discovery().lookUp(call.by(), numbers), AccountRoutes::found);
+          return Reply.of(accounts.discovery().lookUp(call.by(), numbers), AccountRoutes::found);
         });
     device(
         "setDiscoverable",
@@ -559,7 +558,7 @@ public final class AccountRoutes {
         null,
         "Who can find one by the number.",
         call ->
-            done(
+            Reply.done(
                 accounts
                     .discovery()
                     .setDiscoverable(
@@ -574,7 +573,7 @@ public final class AccountRoutes {
         fields(field("user", maybe(USER), "null: nobody")),
         "Who has exactly this name.",
         call ->
-            reply(
+            Reply.of(
                 accounts.discovery().byUsername(call.by(), call.parameter("username")),
                 found -> object().set("user", userOrNull(found))));
   }
@@ -637,25 +636,6 @@ public final class AccountRoutes {
     endpoints.add(
         new Endpoint(
             id, method, path, Access.DEVICE, takes, status, gives, Form.JSON, says, handler));
-  }
-
-  private static <T> Reply reply(Answer<T> answer, Function<T, JsonNode> body) {
-    return switch (answer) {
-      case Answer.Ok<T>(T value) -> new Reply.Json((ObjectNode) body.apply(value));
-      case Answer.Refused<T> refused -> refusal(refused);
-    };
-  }
-
-  private static Reply done(Answer<Answer.Done> answer) {
-    return switch (answer) {
-      case Answer.Ok<Answer.Done> ok -> Reply.NOTHING;
-      case Answer.Refused<Answer.Done> refused -> refusal(refused);
-    };
-  }
-
-  private static Reply refusal(Answer.Refused<?> refused) {
-    return new Reply.Refusal(
-        refused.code(), refused.field(), refused.retryMillis(), refused.challenge());
   }
 
   private static Caller caller(Call call) {

@@ -160,15 +160,10 @@ public final class AdminRoutes {
   }
 
   private static Endpoint credential() {
-    return new Endpoint(
+    return Endpoint.read(
         "credential",
-        HttpMethod.GET,
         "/v1/credential",
-        Access.READ,
-        null,
-        200,
         fields(field("name", text(1, 32), ""), field("role", word("read", "act"), "")),
-        Form.JSON,
         "Whose the credential is that asks.",
         call -> {
           Administrator by = call.administrator();

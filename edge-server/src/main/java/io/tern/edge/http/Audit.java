@@ -13,13 +13,11 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.linecorp.armeria.common.HttpMethod;
 import io.tern.accounts.Unavailable;
 import io.tern.edge.admin.AuditLog;
 import io.tern.edge.admin.AuditLog.Act;
 import io.tern.edge.admin.AuditLog.Lines;
 import io.tern.edge.http.Endpoint.Access;
-import io.tern.edge.http.Endpoint.Form;
 import io.tern.edge.http.Endpoint.Handler;
 import io.tern.edge.http.Shape.Field;
 import io.tern.edge.http.Shape.Fields;
@@ -247,9 +245,9 @@ final class Audit {
 
   List<Endpoint> endpoints() {
     var all = new ArrayList<Endpoint>();
-    all.add(read("audit", "/v1/audit", ACTS, "The newest acts.", call -> page(acts, "acts", 0)));
+    all.add(Endpoint.read("audit", "/v1/audit", ACTS, "The newest acts.", call -> page(acts, "acts", 0)));
     all.add(
-        read(
+        Endpoint.read(
             "auditBefore",
             "/v1/audit/{act}",
             ACTS,
@@ -258,14 +256,14 @@ final class Audit {
     AuditLog book = looks;
     if (book != null) {
       all.add(
-          read(
+          Endpoint.read(
               "looks",
               "/v1/looks",
               LOOKS,
               "Who has looked at whom, the newest first.",
               call -> page(book, "looks", 0)));
       all.add(
-          read(
+          Endpoint.read(
               "looksBefore",
               "/v1/looks/{look}",
               LOOKS,
@@ -273,11 +271,6 @@ final class Audit {
               call -> page(book, "looks", Long.parseLong(call.parameter("look")))));
     }
     return all;
-  }
-
-  private static Endpoint read(String id, String path, Fields gives, String says, Handler handler) {
-    return new Endpoint(
-        id, HttpMethod.GET, path, Access.READ, null, 200, gives, Form.JSON, says, handler);
   }
 
   private static Reply page(AuditLog book, String name, long before) {

@@ -29,6 +29,26 @@ record Endpoint(
     String says,
     Handler handler) {
 
+  /// A look of an administrator: GET, JSON.
+  static Endpoint read(String id, String path, Fields gives, String says, Handler handler) {
+    return new Endpoint(
+        id, HttpMethod.GET, path, Access.READ, null, 200, gives, Form.JSON, says, handler);
+  }
+
+  /// An act of an administrator, answered in JSON or with 204 if it gives nothing.
+  static Endpoint act(
+      String id,
+      HttpMethod method,
+      String path,
+      @Nullable Fields takes,
+      @Nullable Fields gives,
+      String says,
+      Handler handler) {
+    int status = gives == null ? 204 : 200;
+    return new Endpoint(
+        id, method, path, Access.ACT, takes, status, gives, Form.JSON, says, handler);
+  }
+
   /// Who may ask.
   enum Access {
     /// Anyone: what is asked proves itself, or is public.

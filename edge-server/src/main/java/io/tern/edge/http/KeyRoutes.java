@@ -6,8 +6,6 @@ import static io.tern.edge.http.Shape.text;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.linecorp.armeria.common.HttpMethod;
-import io.tern.edge.http.Endpoint.Access;
-import io.tern.edge.http.Endpoint.Form;
 import io.tern.edge.logging.Wordless;
 import io.tern.edge.token.SigningKeys;
 import io.tern.protocol.ErrorCode;
@@ -27,15 +25,12 @@ public final class KeyRoutes {
   /// All of them.
   public static List<Endpoint> of(SigningKeys keys, InstantSource clock) {
     return List.of(
-        new Endpoint(
+        Endpoint.act(
             "rotateKeys",
             HttpMethod.POST,
             "/v1/keys/rotate",
-            Access.ACT,
             null,
-            200,
             fields(field("key", text(1, 64), "the new one's id, as in the head of a token")),
-            Form.JSON,
             "Make a key that signs access tokens after tokens.publish-ahead. Nobody is logged out.",
             call -> rotate(keys, clock)));
   }

@@ -18,9 +18,6 @@ import io.tern.edge.admin.Operations;
 import io.tern.edge.admin.Operations.Served;
 import io.tern.edge.admin.Stats;
 import io.tern.edge.config.DrainConfig;
-import io.tern.edge.http.Endpoint.Access;
-import io.tern.edge.http.Endpoint.Form;
-import io.tern.edge.http.Endpoint.Handler;
 import io.tern.edge.http.Shape.Fields;
 import io.tern.edge.logging.LogLevels;
 import io.tern.edge.logging.Logging;
@@ -38,7 +35,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeoutException;
-import org.jspecify.annotations.Nullable;
 
 /// What operators see of a running server and do to it: stats, drain, the live sessions of a user,
 /// log levels, certificates.
@@ -199,9 +195,9 @@ public final class OperationRoutes {
   public static List<Endpoint> of(Operations operations) {
     var routes = new OperationRoutes(operations);
     return List.of(
-        read("stats", "/v1/stats", STATS, "How the server is doing.", call -> routes.stats()),
-        read("drain", "/v1/drain", PROGRESS, "How far a drain is.", call -> routes.progress()),
-        act(
+        Endpoint.read("stats", "/v1/stats", STATS, "How the server is doing.", call -> routes.stats()),
+        Endpoint.read("drain", "/v1/drain", PROGRESS, "How far a drain is.", call -> routes.progress()),
+        Endpoint.act(
             "beginDrain",
             HttpMethod.POST,
             "/v1/drain",
@@ -218,7 +214,7 @@ public final class OperationRoutes {
             "Take the server out of service: logins are refused, sessions are told to leave, drain"
                 + ".rate-max a second at most.",
             routes::beginDrain),
-        act(
+        Endpoint.act(
             "cancelDrain",
             HttpMethod.DELETE,
             "/v1/drain",
@@ -229,13 +225,13 @@ public final class OperationRoutes {
               routes.drain.cancel();
               return routes.progress();
             }),
-        read(
+        Endpoint.read(
             "userSessions",
             "/v1/users/{user}/sessions",
             SESSIONS,
             "A user's live sessions at this server.",
             routes::sessions),
-        act(
+        Endpoint.act(
             "endSession",
             HttpMethod.DELETE,
             "/v1/users/{user}/sessions/{device}",
@@ -243,7 +239,7 @@ public final class OperationRoutes {
             ENDED,
             "End the live session of a device. The client is told when to come back.",
             call -> routes.end(call, Integer.parseInt(call.parameter("device")))),
-        act(
+        Endpoint.act(
             "endSessions",
             HttpMethod.DELETE,
             "/v1/users/{user}/sessions",
@@ -251,7 +247,7 @@ public final class OperationRoutes {
             ENDED,
             "End all live sessions of a user. The clients are told when to come back.",
             call -> routes.end(call, 0)),
-        read(
+        Endpoint.read(
             "logLevels",
             "/v1/log-levels",
             fields(
@@ -259,7 +255,7 @@ public final class OperationRoutes {
                 field("levels", many(LEVEL, 100), "that have been set since the start")),
             "What loggers say.",
             call -> routes.logLevels()),
-        act(
+        Endpoint.act(
             "setLogLevel",
             HttpMethod.PUT,
             "/v1/log-levels",
@@ -273,7 +269,7 @@ public final class OperationRoutes {
             LEVEL,
             "Set what a logger says, until it is set again, for a time, or to the next start.",
             routes::setLogLevel),
-        read(
+        Endpoint.read(
             "certificates",
             "/v1/certificates",
             fields(
@@ -288,7 +284,7 @@ public final class OperationRoutes {
                     "those with TLS")),
             "What each door shows.",
             call -> routes.certificates()),
-        act(
+        Endpoint.act(
             "reloadCertificates",
             HttpMethod.POST,
             "/v1/certificates/reload",
@@ -302,22 +298,6 @@ public final class OperationRoutes {
             "Look at the certificate's files now. A pair that will not do is refused, and the old"
                 + " one stays.",
             call -> routes.reload()));
-  }
-
-  private static Endpoint read(String id, String path, Fields gives, String says, Handler handler) {
-    return new Endpoint(
-        id, HttpMethod.GET, path, Access.READ, null, 200, gives, Form.JSON, says, handler);
-  }
-
-  private static Endpoint act(
-      String id,
-      HttpMethod method,
-      String path,
-      @Nullable Fields takes,
-      Fields gives,
-      String says,
-      Handler handler) {
-    return new Endpoint(id, method, path, Access.ACT, takes, 200, gives, Form.JSON, says, handler);
   }
 
   private static Shape state() {

@@ -1,9 +1,11 @@
 package io.tern.edge.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tern.accounts.Answer;
 import io.tern.accounts.Challenge;
 import io.tern.protocol.ErrorCode;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// What an [Endpoint] answers. Immutable, but for the pages of [Lines].
@@ -11,6 +13,22 @@ sealed interface Reply {
 
   /// 204.
   Nothing NOTHING = new Nothing();
+
+  /// What the accounts answer, with the body that `body` makes of it.
+  static <T> Reply of(Answer<T> answer, Function<T, ObjectNode> body) {
+    return switch (answer) {
+      case Answer.Ok<T>(T value) -> new Json(body.apply(value));
+      case Answer.Refused<T> refused -> Refusal.of(refused);
+    };
+  }
+
+  /// What the accounts answer to something that gives nothing.
+  static Reply done(Answer<Answer.Done> answer) {
+    return switch (answer) {
+      case Answer.Ok<Answer.Done> ok -> NOTHING;
+      case Answer.Refused<Answer.Done> refused -> Refusal.of(refused);
+    };
+  }
 
   record Nothing() implements Reply {}
 
@@ -65,6 +83,12 @@ sealed interface Reply {
 
     static Refusal of(ErrorCode code) {
       return new Refusal(code, "", 0);
+    }
+
+    /// What the accounts refuse.
+    static Refusal of(Answer.Refused<?> refused) {
+      return new Refusal(
+          refused.code(), refused.field(), refused.retryMillis(), refused.challenge());
     }
 
     static Refusal argument(String field) {

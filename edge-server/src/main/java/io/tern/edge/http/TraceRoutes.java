@@ -12,10 +12,7 @@ import static io.tern.edge.http.Shape.word;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.linecorp.armeria.common.HttpMethod;
 import io.tern.accounts.Shards;
-import io.tern.edge.http.Endpoint.Access;
-import io.tern.edge.http.Endpoint.Form;
 import io.tern.edge.http.Shape.Fields;
 import io.tern.edge.metrics.Counters;
 import io.tern.protocol.ChatId;
@@ -158,15 +155,10 @@ public final class TraceRoutes {
       Shards shards, Trace trace, String edge, LongSupplier nanoTime, InstantSource clock) {
     var routes = new TraceRoutes(shards, trace, edge, nanoTime, clock);
     return List.of(
-        new Endpoint(
+        Endpoint.read(
             "trace",
-            HttpMethod.GET,
             "/v1/trace/{chat}/{seq}",
-            Access.READ,
-            null,
-            200,
             WAY,
-            Form.JSON,
             "The way of an entry: accepted, committed, routed, written, acknowledged.",
             routes::way));
   }

@@ -27,7 +27,6 @@ import io.tern.protocol.UserId;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /// What operators see of users and do with them: find, look at, put devices out, ban, erase. What
 /// an operator sees of a user is the account's state, nothing that its owner wrote but the names of
@@ -81,33 +80,32 @@ public final class UserRoutes {
 
   private List<Endpoint> list() {
     return List.of(
-        read(
+        new Endpoint(
             "findUser",
             HttpMethod.POST,
             "/v1/users/find",
+            Access.READ,
             fields(
                 optional("number", NUMBER, "exactly one of the two; a number stands in no address"),
                 optional("username", text(1, 64), "")),
+            200,
             OVERVIEW,
+            Form.JSON,
             "Whose phone number or username it is.",
             this::find),
-        read(
+        Endpoint.read(
             "user",
-            HttpMethod.GET,
             "/v1/users/{user}",
-            null,
             OVERVIEW,
             "A user.",
-            withUser(user -> reply(admin.overview(user), this::overview))),
-        read(
+            withUser(user -> Reply.of(admin.overview(user), this::overview))),
+        Endpoint.read(
             "userDevices",
-            HttpMethod.GET,
             "/v1/users/{user}/devices",
-            null,
             DEVICES,
             "A user's devices.",
-            withUser(user -> reply(admin.devices(user), UserRoutes::devices))),
-        act(
+            withUser(user -> Reply.of(admin.devices(user), UserRoutes::devices))),
+        Endpoint.act(
             "revokeDevice",
             HttpMethod.DELETE,
             "/v1/users/{user}/devices/{device}",
@@ -119,9 +117,9 @@ public final class UserRoutes {
               int device = Integer.parseInt(call.parameter("device"));
               return user == null
                   ? Reply.Refusal.argument("user")
-                  : done(admin.revoke(new DeviceId(user, device)));
+                  : Reply.done(admin.revoke(new DeviceId(user, device)));
             }),
-        act(
+        Endpoint.act(
             "revokeDevices",
             HttpMethod.DELETE,
             "/v1/users/{user}/devices",
@@ -129,8 +127,8 @@ public final class UserRoutes {
             fields(field("revoked", whole(0, Shape.WHOLE_MAX), "how many")),
             "Put all devices of a user out.",
             withUser(
-                user -> reply(admin.revokeAll(user), revoked -> object().put("revoked", revoked)))),
-        act(
+                user -> Reply.of(admin.revokeAll(user), revoked -> object().put("revoked", revoked)))),
+        Endpoint.act(
             "ban",
             HttpMethod.PUT,
             "/v1/users/{user}/ban",
@@ -140,15 +138,15 @@ public final class UserRoutes {
             null,
             "Let a user in no more: their sessions end, their tokens are refused.",
             this::ban),
-        act(
+        Endpoint.act(
             "unban",
             HttpMethod.DELETE,
             "/v1/users/{user}/ban",
             null,
             null,
             "Let a user in again.",
-            withUser(user -> done(admin.ban(user, 0)))),
-        act(
+            withUser(user -> Reply.done(admin.ban(user, 0)))),
+        Endpoint.act(
             "erase",
             HttpMethod.DELETE,
             "/v1/users/{user}",
@@ -156,7 +154,7 @@ public final class UserRoutes {
             null,
             "Delete a user for good, as they can themselves: devices, tokens, settings, chat list;"
                 + " groups are left. There is no way back.",
-            withUser(user -> done(admin.erase(user)))));
+            withUser(user -> Reply.done(admin.erase(user)))));
   }
 
   // ---- handlers --------------------------------------------------------------------------------
@@ -170,8 +168,8 @@ public final class UserRoutes {
     Answer<UserId> found =
         number != null ? admin.find(number) : admin.findByUsername(call.text("username"));
     return switch (found) {
-      case Answer.Ok<UserId>(UserId user) -> reply(admin.overview(user), this::overview);
-      case Answer.Refused<UserId> refused -> refusal(refused);
+      case Answer.Ok<UserId>(UserId user) -> Reply.of(admin.overview(user), this::overview);
+      case Answer.Refused<UserId> refused -> Reply.Refusal.of(refused);
     };
   }
 
@@ -183,7 +181,7 @@ public final class UserRoutes {
     long until = call.body().hasNonNull("until_ms") ? call.whole("until_ms") : Long.MAX_VALUE;
     return until <= clock.millis()
         ? Reply.Refusal.argument("until_ms")
-        : done(admin.ban(user, until));
+        : Reply.done(admin.ban(user, until));
   }
 
   private static Handler withUser(Function<UserId, Reply> then) {
@@ -223,48 +221,6 @@ public final class UserRoutes {
   }
 
   // ---- plumbing --------------------------------------------------------------------------------
-
-  private static Endpoint read(
-      String id,
-      HttpMethod method,
-      String path,
-      @Nullable Fields takes,
-      Fields gives,
-      String says,
-      Handler handler) {
-    return new Endpoint(id, method, path, Access.READ, takes, 200, gives, Form.JSON, says, handler);
-  }
-
-  private static Endpoint act(
-      String id,
-      HttpMethod method,
-      String path,
-      @Nullable Fields takes,
-      @Nullable Fields gives,
-      String says,
-      Handler handler) {
-    int status = gives == null ? 204 : 200;
-    return new Endpoint(
-        id, method, path, Access.ACT, takes, status, gives, Form.JSON, says, handler);
-  }
-
-  private static <T> Reply reply(Answer<T> answer, Function<T, ObjectNode> body) {
-    return switch (answer) {
-      case Answer.Ok<T>(T value) -> new Reply.Json(body.apply(value));
-      case Answer.Refused<T> refused -> refusal(refused);
-    };
-  }
-
-  private static Reply done(Answer<Answer.Done> answer) {
-    return switch (answer) {
-      case Answer.Ok<Answer.Done> ok -> Reply.NOTHING;
-      case Answer.Refused<Answer.Done> refused -> refusal(refused);
-    };
-  }
-
-  private static Reply refusal(Answer.Refused<?> refused) {
-    return new Reply.Refusal(refused.code(), refused.field(), refused.retryMillis());
-  }
 
   private static ObjectNode object() {
     return JsonNodeFactory.instance.objectNode();
