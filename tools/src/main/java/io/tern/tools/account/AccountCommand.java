@@ -67,7 +67,26 @@ public final class AccountCommand implements Runnable {
     throw new ParameterException(spec.commandLine(), "Say what to do: a command is missing.");
   }
 
-  private static final String USUAL_NAME = "tern";
+  /// What a device that comes in is called.
+  static final class DeviceName {
+    @Option(
+        names = "--device-name",
+        paramLabel = "NAME",
+        defaultValue = "tern",
+        description = "What this device is called (default: ${DEFAULT-VALUE}).")
+    private String name;
+  }
+
+  /// What somebody with the number alone does not know.
+  static final class AccountPin {
+    @Option(
+        names = "--pin",
+        paramLabel = "PIN",
+        interactive = true,
+        arity = "0..1",
+        description = "The account's PIN, where it has one; without a value it is asked for.")
+    private @Nullable String value;
+  }
 
   /// What all of them have.
   abstract static class Base extends HttpCommand {
@@ -95,6 +114,15 @@ public final class AccountCommand implements Runnable {
         return "the account has another PIN" + later(refused);
       }
       return "the server refused: " + detail + later(refused);
+    }
+
+    /// A newcomer takes nobody's place.
+    void requireNoAccount() {
+      if (Files.exists(options.path())) {
+        throw new Failure(
+            ExitCode.USAGE,
+            "there is an account in " + options.path() + "; --account names another");
+      }
     }
 
     /// Asks in the name of this device.
@@ -152,23 +180,14 @@ public final class AccountCommand implements Runnable {
     @Option(names = "--name", paramLabel = "NAME", defaultValue = "", description = "Your name.")
     private String name;
 
-    @Option(
-        names = "--device-name",
-        paramLabel = "NAME",
-        defaultValue = USUAL_NAME,
-        description = "What this device is called (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin private DeviceName device;
 
     @Override
     protected void run(PrintWriter out) throws IOException {
-      if (Files.exists(options.path())) {
-        throw new Failure(
-            ExitCode.USAGE,
-            "there is an account in " + options.path() + "; --account names another");
-      }
+      requireNoAccount();
       CredentialsFile file = options.file();
       String request = options.api().requestCode(number);
-      new Pending("register", number, request, device, name).save(options.pending());
+      new Pending("register", number, request, device.name, name).save(options.pending());
       print(
           out,
           Json.object().put("request", request),
@@ -185,24 +204,18 @@ public final class AccountCommand implements Runnable {
     @Parameters(paramLabel = "CODE", description = "The code.")
     private String code;
 
-    @Option(
-        names = "--pin",
-        paramLabel = "PIN",
-        interactive = true,
-        arity = "0..1",
-        description = "The account's PIN, where it has one; without a value it is asked for.")
-    private @Nullable String pin;
+    @Mixin private AccountPin pin;
 
     @Override
     protected void run(PrintWriter out) throws IOException {
       Pending pending = Pending.load(options.pending(), "register");
       AccountApi api = options.api();
       AccountApi.Proved proved = api.verify(pending.number(), pending.request(), code);
-      if (proved.pinNeeded() && pin == null) {
+      if (proved.pinNeeded() && pin.value == null) {
         out.println("the number has an account with a PIN: tern account verify CODE --pin");
       }
       Credentials mine =
-          api.register(pending.number(), proved.ticket(), pending.device(), pending.name(), pin);
+          api.register(pending.number(), proved.ticket(), pending.device(), pending.name(), pin.value);
       come(this, out, mine);
       Files.deleteIfExists(options.pending());
     }
@@ -244,12 +257,7 @@ public final class AccountCommand implements Runnable {
     @Option(names = "--yes", description = "The digits are the same on both; do not ask.")
     private boolean yes;
 
-    @Option(
-        names = "--device-name",
-        paramLabel = "NAME",
-        defaultValue = USUAL_NAME,
-        description = "What the new device is called (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin private DeviceName device;
 
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
@@ -263,13 +271,9 @@ public final class AccountCommand implements Runnable {
     }
 
     private void join(PrintWriter out) throws IOException {
-      if (Files.exists(options.path())) {
-        throw new Failure(
-            ExitCode.USAGE,
-            "there is an account in " + options.path() + "; --account names another");
-      }
+      requireNoAccount();
       AccountApi api = options.api();
-      AccountApi.Link link = api.openLink(device);
+      AccountApi.Link link = api.openLink(device.name);
       if (!output.json) {
         QrCode.lines(link.text()).forEach(out::println);
       }
@@ -473,13 +477,7 @@ public final class AccountCommand implements Runnable {
     @Option(names = "--code", paramLabel = "CODE", description = "The code that came to it.")
     private @Nullable String code;
 
-    @Option(
-        names = "--pin",
-        paramLabel = "PIN",
-        interactive = true,
-        arity = "0..1",
-        description = "The account's PIN, where it has one.")
-    private @Nullable String pin;
+    @Mixin private AccountPin pin;
 
     @Override
     protected void run(PrintWriter out) throws IOException {
@@ -502,8 +500,8 @@ public final class AccountCommand implements Runnable {
       var body = new LinkedHashMap<String, Object>();
       body.put("number", pending.number());
       body.put("ticket", proved.ticket());
-      if (pin != null) {
-        body.put("pin", pin);
+      if (pin.value != null) {
+        body.put("pin", pin.value);
       }
       ask("POST", "/v1/number", body);
       CredentialsFile file = options.file();
@@ -544,18 +542,13 @@ public final class AccountCommand implements Runnable {
         description = "The recovery key; without a value it is asked for.")
     private String key;
 
-    @Option(
-        names = "--device-name",
-        paramLabel = "NAME",
-        defaultValue = USUAL_NAME,
-        description = "What this device is called (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin private DeviceName device;
 
     @Override
     protected void run(PrintWriter out) throws IOException {
       UserId id =
           user.startsWith("@") ? io.tern.tools.Names.id(user) : new UserId(Long.parseLong(user));
-      come(this, out, options.api().recover(id, key, device));
+      come(this, out, options.api().recover(id, key, device.name));
     }
   }
 
@@ -590,17 +583,11 @@ public final class AccountCommand implements Runnable {
     @Option(names = "--yes", required = true, description = "It cannot be undone.")
     private boolean yes;
 
-    @Option(
-        names = "--pin",
-        paramLabel = "PIN",
-        interactive = true,
-        arity = "0..1",
-        description = "The account's PIN, where it has one.")
-    private @Nullable String pin;
+    @Mixin private AccountPin pin;
 
     @Override
     protected void run(PrintWriter out) throws IOException {
-      ask("POST", "/v1/account/delete", pin == null ? Map.of() : Map.of("pin", pin));
+      ask("POST", "/v1/account/delete", pin.value == null ? Map.of() : Map.of("pin", pin.value));
       options.file().delete();
       print(out, Json.object().put("deleted", yes), "the account is deleted");
     }
