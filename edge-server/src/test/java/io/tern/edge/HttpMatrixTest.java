@@ -8,13 +8,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpDoor.Operation;
 import io.tern.edge.HttpWorld.Person;
-import io.tern.edge.config.TokensConfig;
-import io.tern.edge.token.SigningKeys;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -86,16 +81,7 @@ class HttpMatrixTest {
         .isEqualTo(204);
     banned = world.register("Bart");
     world.server.accounts().admin().ban(banned.device.user(), Long.MAX_VALUE);
-    // Signed by the server's own key, an hour ago.
-    expired =
-        SigningKeys.open(
-                folder.resolve("token-keys"),
-                new TokensConfig(
-                    Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)),
-                Instant.now(),
-                new SecureRandom())
-            .sign(owner.device, Instant.now().minusSeconds(3600))
-            .value();
+    expired = world.expiredToken(owner.device);
     rows();
   }
 

@@ -8,15 +8,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.ByteString;
 import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpWorld.Person;
-import io.tern.edge.config.TokensConfig;
-import io.tern.edge.token.SigningKeys;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.AfterAll;
@@ -210,15 +207,7 @@ class HttpTheftTest {
   @Test
   void anExpiredTokenIsNoProof() throws IOException {
     Person owner = world.register("Olga");
-    owner.token =
-        SigningKeys.open(
-                shared.resolve("token-keys"),
-                new TokensConfig(
-                    Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)),
-                Instant.now(),
-                new SecureRandom())
-            .sign(owner.device, Instant.now().minusSeconds(3600))
-            .value();
+    owner.token = world.expiredToken(owner.device);
     assertRefused(world, owner, ErrorCode.TOKEN_EXPIRED);
   }
 

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.ByteString;
 import io.tern.edge.HttpDoor.Answer;
 import io.tern.edge.HttpDoor.Operation;
+import io.tern.edge.config.TokensConfig;
+import io.tern.edge.token.SigningKeys;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ClientActivity;
@@ -15,6 +17,9 @@ import java.io.IOException;
 import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -102,6 +107,23 @@ final class HttpWorld implements AutoCloseable {
     document = door.document;
     operations = door.operations;
     succeeded = door.succeeded;
+  }
+
+  /// A token of the device that the server itself signed, an hour ago.
+  String expiredToken(DeviceId device) {
+    Instant now = Instant.now();
+    try {
+      return SigningKeys.open(
+              data.resolve("token-keys"),
+              new TokensConfig(
+                  Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)),
+              now,
+              new SecureRandom())
+          .sign(device, now.minusSeconds(3600))
+          .value();
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
   }
 
   // ---- requests --------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class DevicesTest {
 
   private final Node node = new Node();
 
-  private static Node.Out remove(Node.Client by, int device) {
+  private static FakeHost.Out remove(Node.Client by, int device) {
     return by.ask(FrameType.DEVICE_REMOVE, DeviceRemove.newBuilder().setDevice(device).build());
   }
 
@@ -197,10 +197,12 @@ class DevicesTest {
     other.text(ChatId.direct(ALICE, carol), "two");
 
     Node.Client again = node.login(ALICE, 2);
-    assertThat(again.take(FrameType.RESET)).extracting(Node.Out::chat).containsExactly(BOB.value());
+    assertThat(again.take(FrameType.RESET))
+        .extracting(FakeHost.Out::chat)
+        .containsExactly(BOB.value());
     assertThat(again.take(FrameType.DELIVER))
         .as("something has come since")
-        .extracting(Node.Out::chat)
+        .extracting(FakeHost.Out::chat)
         .containsOnly(carol.value());
   }
 
@@ -214,7 +216,7 @@ class DevicesTest {
     alice.disconnect();
     Node.Client again = node.login(ALICE, 1);
     assertThat(again.take(FrameType.RESET)).isEmpty();
-    assertThat(again.take(FrameType.DELIVER)).extracting(Node.Out::seq).containsExactly(1L, 2L);
+    assertThat(again.take(FrameType.DELIVER)).extracting(FakeHost.Out::seq).containsExactly(1L, 2L);
   }
 
   @Test

@@ -62,7 +62,7 @@ class GroupsTest {
     carol = node.login(CAROL, 1);
   }
 
-  private static ChatId group(Node.Out created) {
+  private static ChatId group(FakeHost.Out created) {
     assertThat(created.type()).as("%s", created.error()).isEqualTo(FrameType.GROUP_CREATED);
     assertThat(created.flags() & FrameHeader.GROUP).isNotZero();
     return ChatId.group(created.chat());
@@ -78,20 +78,20 @@ class GroupsTest {
         .setRole(RoleChange.newBuilder().setUser(user.value()).setRole(role));
   }
 
-  private static List<Kind> kinds(List<Node.Out> delivers) {
+  private static List<Kind> kinds(List<FakeHost.Out> delivers) {
     return delivers.stream()
         .map(out -> out.as(Deliver.getDefaultInstance()).getContent().getKind())
         .toList();
   }
 
   private static HistoryPage history(Node.Client client, ChatId chat) {
-    Node.Out page = client.ask(FrameType.HISTORY, chat, History.getDefaultInstance());
+    FakeHost.Out page = client.ask(FrameType.HISTORY, chat, History.getDefaultInstance());
     assertThat(page.type()).as("%s", page.error()).isEqualTo(FrameType.HISTORY_PAGE);
     return page.as(HistoryPage.getDefaultInstance());
   }
 
   private static ChatInfoPage info(Node.Client client, ChatId chat) {
-    Node.Out page = client.ask(FrameType.CHAT_INFO, chat, ChatInfo.getDefaultInstance());
+    FakeHost.Out page = client.ask(FrameType.CHAT_INFO, chat, ChatInfo.getDefaultInstance());
     assertThat(page.type()).as("%s", page.error()).isEqualTo(FrameType.CHAT_INFO_PAGE);
     return page.as(ChatInfoPage.getDefaultInstance());
   }
@@ -118,7 +118,7 @@ class GroupsTest {
     assertThat(kinds(alice.take(FrameType.DELIVER)))
         .containsExactly(Kind.KIND_GROUP, Kind.KIND_TEXT);
     assertThat(kinds(bob.take(FrameType.DELIVER))).containsExactly(Kind.KIND_GROUP);
-    List<Node.Out> carols = carol.take(FrameType.DELIVER);
+    List<FakeHost.Out> carols = carol.take(FrameType.DELIVER);
     assertThat(kinds(carols)).containsExactly(Kind.KIND_GROUP, Kind.KIND_TEXT);
     Deliver text = carols.getLast().as(Deliver.getDefaultInstance());
     assertThat(text.getSender()).isEqualTo(BOB.value());
@@ -135,8 +135,8 @@ class GroupsTest {
             .setOpId(node.opId())
             .addMembers(BOB.value())
             .build();
-    Node.Out first = alice.ask(FrameType.GROUP_CREATE, request);
-    Node.Out again = alice.ask(FrameType.GROUP_CREATE, request);
+    FakeHost.Out first = alice.ask(FrameType.GROUP_CREATE, request);
+    FakeHost.Out again = alice.ask(FrameType.GROUP_CREATE, request);
     assertThat(group(again)).isEqualTo(group(first));
     assertThat(again.seq()).isEqualTo(first.seq());
     assertThat(kinds(bob.take(FrameType.DELIVER))).containsExactly(Kind.KIND_GROUP);
@@ -153,11 +153,11 @@ class GroupsTest {
             .addMembers(BOB.value())
             .addMembers(NOBODY.value())
             .build();
-    Node.Out first = alice.ask(FrameType.GROUP_CREATE, request);
+    FakeHost.Out first = alice.ask(FrameType.GROUP_CREATE, request);
     bob.set(
         Setting.newBuilder().setPrivacy(Privacy.newBuilder().setGroups(Audience.AUDIENCE_NOBODY)));
 
-    Node.Out again = alice.ask(FrameType.GROUP_CREATE, request);
+    FakeHost.Out again = alice.ask(FrameType.GROUP_CREATE, request);
     assertThat(group(again)).isEqualTo(group(first));
     assertThat(again.as(GroupCreated.getDefaultInstance()).getRefusedList())
         .containsExactly(NOBODY.value());
@@ -167,7 +167,7 @@ class GroupsTest {
   void whoDoesNotExistOrDoesNotWantToIsLeftOutAndNamed() {
     carol.set(
         Setting.newBuilder().setPrivacy(Privacy.newBuilder().setGroups(Audience.AUDIENCE_NOBODY)));
-    Node.Out created = alice.create("some", BOB, CAROL, NOBODY);
+    FakeHost.Out created = alice.create("some", BOB, CAROL, NOBODY);
     assertThat(created.as(GroupCreated.getDefaultInstance()).getRefusedList())
         .containsExactlyInAnyOrder(CAROL.value(), NOBODY.value());
     assertThat(info(alice, group(created)).getMembersList())
@@ -175,7 +175,7 @@ class GroupsTest {
         .containsExactlyInAnyOrder(ALICE.value(), BOB.value());
 
     assertThat(alice.create("none", CAROL).error()).isEqualTo(ErrorCode.NOT_ALLOWED);
-    Node.Out edited = alice.edit(group(created), add(CAROL));
+    FakeHost.Out edited = alice.edit(group(created), add(CAROL));
     assertThat(edited.error()).isEqualTo(ErrorCode.NOT_ALLOWED);
     assertThat(node.counters.get(Count.CHANGES_REFUSED)).isEqualTo(2);
   }
@@ -200,11 +200,11 @@ class GroupsTest {
   void aNewcomerSeesFromWhereTheyJoinedAndAFormerMemberUpToWhereTheyLeft() {
     ChatId group = group(alice.create("walkers", BOB));
     alice.text(group, "before");
-    Node.Out added = alice.edit(group, add(CAROL));
+    FakeHost.Out added = alice.edit(group, add(CAROL));
     assertThat(added.type()).isEqualTo(FrameType.GROUP_EDITED);
     long joined = added.seq();
     alice.text(group, "during");
-    Node.Out left = carol.edit(group, GroupEdit.newBuilder().setLeave(true));
+    FakeHost.Out left = carol.edit(group, GroupEdit.newBuilder().setLeave(true));
     alice.text(group, "after");
     alice.edit(group, GroupEdit.newBuilder().setTitle("secret plans"));
 
@@ -250,7 +250,7 @@ class GroupsTest {
     assertThat(link.size()).isEqualTo(Changes.INVITE_BYTES);
     assertThat(info(bob, group).getInvite()).isEmpty();
 
-    Node.Out joined = carol.edit(group, GroupEdit.newBuilder().setJoin(link));
+    FakeHost.Out joined = carol.edit(group, GroupEdit.newBuilder().setJoin(link));
     assertThat(joined.type()).as("%s", joined.error()).isEqualTo(FrameType.GROUP_EDITED);
     assertThat(info(carol, group).getRole()).isEqualTo(Role.ROLE_MEMBER);
 
@@ -265,7 +265,7 @@ class GroupsTest {
   @Test
   void roleAndMembersVersionAreToldAndTheListIsSparedWhenItIsKnown() {
     ChatId group = group(alice.create("team", BOB, CAROL));
-    Node.Out edited = alice.edit(group, role(BOB, Role.ROLE_ADMIN));
+    FakeHost.Out edited = alice.edit(group, role(BOB, Role.ROLE_ADMIN));
     long version = edited.as(GroupEdited.getDefaultInstance()).getMembersVersion();
     ChatInfoPage info = info(carol, group);
     assertThat(info.getMembersVersion()).isEqualTo(version);
@@ -325,7 +325,7 @@ class GroupsTest {
     node.pass(Duration.ofSeconds(2));
     alice.take(FrameType.RECEIPT);
     bob.take(FrameType.RECEIPT);
-    Node.Out sent = alice.text(group, "who is there?");
+    FakeHost.Out sent = alice.text(group, "who is there?");
     node.pass(Duration.ofSeconds(2));
 
     Receipt delivered = alice.take(FrameType.RECEIPT).getLast().as(Receipt.getDefaultInstance());
@@ -346,9 +346,9 @@ class GroupsTest {
   void whoHidesWhatTheyReadIsNotCountedAndIsNotTold() {
     ChatId group = group(alice.create("hidden", BOB));
     bob.set(Setting.newBuilder().setPrivacy(Privacy.newBuilder().setHideReadReceipts(true)));
-    Node.Out sent = alice.text(group, "read me");
+    FakeHost.Out sent = alice.text(group, "read me");
     bob.tell(FrameType.READ, group, sent.seq());
-    Node.Out answer = bob.text(group, "mine");
+    FakeHost.Out answer = bob.text(group, "mine");
     alice.tell(FrameType.READ, group, answer.seq());
     node.pass(Duration.ofSeconds(3));
 
@@ -419,7 +419,7 @@ class GroupsTest {
     int members = 0;
     ByteString token = ByteString.EMPTY;
     do {
-      Node.Out page =
+      FakeHost.Out page =
           alice.ask(
               FrameType.ENTRY_INFO,
               group,
@@ -499,7 +499,7 @@ class GroupsTest {
       boolean cut = false;
       while (more) {
         var request = History.newBuilder().setLimit(100);
-        Node.Out out =
+        FakeHost.Out out =
             alice.ask(
                 FrameType.HISTORY,
                 group,
@@ -523,7 +523,7 @@ class GroupsTest {
   @Test
   void aMentionIsCountedInTheListUntilItIsRead() {
     ChatId group = group(alice.create("hey", BOB, CAROL));
-    Node.Out sent =
+    FakeHost.Out sent =
         alice.send(
             group,
             Content.newBuilder()
@@ -547,7 +547,7 @@ class GroupsTest {
     alice.edit(group, GroupEdit.newBuilder().setRemove(CAROL.value()));
     carol.disconnect();
     alice.text(group, "without carol");
-    Node.Out back = alice.edit(group, add(CAROL));
+    FakeHost.Out back = alice.edit(group, add(CAROL));
     alice.text(group, "with carol");
 
     Node.Client again = node.login(CAROL, 1);
@@ -555,7 +555,7 @@ class GroupsTest {
         .singleElement()
         .matches(reset -> reset.seq() == back.seq() - 1 && reset.chat() == group.high());
     assertThat(again.take(FrameType.DELIVER))
-        .extracting(Node.Out::seq)
+        .extracting(FakeHost.Out::seq)
         .containsExactly(back.seq(), back.seq() + 1);
   }
 
@@ -567,7 +567,7 @@ class GroupsTest {
     alice.edit(group, add(CAROL));
     alice.text(group, "two");
     Node.Client again = node.login(BOB, 1);
-    List<Node.Out> delivers = again.take(FrameType.DELIVER);
+    List<FakeHost.Out> delivers = again.take(FrameType.DELIVER);
     assertThat(kinds(delivers)).containsExactly(Kind.KIND_TEXT, Kind.KIND_GROUP, Kind.KIND_TEXT);
     assertThat(delivers).allMatch(out -> out.as(Deliver.getDefaultInstance()).getSender() == 1_001);
   }

@@ -23,7 +23,7 @@ class LeavingTest {
   }
 
   private static List<FrameType> types(SessionWorld world) {
-    return world.out.stream().map(SessionWorld.Out::type).toList();
+    return world.out.stream().map(FakeHost.Out::type).toList();
   }
 
   @Test

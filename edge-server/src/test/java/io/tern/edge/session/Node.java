@@ -3,13 +3,13 @@ package io.tern.edge.session;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.tern.edge.config.DrainConfig;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.metrics.Counters;
+import io.tern.edge.session.FakeHost.Out;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
@@ -22,7 +22,6 @@ import io.tern.protocol.v1.ClientActivity;
 import io.tern.protocol.v1.ClientState;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Devices;
-import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GroupCreate;
 import io.tern.protocol.v1.GroupEdit;
 import io.tern.protocol.v1.Hello;
@@ -344,34 +343,13 @@ final class Node {
   }
 
   /// What came out of a session.
-  record Out(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
-
-    @SuppressWarnings("unchecked")
-    <T extends MessageLite> T as(T prototype) {
-      try {
-        return (T) prototype.getParserForType().parseFrom(body);
-      } catch (InvalidProtocolBufferException e) {
-        throw new AssertionError(e);
-      }
-    }
-
-    /// The code of an ERROR; null when it is none.
-    @Nullable ErrorCode error() {
-      return type == FrameType.ERROR
-          ? ErrorCode.of(as(Error.getDefaultInstance()).getCode())
-          : null;
-    }
-  }
-
   /// A device: what it writes, and what it got.
-  final class Client implements SessionHost {
+  final class Client extends FakeHost {
 
     final DeviceId id;
     final SessionLogic session;
-    final List<Out> out = new ArrayList<>();
     final Map<ChatId, Long> csns = new HashMap<>();
     boolean acknowledges = true;
-    boolean writable = true;
     @Nullable CloseReason finished;
     private final ByteBuf kept = Unpooled.buffer();
     private int rid;
@@ -439,7 +417,7 @@ final class Node {
       write(type, flags, asked, chat, seq, body);
       settle();
       return out.stream()
-          .filter(frame -> (frame.flags & FrameHeader.RID) != 0 && frame.rid == asked)
+          .filter(frame -> (frame.flags() & FrameHeader.RID) != 0 && frame.rid() == asked)
           .findFirst()
           .orElseThrow(() -> new AssertionError(type + " was not answered: " + out));
     }
@@ -482,7 +460,7 @@ final class Node {
       long csn = csns.getOrDefault(chat, 0L) + 1;
       Out answer =
           ask(FrameType.SEND, chat, Send.newBuilder().setCsn(csn).setContent(content).build());
-      if (answer.type == FrameType.SENT) {
+      if (answer.type() == FrameType.SENT) {
         csns.put(chat, csn);
       }
       return answer;
@@ -516,8 +494,8 @@ final class Node {
 
     /// What came of this type since the last look; looked at once.
     List<Out> take(FrameType type) {
-      List<Out> found = out.stream().filter(frame -> frame.type == type).toList();
-      out.removeIf(frame -> frame.type == type);
+      List<Out> found = out.stream().filter(frame -> frame.type() == type).toList();
+      out.removeIf(frame -> frame.type() == type);
       return found;
     }
 
@@ -531,10 +509,7 @@ final class Node {
 
     @Override
     public void write(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
-      if (!type.isFromServer() || !type.acceptsFlags(flags)) {
-        throw new AssertionError(type + " with flags " + flags);
-      }
-      out.add(new Out(type, flags, rid, chat, seq, body));
+      super.write(type, flags, rid, chat, seq, body);
       if (acknowledges && (type == FrameType.DELIVER || type == FrameType.RESET)) {
         FrameWriter.write(
             kept,
@@ -548,33 +523,13 @@ final class Node {
     }
 
     @Override
-    public boolean isWritable() {
-      return writable;
-    }
-
-    @Override
     public void execute(Runnable task) {
       tasks.add(task);
     }
 
     @Override
-    public void wakeIn(long millis) {
-      // pass() wakes everyone.
-    }
-
-    @Override
-    public void onInputChanged() {
-      // settle() looks anyway.
-    }
-
-    @Override
     public void finish(CloseReason reason) {
       finished = reason;
-    }
-
-    @Override
-    public void abort() {
-      // Nothing holds the connection open here.
     }
   }
 

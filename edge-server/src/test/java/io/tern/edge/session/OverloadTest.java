@@ -24,7 +24,7 @@ class OverloadTest {
   private static final UserId BOB = new UserId(2);
   private static final byte[] NOTHING = {};
 
-  private static Error error(SessionWorld.Out out) {
+  private static Error error(FakeHost.Out out) {
     assertThat(out.type()).isEqualTo(FrameType.ERROR);
     try {
       return Error.parseFrom(out.body());
@@ -58,7 +58,7 @@ class OverloadTest {
       var answers = new ArrayList<FrameType>();
       for (int rid = 1; rid <= 2; rid++) {
         int one = rid;
-        SessionWorld.Out out =
+        FakeHost.Out out =
             world.out.stream().filter(o -> o.rid() == one).findFirst().orElseThrow();
         answers.add(out.type());
         if (out.type() == FrameType.ERROR) {

@@ -47,7 +47,7 @@ class PresenceTest {
   }
 
   private static UserPresence watch(Node.Client client, UserId user) {
-    Node.Out page =
+    FakeHost.Out page =
         client.ask(FrameType.PRESENCE_SUB, PresenceSub.newBuilder().addUsers(user.value()).build());
     assertThat(page.type()).as("%s", page.error()).isEqualTo(FrameType.PRESENCE_PAGE);
     return page.as(Presence.getDefaultInstance()).getUsers(0);
@@ -418,7 +418,7 @@ class PresenceTest {
     watch(carol, ALICE);
     alice.tell(FrameType.TYPING, CHAT, Typing.newBuilder().setOn(true).setRecording(true).build());
 
-    Node.Out push = bob.take(FrameType.TYPING_PUSH).getFirst();
+    FakeHost.Out push = bob.take(FrameType.TYPING_PUSH).getFirst();
     assertThat(push.chat()).isEqualTo(ALICE.value());
     Typing typing = push.as(Typing.getDefaultInstance());
     assertThat(typing.getOn()).isTrue();

@@ -24,7 +24,6 @@ import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.DeviceRemove;
 import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GroupEdit;
-import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Receipt;
 import io.tern.protocol.v1.Send;
@@ -47,7 +46,7 @@ class SessionLogicTest {
   private static final ChatId CHAT = ChatId.direct(ME, PEER);
   private static final byte[] NOTHING = {};
 
-  private static Error error(SessionWorld.Out frame) {
+  private static Error error(FakeHost.Out frame) {
     assertThat(frame.type()).isEqualTo(FrameType.ERROR);
     try {
       return Error.parseFrom(frame.body());
@@ -56,7 +55,7 @@ class SessionLogicTest {
     }
   }
 
-  private static Receipt receipt(SessionWorld.Out frame) {
+  private static Receipt receipt(FakeHost.Out frame) {
     assertThat(frame.type()).isEqualTo(FrameType.RECEIPT);
     try {
       return Receipt.parseFrom(frame.body());
@@ -658,20 +657,7 @@ class SessionLogicTest {
     SessionWorld world = new SessionWorld();
     world.input(
         preface(),
-        frame(
-            FrameType.HELLO,
-            0,
-            0,
-            0,
-            0,
-            Hello.newBuilder()
-                .setVerMin(1)
-                .setVerMax(1)
-                .setDevice(1)
-                .setState(ClientActivity.CLIENT_ACTIVITY_PASSIVE)
-                .setToken(ByteString.copyFromUtf8("good"))
-                .build()
-                .toByteArray()));
+        hello(hello -> hello.setState(ClientActivity.CLIENT_ACTIVITY_PASSIVE).setToken(ByteString.copyFromUtf8("good"))));
     world.enrolled();
     world.settle();
     assertThat(world.session.isLive()).isTrue();
@@ -703,19 +689,7 @@ class SessionLogicTest {
     world.takesTickets = true;
     world.input(
         preface(),
-        frame(
-            FrameType.HELLO,
-            0,
-            0,
-            0,
-            0,
-            Hello.newBuilder()
-                .setVerMin(1)
-                .setVerMax(1)
-                .setDevice(1)
-                .setResume(ByteString.copyFromUtf8("ticket"))
-                .build()
-                .toByteArray()));
+        hello(hello -> hello.setResume(ByteString.copyFromUtf8("ticket"))));
     world.settle();
     assertThat(world.submitted)
         .extracting(SessionWorld.Submitted::command)

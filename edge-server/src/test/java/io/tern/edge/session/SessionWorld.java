@@ -37,13 +37,11 @@ import java.util.function.Function;
 
 /// One session in a world made of lists: what it writes, submits and asks is there to be looked at,
 /// and nothing happens until the test says so. One thread, its own time.
-final class SessionWorld implements SessionHost, Commands, Readers, Authenticator {
+final class SessionWorld extends FakeHost implements Commands, Readers, Authenticator {
 
   static final UserId ME = new UserId(1000);
   static final UserId PEER = new UserId(2000);
   static final EdgeId EDGE = new EdgeId("test", 1);
-
-  record Out(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {}
 
   record Submitted(Command command, Origin origin) {}
 
@@ -52,7 +50,6 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   final MemoryDirectory directory = new MemoryDirectory(MemoryDirectory.Config.DEFAULT, 1);
   final MemoryStorage storage = new MemoryStorage();
   final KnownUsers known = new KnownUsers(1024);
-  final List<Out> out = new ArrayList<>();
   final List<Submitted> submitted = new ArrayList<>();
 
   /// Commands that say the device is here.
@@ -72,7 +69,6 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   boolean takesTickets;
   boolean ringIsFull;
   boolean readersAreFull;
-  boolean writable = true;
   boolean aborted;
   boolean finished;
   long now = 1_000_000_000_000L;
@@ -146,19 +142,14 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   }
 
   static byte[] hello() {
-    return frame(
-        FrameType.HELLO,
-        0,
-        0,
-        0,
-        0,
-        Hello.newBuilder()
-            .setVerMin(1)
-            .setVerMax(1)
-            .setDevice(1)
-            .setToken(ByteString.copyFromUtf8("good"))
-            .build()
-            .toByteArray());
+    return hello(hello -> hello.setToken(ByteString.copyFromUtf8("good")));
+  }
+
+  /// A HELLO of device 1 with what `proof` puts into it.
+  static byte[] hello(Consumer<Hello.Builder> proof) {
+    var hello = Hello.newBuilder().setVerMin(1).setVerMax(1).setDevice(1);
+    proof.accept(hello);
+    return frame(FrameType.HELLO, 0, 0, 0, 0, hello.build().toByteArray());
   }
 
   static byte[] frame(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
@@ -244,32 +235,13 @@ final class SessionWorld implements SessionHost, Commands, Readers, Authenticato
   // ---- the host --------------------------------------------------------------------------------
 
   @Override
-  public void write(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
-    if (!type.isFromServer() || !type.acceptsFlags(flags)) {
-      throw new AssertionError(type + " with flags " + flags);
-    }
-    out.add(new Out(type, flags, rid, chat, seq, body));
-  }
-
-  @Override
-  public boolean isWritable() {
-    return writable;
-  }
-
-  @Override
   public void execute(Runnable task) {
     tasks.add(task);
   }
 
   @Override
   public void wakeIn(long millis) {
-    // Tests wake the session themselves.
     wakeMillis = millis;
-  }
-
-  @Override
-  public void onInputChanged() {
-    // settle() looks anyway.
   }
 
   @Override

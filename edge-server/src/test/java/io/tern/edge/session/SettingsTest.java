@@ -90,10 +90,10 @@ class SettingsTest {
   @Test
   void aSettingIsAnEntryOfTheSelfChatOnEveryDevice() throws Exception {
     Node.Client laptop = node.login(ALICE, 2);
-    Node.Out set = alice.set(mute(BOB, 77), mute(BOB, 78));
+    FakeHost.Out set = alice.set(mute(BOB, 77), mute(BOB, 78));
     assertThat(set.type()).isEqualTo(FrameType.SETTINGS_SET);
     for (Node.Client device : List.of(alice, laptop)) {
-      Node.Out entry = device.take(FrameType.DELIVER).getLast();
+      FakeHost.Out entry = device.take(FrameType.DELIVER).getLast();
       assertThat(entry.seq()).isEqualTo(set.seq());
       assertThat(entry.chat()).isEqualTo(NOTES.wireId(ALICE));
       assertThat(entry.flags() & FrameHeader.OWN).isNotZero();
@@ -292,7 +292,7 @@ class SettingsTest {
     }
     bob.set(hidesReads(false));
     // One by one, until the old entry is there.
-    List<Node.Out> pushed = List.of();
+    List<FakeHost.Out> pushed = List.of();
     for (long seq = 1; pushed.stream().noneMatch(out -> isNotes(out, notes)); seq++) {
       assertThat(seq).isLessThan(20);
       laptop.tell(FrameType.ACK, CHAT, seq);
@@ -303,7 +303,7 @@ class SettingsTest {
     assertThat(receipts(laptop)).anyMatch(receipt -> receipt.getRead() > 0);
   }
 
-  private static boolean isNotes(Node.Out out, long seq) {
+  private static boolean isNotes(FakeHost.Out out, long seq) {
     return out.chat() == BOB.value() && out.seq() == seq;
   }
 
