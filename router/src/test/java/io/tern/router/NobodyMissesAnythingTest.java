@@ -51,15 +51,7 @@ class NobodyMissesAnythingTest {
 
   @Test
   void whateverTheOrderOfEvents() {
-    long first = Long.getLong("tern.seed", System.nanoTime());
-    int seeds = Long.getLong("tern.seed") == null ? 400 : 1;
-    for (long seed = first; seed < first + seeds; seed++) {
-      try {
-        new World(seed).run();
-      } catch (AssertionError | RuntimeException e) {
-        throw new AssertionError("seed " + seed, e);
-      }
-    }
+    Seeds.each(400, seed -> new World(seed).run());
   }
 
   private static final int SHARDS = 2;

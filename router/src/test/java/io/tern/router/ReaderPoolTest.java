@@ -3,6 +3,7 @@ package io.tern.router;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.tern.store.Batch;
 import io.tern.store.KeyValues;
 import io.tern.store.Slots;
 import io.tern.store.Storage;
@@ -137,66 +138,69 @@ class ReaderPoolTest {
     }
   }
 
-  /// Counts the snapshots that are open.
-  private final class Counted implements Storage {
-    private final Storage over;
+  /// Passes reads on.
+  private abstract static class Over implements KeyValues {
+    private final KeyValues over;
 
-    Counted(Storage over) {
+    Over(KeyValues over) {
       this.over = over;
+    }
+
+    @Override
+    public final byte @Nullable [] get(byte[] key) {
+      return over.get(key);
+    }
+
+    @Override
+    public final void scan(byte[] from, byte[] to, Visitor visitor) {
+      over.scan(from, to, visitor);
+    }
+
+    @Override
+    public final void scanDown(byte[] from, byte[] to, Visitor visitor) {
+      over.scanDown(from, to, visitor);
+    }
+  }
+
+  /// Counts the snapshots that are open.
+  private final class Counted extends Over implements Storage {
+    private final Storage storage;
+
+    Counted(Storage storage) {
+      super(storage);
+      this.storage = storage;
     }
 
     @Override
     public Snapshot snapshot() {
       opened.incrementAndGet();
       open.incrementAndGet();
-      var snapshot = over.snapshot();
-      return new Snapshot() {
-        @Override
-        public byte @Nullable [] get(byte[] key) {
-          return snapshot.get(key);
-        }
-
-        @Override
-        public void scan(byte[] from, byte[] to, KeyValues.Visitor visitor) {
-          snapshot.scan(from, to, visitor);
-        }
-
-        @Override
-        public void scanDown(byte[] from, byte[] to, KeyValues.Visitor visitor) {
-          snapshot.scanDown(from, to, visitor);
-        }
-
-        @Override
-        public void close() {
-          snapshot.close();
-          open.decrementAndGet();
-        }
-      };
+      return new CountedSnapshot(storage.snapshot());
     }
 
     @Override
-    public void write(io.tern.store.Batch batch, boolean sync) {
-      over.write(batch, sync);
-    }
-
-    @Override
-    public byte @Nullable [] get(byte[] key) {
-      return over.get(key);
-    }
-
-    @Override
-    public void scan(byte[] from, byte[] to, KeyValues.Visitor visitor) {
-      over.scan(from, to, visitor);
-    }
-
-    @Override
-    public void scanDown(byte[] from, byte[] to, KeyValues.Visitor visitor) {
-      over.scanDown(from, to, visitor);
+    public void write(Batch batch, boolean sync) {
+      storage.write(batch, sync);
     }
 
     @Override
     public void close() {
-      over.close();
+      storage.close();
+    }
+  }
+
+  private final class CountedSnapshot extends Over implements Storage.Snapshot {
+    private final Storage.Snapshot snapshot;
+
+    CountedSnapshot(Storage.Snapshot snapshot) {
+      super(snapshot);
+      this.snapshot = snapshot;
+    }
+
+    @Override
+    public void close() {
+      snapshot.close();
+      open.decrementAndGet();
     }
   }
 }

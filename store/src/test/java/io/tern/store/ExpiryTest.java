@@ -178,14 +178,18 @@ class ExpiryTest {
     }
   }
 
-  @Test
-  void aRepeatOfAnErasedSendGetsItsPlaceStill() {
+  private void eraseTheFirstAndRestart() {
     sendExpiring(ALICE_1, CHAT, 1, 60);
     node.shard.commit();
     tickOften();
     node.now += 60_000;
     tick();
     node.restart();
+  }
+
+  @Test
+  void aRepeatOfAnErasedSendGetsItsPlaceStill() {
+    eraseTheFirstAndRestart();
 
     Outcome.Sent again = sent(sendExpiring(ALICE_1, CHAT, 1, 60));
 
@@ -196,12 +200,7 @@ class ExpiryTest {
 
   @Test
   void anErasedEntryIsStillOwedAsATombstone() {
-    sendExpiring(ALICE_1, CHAT, 1, 60);
-    node.shard.commit();
-    tickOften();
-    node.now += 60_000;
-    tick();
-    node.restart();
+    eraseTheFirstAndRestart();
 
     OutboxRecord.Due due = node.shard.outbox().getFirst().entries().getFirst();
 

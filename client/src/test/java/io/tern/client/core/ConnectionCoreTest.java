@@ -10,7 +10,6 @@ import io.tern.client.ClientListener.ConnectionState.Refused;
 import io.tern.client.ClientListener.ConnectionState.Up;
 import io.tern.client.ClientStore.ResumeTicket;
 import io.tern.protocol.ErrorCode;
-import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.v1.ClientState;
 import io.tern.protocol.v1.GoAway;
@@ -211,17 +210,7 @@ class ConnectionCoreTest {
   @Test
   void serverFramesMayComeByteByByte() {
     client.up();
-    ByteBuf all = Unpooled.buffer();
-    for (long seq = 1; seq <= 5; seq++) {
-      all.writeBytes(
-          Script.frame(
-              FrameType.DELIVER,
-              FrameHeader.CHAT | FrameHeader.SEQ,
-              0,
-              PEER.value(),
-              seq,
-              Script.entry(seq).toByteArray()));
-    }
+    ByteBuf all = Script.delivers(1, 5);
     ByteBuf in = Unpooled.buffer();
     while (all.isReadable()) {
       in.writeByte(all.readByte());

@@ -6,7 +6,6 @@ import static io.tern.client.core.Script.PEER;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.tern.client.ClientListener.Message;
 import io.tern.client.core.Script.Out;
 import io.tern.protocol.FrameHeader;
@@ -33,17 +32,7 @@ class ReceivingCoreTest {
   void entriesAreDeliveredInOrderAndAcknowledgedOncePerPass() {
     client.up();
     client.out();
-    ByteBuf two = Unpooled.buffer();
-    for (long seq = 1; seq <= 3; seq++) {
-      two.writeBytes(
-          Script.frame(
-              FrameType.DELIVER,
-              FrameHeader.CHAT | FrameHeader.SEQ,
-              0,
-              PEER.value(),
-              seq,
-              Script.entry(seq).toByteArray()));
-    }
+    ByteBuf two = Script.delivers(1, 3);
     client.core().onBytes(client.now, two);
     assertThat(client.out()).isEmpty();
     client.core().endPass(client.now);

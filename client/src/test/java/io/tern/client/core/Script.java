@@ -160,6 +160,22 @@ final class Script implements ClientIo, ClientListener, SendCallback {
         FrameType.DELIVER, FrameHeader.CHAT | FrameHeader.SEQ, 0, PEER.value(), seq, entry(seq));
   }
 
+  /// The DELIVERs of some entries, one after the other.
+  static ByteBuf delivers(long from, long to) {
+    ByteBuf all = Unpooled.buffer();
+    for (long seq = from; seq <= to; seq++) {
+      FrameWriter.write(
+          all,
+          FrameType.DELIVER,
+          FrameHeader.CHAT | FrameHeader.SEQ,
+          0,
+          PEER.value(),
+          seq,
+          entry(seq).toByteArray());
+    }
+    return all;
+  }
+
   static Deliver entry(long seq) {
     return Deliver.newBuilder()
         .setDevice(3)

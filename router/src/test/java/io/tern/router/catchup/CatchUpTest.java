@@ -13,6 +13,7 @@ import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Send;
 import io.tern.router.Delivery;
 import io.tern.router.Readers;
+import io.tern.router.Seeds;
 import io.tern.store.Command;
 import io.tern.store.LocalLog;
 import io.tern.store.Outcome;
@@ -454,15 +455,7 @@ class CatchUpTest {
   /// back any more, and the state stays within its bound.
   @Test
   void everyEntryReachesTheSessionInOrder() {
-    long first = Long.getLong("tern.seed", System.nanoTime());
-    int seeds = Long.getLong("tern.seed") == null ? 300 : 1;
-    for (long seed = first; seed < first + seeds; seed++) {
-      try {
-        new Interleaving(seed).run();
-      } catch (AssertionError | RuntimeException e) {
-        throw new AssertionError("seed " + seed, e);
-      }
-    }
+    Seeds.each(300, seed -> new Interleaving(seed).run());
   }
 
   private static final class Interleaving {

@@ -7,6 +7,7 @@ import static io.tern.tools.history.GroupStory.added;
 import static io.tern.tools.history.GroupStory.removed;
 import static io.tern.tools.history.GroupStory.role;
 import static io.tern.tools.history.GroupStory.titled;
+import static io.tern.tools.history.HistoryFileTest.assertReadBackSaysTheSame;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tern.protocol.ErrorCode;
@@ -42,17 +43,8 @@ class GroupHistoryTest {
     edit(edited, 41);
     story.ann.count(GROUP, 1, 1, 1, 1);
     story.list(CAT, Role.ROLE_OWNER);
-    var report = story.end();
-    var file = folder.resolve("history.jsonl");
 
-    HistoryFile.write(story.history, file);
-    var again = HistoryFile.read(file);
-
-    assertThat(report.isClean()).isFalse();
-    assertThat(HistoryChecker.check(again)).isEqualTo(report);
-    var second = folder.resolve("again.jsonl");
-    HistoryFile.write(again, second);
-    assertThat(second).hasSameTextualContentAs(file);
+    assertReadBackSaysTheSame(story.history, story.end(), folder);
   }
 
   private void goodGroup() {

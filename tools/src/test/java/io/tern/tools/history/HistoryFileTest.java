@@ -30,10 +30,16 @@ class HistoryFileTest {
     story.say(story.bob);
     story.bob.reset(CHAT, 2);
     story.alice.summary(CHAT, BOB, 2, 2, 1);
-    var report = story.end();
+
+    assertReadBackSaysTheSame(story.history, story.end(), folder);
+  }
+
+  /// Of a history in which something is wrong, so that there is something to say.
+  static void assertReadBackSaysTheSame(History history, Report report, Path folder)
+      throws IOException {
     var file = folder.resolve("history.jsonl");
 
-    HistoryFile.write(story.history, file);
+    HistoryFile.write(history, file);
     var again = HistoryFile.read(file);
 
     assertThat(report.isClean()).isFalse();

@@ -2,7 +2,6 @@ package io.tern.tools.simulation;
 
 import io.tern.edge.config.BudgetsConfig;
 import io.tern.edge.config.DrainConfig;
-import io.tern.edge.config.LimitsConfig;
 import io.tern.edge.config.TurnsConfig;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
@@ -42,6 +41,7 @@ import io.tern.store.ShardConfig;
 import io.tern.store.Slots;
 import io.tern.store.Storage;
 import io.tern.store.memory.MemoryStorage;
+import io.tern.tools.TestLimits;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -66,24 +66,6 @@ final class SimServer {
   /// So few that logins wait, and some are put off.
   private static final TurnsConfig TURNS =
       new TurnsConfig(Duration.ofMillis(5), 40, 200, 2, 8, Duration.ofSeconds(1));
-
-  private static final LimitsConfig LIMITS =
-      new LimitsConfig(
-          1_000,
-          64,
-          10,
-          true,
-          Duration.ofSeconds(5),
-          Duration.ofSeconds(10),
-          Duration.ofSeconds(30),
-          Duration.ofSeconds(240),
-          0,
-          40,
-          32,
-          0,
-          60,
-          256,
-          256 * 1024);
 
   private final World world;
   private final Function<Storage, CommitLog> logs;
@@ -195,7 +177,7 @@ final class SimServer {
       edge =
           new EdgeContext(
               id,
-              LIMITS,
+              TestLimits.LIMITS,
               this::submit,
               readers,
               directory,

@@ -2,7 +2,6 @@ package io.tern.tools.system;
 
 import io.tern.edge.config.BudgetsConfig;
 import io.tern.edge.config.DrainConfig;
-import io.tern.edge.config.LimitsConfig;
 import io.tern.edge.config.NetConfig;
 import io.tern.edge.config.Transport;
 import io.tern.edge.config.TurnsConfig;
@@ -43,6 +42,7 @@ import io.tern.store.Shard;
 import io.tern.store.ShardConfig;
 import io.tern.store.Storage;
 import io.tern.store.memory.MemoryStorage;
+import io.tern.tools.TestLimits;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -98,24 +98,6 @@ final class TestNode implements AutoCloseable {
 
   private static final TurnsConfig TURNS =
       new TurnsConfig(Duration.ofMillis(5), 200, 10_000, 32, 1_000, Duration.ofSeconds(8));
-
-  private static final LimitsConfig LIMITS =
-      new LimitsConfig(
-          1_000,
-          64,
-          10,
-          true,
-          Duration.ofSeconds(5),
-          Duration.ofSeconds(10),
-          Duration.ofSeconds(30),
-          Duration.ofSeconds(240),
-          0,
-          40,
-          32,
-          0,
-          60,
-          256,
-          256 * 1024);
 
   private final int port;
   private final List<MemoryStorage> disks = new ArrayList<>();
@@ -217,7 +199,7 @@ final class TestNode implements AutoCloseable {
           new MemoryPresenceHub(MemoryPresenceHub.WATCHES_MAX, () -> System.nanoTime() / 1_000_000);
       return new EdgeContext(
           edge,
-          LIMITS,
+          TestLimits.LIMITS,
           commands,
           readers,
           directory,
