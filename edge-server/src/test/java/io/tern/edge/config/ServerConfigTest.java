@@ -461,7 +461,7 @@ class ServerConfigTest {
           budgets.logins-per-device-per-minute | lots | budgets.logins-per-device-per-minute = lots: must be a number
           budgets.strangers-per-hour    | 2000000     | budgets.strangers-per-hour = 2000000: must be a number, 0 to 1000000
           budgets.keys-max              | 10          | budgets.keys-max = 10: must be a number, 1024 to 10000000
-          turns.rate-max                | 999         | turns.rate-max = 999: must be a number, 1000 to 1000000
+          turns.rate-max                | 499         | turns.rate-max = 499: must be a number, 500 to 1000000
           turns.wait-max                | 2 m         | turns.wait-max = 120 s: must be a time, 1 ms to 60 s
           store.shards                  | -1          | store.shards = -1: must be a number, 0 to
           store.block-cache             | 1 KiB       | store.block-cache = 1 KiB: must be a size, 1 MiB to
