@@ -115,8 +115,7 @@ final class HttpWorld implements AutoCloseable {
     try {
       return SigningKeys.open(
               data.resolve("token-keys"),
-              new TokensConfig(
-                  Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)),
+              new TokensConfig(Duration.ofMinutes(15), Duration.ofDays(30), Duration.ofMinutes(10)),
               now,
               new SecureRandom())
           .sign(device, now.minusSeconds(3600))

@@ -339,7 +339,8 @@ public final class AccountRoutes {
         null,
         "The person has compared the digits.",
         call ->
-            Reply.done(accounts.linking().confirm(call.by(), call.parameter("link"), call.flag("yes"))));
+            Reply.done(
+                accounts.linking().confirm(call.by(), call.parameter("link"), call.flag("yes"))));
     open(
         "linkStatus",
         HttpMethod.POST,

@@ -245,7 +245,9 @@ final class Audit {
 
   List<Endpoint> endpoints() {
     var all = new ArrayList<Endpoint>();
-    all.add(Endpoint.read("audit", "/v1/audit", ACTS, "The newest acts.", call -> page(acts, "acts", 0)));
+    all.add(
+        Endpoint.read(
+            "audit", "/v1/audit", ACTS, "The newest acts.", call -> page(acts, "acts", 0)));
     all.add(
         Endpoint.read(
             "auditBefore",

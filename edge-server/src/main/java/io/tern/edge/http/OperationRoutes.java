@@ -195,8 +195,10 @@ public final class OperationRoutes {
   public static List<Endpoint> of(Operations operations) {
     var routes = new OperationRoutes(operations);
     return List.of(
-        Endpoint.read("stats", "/v1/stats", STATS, "How the server is doing.", call -> routes.stats()),
-        Endpoint.read("drain", "/v1/drain", PROGRESS, "How far a drain is.", call -> routes.progress()),
+        Endpoint.read(
+            "stats", "/v1/stats", STATS, "How the server is doing.", call -> routes.stats()),
+        Endpoint.read(
+            "drain", "/v1/drain", PROGRESS, "How far a drain is.", call -> routes.progress()),
         Endpoint.act(
             "beginDrain",
             HttpMethod.POST,

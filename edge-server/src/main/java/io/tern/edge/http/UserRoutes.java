@@ -126,8 +126,8 @@ public final class UserRoutes {
             null,
             fields(field("revoked", whole(0, Shape.WHOLE_MAX), "how many")),
             "Put all devices of a user out.",
-            withUser(
-                user -> Reply.of(admin.revokeAll(user), revoked -> object().put("revoked", revoked)))),
+            withUser(user ->
+                Reply.of(admin.revokeAll(user), revoked -> object().put("revoked", revoked)))),
         Endpoint.act(
             "ban",
             HttpMethod.PUT,

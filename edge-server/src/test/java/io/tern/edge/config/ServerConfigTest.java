@@ -110,8 +110,7 @@ class ServerConfigTest {
         .isEqualTo(new BudgetsConfig(4096, 512, 1200, 60, 1200, 3000, 60, 300, 100_000));
     assertThat(config.turns())
         .isEqualTo(
-            new TurnsConfig(
-                Duration.ofMillis(5), 500, 10_000, 32, 20_000, Duration.ofSeconds(8)));
+            new TurnsConfig(Duration.ofMillis(5), 500, 10_000, 32, 20_000, Duration.ofSeconds(8)));
     assertThat(config.router()).isEqualTo(RouterConfig.DEFAULT);
     assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
     assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);

@@ -342,8 +342,7 @@ final class Node {
     return ByteString.copyFrom(ByteBuffer.allocate(16).putLong(++ops).putLong(42).flip());
   }
 
-  /// What came out of a session.
-  /// A device: what it writes, and what it got.
+  /// What came out of a session. A device: what it writes, and what it got.
   final class Client extends FakeHost {
 
     final DeviceId id;

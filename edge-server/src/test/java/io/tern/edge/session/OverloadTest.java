@@ -58,8 +58,7 @@ class OverloadTest {
       var answers = new ArrayList<FrameType>();
       for (int rid = 1; rid <= 2; rid++) {
         int one = rid;
-        FakeHost.Out out =
-            world.out.stream().filter(o -> o.rid() == one).findFirst().orElseThrow();
+        FakeHost.Out out = world.out.stream().filter(o -> o.rid() == one).findFirst().orElseThrow();
         answers.add(out.type());
         if (out.type() == FrameType.ERROR) {
           assertThat(error(out).getCode()).isEqualTo(ErrorCode.BUSY.number());

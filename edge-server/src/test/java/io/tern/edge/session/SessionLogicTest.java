@@ -657,7 +657,10 @@ class SessionLogicTest {
     SessionWorld world = new SessionWorld();
     world.input(
         preface(),
-        hello(hello -> hello.setState(ClientActivity.CLIENT_ACTIVITY_PASSIVE).setToken(ByteString.copyFromUtf8("good"))));
+        hello(hello ->
+            hello
+                .setState(ClientActivity.CLIENT_ACTIVITY_PASSIVE)
+                .setToken(ByteString.copyFromUtf8("good"))));
     world.enrolled();
     world.settle();
     assertThat(world.session.isLive()).isTrue();
@@ -687,9 +690,7 @@ class SessionLogicTest {
   void aTicketPassesEnrolToo() {
     SessionWorld world = new SessionWorld();
     world.takesTickets = true;
-    world.input(
-        preface(),
-        hello(hello -> hello.setResume(ByteString.copyFromUtf8("ticket"))));
+    world.input(preface(), hello(hello -> hello.setResume(ByteString.copyFromUtf8("ticket"))));
     world.settle();
     assertThat(world.submitted)
         .extracting(SessionWorld.Submitted::command)

@@ -215,7 +215,8 @@ public final class AccountCommand implements Runnable {
         out.println("the number has an account with a PIN: tern account verify CODE --pin");
       }
       Credentials mine =
-          api.register(pending.number(), proved.ticket(), pending.device(), pending.name(), pin.value);
+          api.register(
+              pending.number(), proved.ticket(), pending.device(), pending.name(), pin.value);
       come(this, out, mine);
       Files.deleteIfExists(options.pending());
     }
