@@ -164,7 +164,7 @@ final class CatchUps {
     }
     try (Child load = Subject.TERN.load(bench, args, bench.log(name))) {
       if (returning != null) {
-        load.awaitLine("measuring");
+        load.awaitLine("measuring", bench.warmup() + EXTRA_SECONDS);
         returning.tell("return");
         returning.awaitLine("back", BACK_SECONDS_MAX);
         load.tell("back");
