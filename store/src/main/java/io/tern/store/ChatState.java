@@ -274,7 +274,7 @@ final class ChatState {
     for (BlockSnapshot block : snapshot.getBlocksList()) {
       chat.setBlock(new UserId(block.getBy()), block.getOn(), block.getVersion());
     }
-    chat.ttlSeconds = snapshot.getTtlS();
+    chat.ttlSeconds = Integer.toUnsignedLong(snapshot.getTtlS());
     chat.head = snapshot.getSeq();
     chat.snapshotSeq = chat.head;
     chat.tsMillis = snapshot.getTsMs();

@@ -76,6 +76,21 @@ class ExpiryTest {
   }
 
   @Test
+  void theLongestTimerThereIsEndsNoMessageLaterThanItsOwnTtl() {
+    var timer = Content.newBuilder().setKind(Kind.KIND_TIMER).setTtlS(-1);
+    sent(node.send(ALICE_1, CHAT, 1, timer));
+    node.restart();
+    sendExpiring(ALICE_1, CHAT, 2, 60);
+    node.shard.commit();
+    tickOften();
+
+    node.now += 60_000;
+    tick();
+
+    assertThat(node.texts()).containsExactly("", "");
+  }
+
+  @Test
   void whatExpiredWhileTheServerWasDownIsErasedAfterwards() {
     sendExpiring(ALICE_1, CHAT, 1, 60);
     node.shard.commit();
