@@ -215,6 +215,7 @@ public final class RocksStore implements AutoCloseable {
   }
 
   private void openShards(int count) throws IOException {
+    requireAll(count);
     for (int i = 0; i < count; i++) {
       shards.add(openShard(i, shardFolder(config.data(), i)));
     }
@@ -222,6 +223,25 @@ public final class RocksStore implements AutoCloseable {
     var _ =
         keeper.scheduleWithFixedDelay(
             this::look, KEEPER_PERIOD_MILLIS, KEEPER_PERIOD_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /// All shards are created before any of them acknowledges something: later, one that is not there
+  /// is lost, not new.
+  private void requireAll(int count) throws IOException {
+    Path missing = null;
+    boolean acknowledged = false;
+    for (int i = 0; i < count; i++) {
+      Path folder = shardFolder(config.data(), i);
+      if (HighWater.exists(ackedFile(folder))) {
+        acknowledged |= HighWater.read(ackedFile(folder)) > 0;
+      } else if (!Files.exists(dbFolder(folder))) {
+        missing = folder;
+      }
+    }
+    if (missing != null && acknowledged) {
+      throw new CannotOpen(
+          missing, "is missing, and other shards have data: restore the folder from a copy");
+    }
   }
 
   static Path shardFolder(Path data, int shard) {

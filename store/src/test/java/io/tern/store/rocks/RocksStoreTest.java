@@ -420,6 +420,32 @@ class RocksStoreTest {
     assertThat(head(open().storage(shardIndex()))).isEqualTo(1);
   }
 
+  @Test
+  void aShardThatIsGoneIsNotBegunAnew() throws IOException {
+    RocksStore store = open();
+    send(shard(store), 1, "one");
+    store.close();
+    Path folder = RocksStore.shardFolder(data(), 1 - shardIndex());
+    Path elsewhere = temp.resolve("elsewhere");
+    Files.move(folder, elsewhere);
+
+    assertThatThrownBy(this::open)
+        .isInstanceOf(CannotOpen.class)
+        .hasMessageContaining(folder.toString())
+        .hasMessageContaining("is missing");
+    assertThat(folder).doesNotExist();
+    Files.move(elsewhere, folder);
+    assertThat(head(open().storage(shardIndex()))).isEqualTo(1);
+  }
+
+  @Test
+  void aNewFolderWhoseCreationWasCutOffIsFinished() throws IOException {
+    open().close();
+    Files.move(RocksStore.shardFolder(data(), 1), temp.resolve("elsewhere"));
+
+    assertThat(open().shards()).isEqualTo(2);
+  }
+
   /// Length of the log without the zeros that are allocated ahead of it.
   private static int endOf(byte[] wal) {
     int end = wal.length;
