@@ -183,6 +183,24 @@ class RouterTest {
     assertThat(heads).containsExactly(1L);
   }
 
+  @Test
+  void aChatWithAUserWhoWasErasedMeanwhileIsShut() {
+    router.submit(new Command.Enrol(BOB), new Origin(EDGE, 2, 1));
+    router.submit(new Command.EraseUser(BOB.user()), new Origin(EDGE, 2, 2));
+    await().until(() -> answered(2));
+
+    router.submit(send(ALICE, 1, "hello"), new Origin(EDGE, 1, 3));
+
+    var shard = storages.get(Slots.shardOf(Slots.of(CHAT), SHARDS));
+    await().until(() -> Reads.isBlocked(shard, CHAT));
+    await().until(() -> answered(3));
+  }
+
+  private boolean answered(int rid) {
+    return delivered.stream()
+        .anyMatch(one -> one instanceof Delivery.Answer answer && answer.to().rid() == rid);
+  }
+
   private Router open() {
     var opened = new ArrayList<Router.Opened>();
     for (int i = 0; i < SHARDS; i++) {

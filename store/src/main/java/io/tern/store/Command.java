@@ -73,7 +73,8 @@ public sealed interface Command {
   }
 
   /// Put `chat` into the user's chat list: the other half of a chat's first entry, sent by the
-  /// chat's shard until the user's shard has committed it.
+  /// chat's shard until the user's shard has committed it. For an erased user the chat is to be
+  /// left ([Outcome.UserErased]).
   record ListChat(UserId user, ChatId chat) implements Command {
     @Override
     public int slot() {

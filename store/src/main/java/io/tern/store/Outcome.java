@@ -77,11 +77,12 @@ public sealed interface Outcome {
   /// @param version the record's version now; 0 = there is none
   record Recorded(boolean stored, long version) implements Outcome {}
 
-  /// The user is erased (or had been): their sessions are to end.
+  /// The user is erased (or had been): their sessions are to end. Also what becomes of a
+  /// [Command.ListChat] that comes too late for them.
   ///
   /// To be answered when the duties have been committed too.
   ///
-  /// @param duties [Command.Leave] for a piece of the chat list
+  /// @param duties [Command.Leave] for a piece of the chat list, or for the chat that came too late
   /// @param more there are chats left: the same command again goes on
   record UserErased(UserId user, List<Command> duties, boolean more) implements Outcome {}
 

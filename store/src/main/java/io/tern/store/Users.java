@@ -186,7 +186,7 @@ final class Users {
               .setCreatedMs(before.getCreatedMs() == 0 ? nowMillis : before.getCreatedMs())
               .setErased(true));
     }
-    round.batch.deleteRange(Keys.device(user, 0), Keys.device(user, 0xFFFFFF));
+    eraseDevices(user);
     round.batch.deleteRange(Keys.settingFrom(user), Keys.settingEnd(user));
     eraseSelf(ChatId.direct(user, user));
     List<ChatId> all = Reads.chatsOf(round, user, null, CHATS_LEFT_MAX + 1);
@@ -202,6 +202,12 @@ final class Users {
         user, round.owe(List.copyOf(leaves)), all.size() > CHATS_LEFT_MAX);
   }
 
+  private void eraseDevices(UserId user) {
+    var devices = new ArrayList<byte[]>();
+    round.scan(Keys.device(user, 0), Keys.device(user, 0xFFFFFF), (key, value) -> devices.add(key));
+    devices.forEach(round::delete);
+  }
+
   /// The self chat lies in the slot of its user. What names it among the expiries finds nothing.
   private void eraseSelf(ChatId self) {
     chats.erase(self);
@@ -212,13 +218,24 @@ final class Users {
     }
   }
 
-  /// A chat comes into the user's list.
+  /// A chat comes into the user's list. An erased user is to leave it: it began, or they were added
+  /// to it, by somebody who did not know yet.
   Outcome list(Command.ListChat command, long nowMillis) {
-    byte[] key = Keys.listed(command.user(), command.chat());
-    if (!of(round, command.user()).getErased() && round.get(key) == null) {
+    UserId user = command.user();
+    ChatId chat = command.chat();
+    if (of(round, user).getErased()) {
+      return chat.isSelf() ? Outcome.Done.DONE : leave(user, chat);
+    }
+    byte[] key = Keys.listed(user, chat);
+    if (round.get(key) == null) {
       round.put(key, ListedChat.newBuilder().setSinceMs(nowMillis).build().toByteArray());
       round.sync = true;
     }
     return Outcome.Done.DONE;
+  }
+
+  private Outcome leave(UserId user, ChatId chat) {
+    round.sync = true;
+    return new Outcome.UserErased(user, round.owe(List.of(new Command.Leave(chat, user))), false);
   }
 }

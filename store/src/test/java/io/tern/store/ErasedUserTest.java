@@ -133,6 +133,62 @@ class ErasedUserTest {
     assertThat(erased(node.run(erase())).duties()).isEmpty();
   }
 
+  /// The sender's edge knew the user when the message was on its way.
+  @Test
+  void aChatThatBeginsWithAnErasedUserIsShut() {
+    node.run(new Command.Enrol(ALICE_1));
+    node.run(erase());
+    Outcome.Sent first = sent(node.send(BOB_1, 1, "hello"));
+
+    for (Command list : first.duties()) {
+      if (node.run(list) instanceof Outcome.UserErased(UserId user, List<Command> duties, _)) {
+        assertThat(user).isEqualTo(ALICE);
+        node.storage.crash(0);
+        node.start();
+        assertThat(node.shard.outbox().getLast().duties()).isEqualTo(duties);
+        duties.forEach(node::run);
+      }
+    }
+
+    refused(node.send(BOB_1, 2, "are you there?"), ErrorCode.BLOCKED);
+    assertThat(keysOfAlice()).containsExactly("U");
+  }
+
+  @Test
+  void aGroupThatAddsAnErasedUserLosesThemAgain() {
+    node.run(new Command.Enrol(ALICE_1));
+    sent(node.create(BOB_1, GROUP, EVE));
+    node.run(erase());
+    Outcome.Sent added = sent(node.edit(BOB_1, GROUP, new GroupChange.Add(List.of(ALICE))));
+
+    added.duties().stream()
+        .map(node::run)
+        .flatMap(listed -> erased(listed).duties().stream())
+        .forEach(node::run);
+
+    var group = Objects.requireNonNull(Reads.groupInfo(node.storage, GROUP));
+    assertThat(group.members()).extracting(Reads.GroupMember::user).containsExactly(BOB, EVE);
+  }
+
+  @Test
+  void theNotesOfAnErasedUserAreNoChatToLeave() {
+    node.run(new Command.Enrol(ALICE_1));
+    node.run(erase());
+
+    assertThat(node.run(new Command.ListChat(ALICE, NOTES))).isEqualTo(Outcome.Done.DONE);
+  }
+
+  @Test
+  void aDeviceIsNotWrittenDownAgainInTheRoundThatErasesItsUser() {
+    live();
+    node.prepare(erase());
+    node.prepare(new Command.Revoke(ALICE_2));
+    node.prepare(new Command.RemoveDevice(ALICE_2, ALICE_1.index()));
+    node.shard.commit();
+
+    assertThat(keysOfAlice()).containsExactly("U");
+  }
+
   @Test
   void thePeerKeepsWhatThereIsAndCanNoLongerWrite() {
     live();
