@@ -16,7 +16,9 @@ public sealed interface Command {
   /// The slot whose shard executes this.
   int slot();
 
-  /// Whether it adds to what is owed to others: an entry, for which there are members to be served.
+  /// Whether it adds to what is owed to others, an entry for which there are members to be served,
+  /// and may wait for that. What one shard owes another adds too, but waits for nothing: two shards
+  /// that waited for each other would for ever.
   default boolean isOwedToOthers() {
     return false;
   }
@@ -224,11 +226,6 @@ public sealed interface Command {
   /// and can no longer write.
   record Leave(ChatId chat, UserId user) implements Command {
     @Override
-    public boolean isOwedToOthers() {
-      return true;
-    }
-
-    @Override
     public int slot() {
       return Slots.of(chat);
     }
@@ -251,11 +248,6 @@ public sealed interface Command {
   /// [Announce], sent by the user's shard until the chat's shard has committed it. Nothing is told
   /// where the two do not talk ([Reads#talk]), and no time twice.
   record TellRegistered(ChatId chat, DeviceId device, long atMillis) implements Command {
-    @Override
-    public boolean isOwedToOthers() {
-      return true;
-    }
-
     @Override
     public int slot() {
       return Slots.of(chat);

@@ -311,6 +311,21 @@ class ShardRingTest {
     await().until(() -> ring.submit(send(1), Origin.NOBODY));
   }
 
+  /// Two shards that waited for each other's would wait for ever.
+  @Test
+  void whatAnotherShardOwesIsTakenWhateverWaits() {
+    var rounds = new Rounded(new Notes());
+    rounds.full.set(true);
+    var ring = start(config(64), rounds.machine, rounds);
+    await().until(() -> !ring.submit(send(1), Origin.NOBODY));
+
+    assertThat(ring.submit(new Command.Leave(CHAT, ALICE.user()), Origin.NOBODY)).isTrue();
+    assertThat(ring.submit(new Command.TellRegistered(CHAT, ALICE, 1), Origin.NOBODY)).isTrue();
+    assertThat(ring.submit(new Command.ListChat(ALICE.user(), CHAT), Origin.NOBODY)).isTrue();
+    assertThat(ring.submit(new Command.SetBlock(CHAT, ALICE.user(), true, 1), Origin.NOBODY))
+        .isTrue();
+  }
+
   /// Producers that pause at random make both handlers park again and again. Nothing else would
   /// ever wake them here: one lost wake-up, and this test does not end.
   @Test
