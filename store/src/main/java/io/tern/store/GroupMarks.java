@@ -15,23 +15,34 @@ import java.util.List;
 /// result stays (`P`), for chat lists.
 ///
 /// Bounds per tick: [#GROUPS_PER_TICK] groups, [#AUTHORS_PER_GROUP] authors of each,
+/// [#STEPS_PER_TICK] looks at a member, so that many small groups fit and few large ones, and
 /// [#LOADS_PER_TICK] members whose marks are not in memory. What does not fit comes with the next
 /// tick. Confined to its shard.
 final class GroupMarks {
 
   /// Groups whose progress one tick tells, and authors it tells of in each.
-  static final int GROUPS_PER_TICK = 64;
+  static final int GROUPS_PER_TICK = 1_024;
 
   static final int AUTHORS_PER_GROUP = 32;
 
+  /// Each member of a group is looked at once for the group and once for each author that is
+  /// counted.
+  static final int STEPS_PER_TICK = 1 << 18;
+
   /// Three seeks each.
   static final int LOADS_PER_TICK = 1_024;
+
+  /// What a group that is not in memory counts for among them.
+  private static final int GROUP_LOADS = 16;
 
   private final Round round;
   private final KeyValues storage;
 
   /// In the order in which they are counted. As many as move between two ticks.
   private final LinkedHashSet<ChatId> moved = new LinkedHashSet<>();
+
+  /// Of the tick that is counting.
+  private int stepsLeft;
 
   GroupMarks(Round round, KeyValues storage) {
     this.round = round;
@@ -65,9 +76,11 @@ final class GroupMarks {
     var again = new ArrayList<ChatId>();
     int loads = LOADS_PER_TICK;
     int groups = 0;
+    stepsLeft = STEPS_PER_TICK;
     var next = moved.iterator();
-    while (next.hasNext() && groups < GROUPS_PER_TICK) {
+    while (next.hasNext() && groups < GROUPS_PER_TICK && stepsLeft > 0 && loads > 0) {
       ChatId id = next.next();
+      loads -= chats.inMemory(id) == null ? GROUP_LOADS : 0;
       ChatState chat = chats.of(id);
       if (chat != null) {
         loads -= load(chat, loads);
@@ -96,7 +109,7 @@ final class GroupMarks {
     int loads = 0;
     for (Member member : chat.members) {
       if (member.delivered < 0) {
-        if (++loads > most) {
+        if (!chat.fresh && ++loads > most) {
           return loads;
         }
         Watermarks.load(storage, chat, member);
@@ -107,6 +120,7 @@ final class GroupMarks {
 
   /// Adds what is to be told of a group; returns whether there are authors left for another time.
   private boolean count(ChatState chat, List<GroupProgress> progress) {
+    stepsLeft -= chat.members.size();
     long delivered = Long.MAX_VALUE;
     long read = Long.MAX_VALUE;
     for (Member member : chat.members) {
@@ -153,7 +167,7 @@ final class GroupMarks {
   /// Goes on where the last tick stopped. Once all have been looked at since something moved, there
   /// is nothing to do until something moves again: most groups have messages that somebody never
   /// reads.
-  private static boolean authors(ChatState chat, List<Author> authors) {
+  private boolean authors(ChatState chat, List<Author> authors) {
     int members = chat.members.size();
     if (chat.authorsToLookAt == 0) {
       chat.authorsToLookAt = members;
@@ -180,7 +194,8 @@ final class GroupMarks {
     return told != null && told.seq() == author.lastMessageSeq && told.read() == told.total();
   }
 
-  private static Author count(ChatState chat, Member author) {
+  private Author count(ChatState chat, Member author) {
+    stepsLeft -= chat.members.size();
     long seq = author.lastMessageSeq;
     int total = 0;
     int delivered = 0;

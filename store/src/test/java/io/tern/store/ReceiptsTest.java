@@ -24,6 +24,7 @@ import io.tern.store.Reads.MemberTimes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /// What others are told of what one has got and read: hidden reads, groups, pages of an entry.
@@ -223,6 +224,28 @@ class ReceiptsTest {
   }
 
   @Test
+  void fewerLargeGroupsFitIntoATick() {
+    List<DeviceId> guests = guests(1_000);
+    List<DeviceId> authors = guests.subList(0, GroupMarks.AUTHORS_PER_GROUP);
+    int looks = (guests.size() + 1) * (authors.size() + 1);
+    int fitting = GroupMarks.STEPS_PER_TICK / looks + 1;
+    for (int i = 0; i < fitting + 2; i++) {
+      largeGroup(ChatId.group(100 + i), guests);
+    }
+    node.tick();
+    for (int i = 0; i < fitting + 2; i++) {
+      for (DeviceId author : authors) {
+        node.prepare(new Command.Send(author, ChatId.group(100 + i), ShardNode.body(1, "text")));
+      }
+      node.prepare(new Command.Ack(ALICE_1, ChatId.group(100 + i), 1 + authors.size()));
+    }
+    node.shard.commit();
+
+    assertThat(node.tick()).hasSize(fitting);
+    assertThat(node.tick()).hasSize(2);
+  }
+
+  @Test
   void aTickTellsSoManyAuthorsAndTheNextOneTheRest() {
     List<DeviceId> guests = largeGroup(80);
     for (DeviceId guest : guests) {
@@ -277,12 +300,19 @@ class ReceiptsTest {
   }
 
   private List<DeviceId> largeGroup(int guests) {
-    var devices = new ArrayList<DeviceId>();
-    for (int i = 1; i <= guests; i++) {
-      devices.add(new DeviceId(new UserId(10_000 + i), 1));
-    }
-    sent(node.create(ALICE_1, GROUP, devices.stream().map(DeviceId::user).toArray(UserId[]::new)));
+    List<DeviceId> devices = guests(guests);
+    largeGroup(GROUP, devices);
     return devices;
+  }
+
+  private void largeGroup(ChatId group, List<DeviceId> guests) {
+    sent(node.create(ALICE_1, group, guests.stream().map(DeviceId::user).toArray(UserId[]::new)));
+  }
+
+  private static List<DeviceId> guests(int count) {
+    return IntStream.rangeClosed(1, count)
+        .mapToObj(i -> new DeviceId(new UserId(10_000 + i), 1))
+        .toList();
   }
 
   // ---- one entry
