@@ -66,7 +66,7 @@ class DispatcherReceiptsTest extends DispatcherFixture {
     on(
         new Command.Tick(0, false),
         Origin.NOBODY,
-        new Outcome.Ticked(List.of(new GroupProgress(GROUP, 30, 20, List.of(author)))));
+        new Outcome.Ticked(List.of(new GroupProgress(GROUP, 30, 20, List.of(author))), false));
     endOfBatch();
 
     assertThat(only(EDGE, Delivery.Progress.class))

@@ -196,6 +196,26 @@ class RouterTest {
     await().until(() -> answered(3));
   }
 
+  /// With one tick a second, or one in ten while nothing happens, this would take half a minute.
+  @Test
+  void whatExpiresAtOnceIsErasedWithoutWaitingForTicks() {
+    int messages = 3_000;
+    for (int csn = 1; csn <= messages; csn++) {
+      var content = Content.newBuilder().setKind(Kind.KIND_TEXT).setTtlS(1);
+      var body = Send.newBuilder().setCsn(csn).setContent(content).build().toByteArray();
+      assertThat(router.submit(new Command.Send(ALICE, CHAT, body), Origin.NOBODY)).isTrue();
+    }
+    var shard = storages.get(Slots.shardOf(Slots.of(CHAT), SHARDS));
+
+    await()
+        .atMost(20, SECONDS)
+        .until(() -> {
+          var entries = Reads.after(shard, CHAT, BOB.user(), 1, messages, 1 << 20).entries();
+          return entries.size() == messages
+              && entries.stream().allMatch(entry -> entry.kind() == Kind.KIND_TOMBSTONE_VALUE);
+        });
+  }
+
   private boolean answered(int rid) {
     return delivered.stream()
         .anyMatch(one -> one instanceof Delivery.Answer answer && answer.to().rid() == rid);

@@ -278,5 +278,12 @@ public sealed interface Command {
   /// Housekeeping of the shard that owns `slot`: erase what has expired, count what groups have
   /// read ([Outcome.Ticked]), prove that the log works. Always commits a synced batch when `probe`
   /// is set.
-  record Tick(int slot, boolean probe) implements Command {}
+  ///
+  /// @param onlyExpired no more than to go on erasing ([Outcome.Ticked#more]): groups are counted
+  ///   about once a second
+  record Tick(int slot, boolean probe, boolean onlyExpired) implements Command {
+    public Tick(int slot, boolean probe) {
+      this(slot, probe, false);
+    }
+  }
 }

@@ -11,7 +11,8 @@ import java.util.List;
 /// before which nothing in it is due, so that a sweep with nothing to do reads nothing.
 ///
 /// Confined to its shard. Bounds per sweep: [#ERASURES_PER_TICK] messages and records, and
-/// [#NEW_SLOTS_PER_TICK] slots looked at for the first time; the rest waits for the next one.
+/// [#NEW_SLOTS_PER_TICK] slots looked at for the first time; the rest is the next one's, which
+/// follows with the next batch.
 final class Expiries {
 
   static final int ERASURES_PER_TICK = 256;
@@ -72,9 +73,9 @@ final class Expiries {
 
   // ---- the sweep ------------------------------------------------------------------------------
 
-  /// Erases what is due, as much as one tick may. At most once a batch: what it erases is still in
-  /// storage until the commit.
-  void sweep(long nowMillis) {
+  /// Erases what is due, as much as one tick may; returns whether there may be more. At most once a
+  /// batch: what it erases is still in storage until the commit.
+  boolean sweep(long nowMillis) {
     for (int i = 0; slotsLooked < soonestExpiry.length && i < NEW_SLOTS_PER_TICK; i++) {
       int slot = slotsLooked++;
       soonestExpiry[slot] = soonestExpiry(slot + firstSlot, 0);
@@ -90,6 +91,7 @@ final class Expiries {
         sweepSlot = (sweepSlot + 1) % soonestExpiry.length;
       }
     }
+    return left <= 0 || slotsLooked < soonestExpiry.length;
   }
 
   private long soonestExpiry(int slot, long fromMillis) {

@@ -100,8 +100,9 @@ public sealed interface Outcome {
   ///
   /// @param progress groups in which something moved that is to be told; at most
   ///   [GroupMarks#GROUPS_PER_TICK]
-  record Ticked(List<GroupProgress> progress) implements Outcome {
-    public static final Ticked NOTHING = new Ticked(List.of());
+  /// @param more what has expired is more than one tick erases: the next should follow at once
+  record Ticked(List<GroupProgress> progress, boolean more) implements Outcome {
+    public static final Ticked NOTHING = new Ticked(List.of(), false);
   }
 
   /// Done, or had been done before, and nobody is waiting to hear more.

@@ -150,9 +150,11 @@ public final class Shard {
       return Outcome.Ticked.NOTHING;
     }
     swept = true;
-    expiries.sweep(nowMillis);
-    List<GroupProgress> progress = marks.count(chats);
-    return progress.isEmpty() ? Outcome.Ticked.NOTHING : new Outcome.Ticked(progress);
+    boolean more = expiries.sweep(nowMillis);
+    List<GroupProgress> progress = command.onlyExpired() ? List.of() : marks.count(chats);
+    return more || !progress.isEmpty()
+        ? new Outcome.Ticked(progress, more)
+        : Outcome.Ticked.NOTHING;
   }
 
   /// The outbox record of batch `n` has done its work: deletes it with the open batch.

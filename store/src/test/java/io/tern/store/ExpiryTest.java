@@ -15,6 +15,7 @@ import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Kind;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -119,6 +120,36 @@ class ExpiryTest {
     tick();
     assertThat(node.texts()).filteredOn(String::isEmpty).hasSize(count);
     assertThat(node.summary(BOB_1).unread()).isZero();
+  }
+
+  @Test
+  void aTickThatCouldNotEraseAllSaysSo() {
+    int count = 2 * Expiries.ERASURES_PER_TICK + 10;
+    for (int csn = 1; csn <= count; csn++) {
+      sendExpiring(ALICE_1, CHAT, csn, 60);
+    }
+    node.shard.commit();
+    tickOften();
+    node.now += 60_000;
+
+    var more = new ArrayList<Boolean>();
+    for (int i = 0; i < 4; i++) {
+      Outcome ticked = node.run(new Command.Tick(0, false, i % 2 == 0));
+      more.add(((Outcome.Ticked) ticked).more());
+    }
+
+    assertThat(more).containsExactly(true, true, false, false);
+    assertThat(node.texts()).allMatch(String::isEmpty);
+  }
+
+  @Test
+  void aNewLifeGoesOnUntilItHasLookedAtEverySlot() {
+    int ticks = 1;
+    while (((Outcome.Ticked) node.run(new Command.Tick(0, false, true))).more()) {
+      ticks++;
+    }
+
+    assertThat(ticks).isEqualTo(Slots.COUNT / Expiries.NEW_SLOTS_PER_TICK);
   }
 
   @Test

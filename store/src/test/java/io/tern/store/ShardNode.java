@@ -175,7 +175,8 @@ final class ShardNode {
 
   /// What a tick tells.
   List<GroupProgress> tick() {
-    if (run(new Command.Tick(0, false)) instanceof Outcome.Ticked(List<GroupProgress> progress)) {
+    if (run(new Command.Tick(0, false))
+        instanceof Outcome.Ticked(List<GroupProgress> progress, _)) {
       return progress;
     }
     throw new AssertionError("not ticked");

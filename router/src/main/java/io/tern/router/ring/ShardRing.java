@@ -327,6 +327,9 @@ public final class ShardRing implements Commands, AutoCloseable {
     private long shardTickedAt = tickedAt;
     private boolean active;
 
+    /// A tick has left something that has expired.
+    private boolean expired;
+
     Dispatch(Rounds rounds) {
       this.rounds = rounds;
     }
@@ -348,6 +351,7 @@ public final class ShardRing implements Commands, AutoCloseable {
       active |=
           !(command instanceof Command.Tick)
               || (outcome instanceof Outcome.Ticked ticked && !ticked.progress().isEmpty());
+      expired |= outcome instanceof Outcome.Ticked ticked && ticked.more();
       events++;
       bytes += event.bytes;
       boolean last = event.last;
@@ -380,6 +384,10 @@ public final class ShardRing implements Commands, AutoCloseable {
       // Places are free as soon as their round is done, not only when dispatch has caught up.
       Objects.requireNonNull(progress).set(sequence);
       noteFull();
+      // One with each batch: so erasing keeps pace with sending, whatever the load.
+      if (expired && !closed) {
+        expired = !publish(new Command.Tick(config.slot(), false, true), Origin.NOBODY);
+      }
     }
 
     private void tick(long now) {
