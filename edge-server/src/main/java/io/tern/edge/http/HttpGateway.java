@@ -25,6 +25,7 @@ import com.linecorp.armeria.common.TlsKeyPair;
 import com.linecorp.armeria.common.TlsProvider;
 import com.linecorp.armeria.server.ClientAddressSource;
 import com.linecorp.armeria.server.HttpService;
+import com.linecorp.armeria.server.ProxiedAddresses;
 import com.linecorp.armeria.server.RequestTimeoutException;
 import com.linecorp.armeria.server.Route;
 import com.linecorp.armeria.server.Server;
@@ -293,6 +294,7 @@ public final class HttpGateway implements AutoCloseable {
             .disableDateHeader()
             .clientAddressSources(ClientAddressSource.ofHeader("x-forwarded-for"))
             .clientAddressTrustedProxyFilter(config.forwardedFrom()::contains)
+            .clientAddressMapper(this::clientOf)
             .errorHandler(new Failures());
     if (certificates == null) {
       builder.http(listen);
@@ -319,6 +321,17 @@ public final class HttpGateway implements AutoCloseable {
             watched((ctx, request) -> serve(ctx, request, methods))));
     builder.serviceUnder("/", watched((ctx, request) -> nothingThere(ctx)));
     return builder.build();
+  }
+
+  /// Who asks: the last address on the way that is no proxy of ours. Each proxy adds at the end
+  /// whom it has a request from; what stands before that may be the client's own words.
+  private InetSocketAddress clientOf(ProxiedAddresses way) {
+    for (InetSocketAddress address : way.destinationAddresses().reversed()) {
+      if (!config.forwardedFrom().contains(address.getAddress())) {
+        return address;
+      }
+    }
+    return way.sourceAddress();
   }
 
   /// Where it listens.
