@@ -266,6 +266,13 @@ final class Context {
     return Math.max(used, seen);
   }
 
+  /// How long the user still is banned; 0 = is not.
+  long bannedMillis(UserId user) {
+    long until =
+        shards.read(snapshots -> Reads.bannedUntil(snapshots.of(Slots.of(user)), user));
+    return Math.max(0, until - now());
+  }
+
   boolean isKnown(UserId user) {
     return shards.read(snapshots -> Reads.userKnown(snapshots.of(Slots.of(user)), user));
   }

@@ -1,5 +1,6 @@
 package io.tern.accounts;
 
+import com.google.protobuf.ByteString;
 import io.tern.accounts.Cells.Step;
 import io.tern.accounts.v1.Account;
 import io.tern.accounts.v1.AccountDevice;
@@ -74,7 +75,7 @@ final class Erasing {
     }
   }
 
-  /// The number is nobody's, if it was this user's.
+  /// The number is nobody's, if it was this user's and the account does not have it again.
   void freeNumber(UserId user, byte[] hash) {
     if (hash.length == 0) {
       return;
@@ -82,11 +83,17 @@ final class Erasing {
     context.cells.change(
         Context.numberKey(hash),
         NumberOwner.parser(),
-        found ->
-            found != null && found.getUser() == user.value() ? Step.delete(true) : Step.keep(true));
+        found -> {
+          Account account = context.account(user);
+          boolean again = account != null && Context.holds(account, ByteString.copyFrom(hash));
+          return found != null && found.getUser() == user.value() && !again
+              ? Step.delete(true)
+              : Step.keep(true);
+        });
   }
 
-  /// Nobody else takes the name for a while: it stood for this user.
+  /// Nobody else takes the name for a while: it stood for this user. Unless the account has it
+  /// again.
   void freeUsername(UserId user, String name) {
     if (name.isEmpty()) {
       return;
@@ -95,10 +102,13 @@ final class Erasing {
     context.cells.change(
         Usernames.key(context, name),
         UsernameOwner.parser(),
-        found ->
-            found != null && found.getUser() == user.value()
-                ? Step.put(found.toBuilder().setHeldUntilMs(held).build(), held, true)
-                : Step.keep(true));
+        found -> {
+          Account account = context.account(user);
+          boolean again = account != null && account.getUsername().equals(name);
+          return found != null && found.getUser() == user.value() && !again
+              ? Step.put(found.toBuilder().setHeldUntilMs(held).build(), held, true)
+              : Step.keep(true);
+        });
   }
 
   private void delete(UserId user, char kind) {

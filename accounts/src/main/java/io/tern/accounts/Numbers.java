@@ -11,6 +11,7 @@ import io.tern.accounts.v1.Request;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// Whose a number is, and how it becomes another's.
@@ -62,7 +63,7 @@ public final class Numbers {
       }
       UserId other = context.holder(hash);
       if (other != null && !other.equals(by.user())) {
-        dispossess(other);
+        dispossess(other, hash);
       }
       context.begin(by.user());
       context.change(
@@ -136,16 +137,14 @@ public final class Numbers {
                 : Step.keep(true));
   }
 
-  /// Writes the user into the number's record, unless it is somebody else's.
+  /// Writes the user into the number's record, unless it is somebody else's. Also when the user is
+  /// there: the write is what a deletion of the record that was decided before does not outlive.
   boolean take(byte[] hash, UserId user) {
     return context.cells.change(
         Context.numberKey(hash),
         NumberOwner.parser(),
         found -> {
-          if (found != null && found.getUser() == user.value()) {
-            return Step.keep(true);
-          }
-          if (found != null) {
+          if (found != null && found.getUser() != user.value()) {
             Account other = context.account(new UserId(found.getUser()));
             if (other != null && Context.holds(other, ByteString.copyFrom(hash))) {
               return Step.keep(false);
@@ -167,37 +166,64 @@ public final class Numbers {
 
   /// Takes the number from an account, for somebody who has it now and is not known to be the same
   /// person. Its sessions end. Who has a recovery key keeps the account, without a number; else it
-  /// is nobody's any more, and is deleted.
+  /// is nobody's any more, and is deleted. An account that has another number by now keeps all.
   ///
-  /// @throws Refusal its PIN is asked for
-  void dispossess(UserId user) {
-    Account account = context.account(user);
-    if (account == null) {
+  /// @throws Refusal its PIN is asked for, or it is banned
+  void dispossess(UserId user, byte[] hash) {
+    Account seen = context.account(user);
+    if (seen == null) {
       return;
+    }
+    checkMayLoseNumber(user, seen);
+    context.begin(user);
+    Optional<Account> before;
+    try {
+      before = context.change(user, found -> loseNumber(user, found, ByteString.copyFrom(hash)));
+    } catch (Refusal refusal) {
+      context.finished(user);
+      throw refusal;
+    }
+    if (before == null || before.isEmpty()) {
+      context.finished(user);
+      return;
+    }
+    if (before.get().getRecovery().isEmpty()) {
+      erasing.finish(user);
+    } else {
+      context.revokeDoomed(user);
+      erasing.freeNumber(user, before.get().getNumberHash().toByteArray());
+      context.finished(user);
+    }
+    context.meter.add(AccountsEvent.ACCOUNTS_LOST_NUMBER);
+  }
+
+  /// The result is the account before; empty when it has not got the number.
+  private Step<Account, Optional<Account>> loseNumber(
+      UserId user, Account found, ByteString numberHash) {
+    if (!Context.holds(found, numberHash)) {
+      return Step.keep(Optional.empty());
+    }
+    checkMayLoseNumber(user, found);
+    var after = found.toBuilder();
+    if (found.getRecovery().isEmpty()) {
+      after.setClosing(true);
+    } else {
+      after.clearNumber().clearNumberHash().clearChange().clearDevices();
+      found.getDevicesList().forEach(device -> after.addDoomed(device.getIndex()));
+    }
+    return Step.put(after.build(), Optional.of(found));
+  }
+
+  private void checkMayLoseNumber(UserId user, Account account) {
+    long banned = context.bannedMillis(user);
+    if (banned > 0) {
+      throw new Refusal(ErrorCode.BANNED, "number", banned);
     }
     long locked = lockedMillis(user, account);
     if (locked > 0) {
       context.meter.add(AccountsEvent.PINS_REFUSED);
       throw new Refusal(ErrorCode.NOT_ALLOWED, "pin", locked);
     }
-    if (account.getRecovery().isEmpty()) {
-      erasing.close(user);
-      erasing.finish(user);
-    } else {
-      context.begin(user);
-      context.change(
-          user,
-          found -> {
-            var after =
-                found.toBuilder().clearNumber().clearNumberHash().clearChange().clearDevices();
-            found.getDevicesList().forEach(device -> after.addDoomed(device.getIndex()));
-            return Step.put(after.build(), true);
-          });
-      context.revokeDoomed(user);
-      erasing.freeNumber(user, account.getNumberHash().toByteArray());
-      context.finished(user);
-    }
-    context.meter.add(AccountsEvent.ACCOUNTS_LOST_NUMBER);
   }
 
   /// A request that was answered with the right code.

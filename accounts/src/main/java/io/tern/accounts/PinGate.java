@@ -50,7 +50,8 @@ final class PinGate {
     return Math.max(0, account.getPin().getNextMs() - context.now());
   }
 
-  /// Lets through who knows the PIN of the account, which has one.
+  /// Lets through who knows the PIN of the account, which has one. Without one nobody is let
+  /// through: it may have been removed since the account was looked at.
   ///
   /// @throws Refusal NOT_ALLOWED: it is another one; RATE: not yet
   void check(UserId user, Secret pin) {
@@ -59,6 +60,9 @@ final class PinGate {
         context.change(
             user,
             account -> {
+              if (!account.hasPin()) {
+                throw new Refusal(ErrorCode.NOT_ALLOWED, "pin");
+              }
               Pin before = account.getPin();
               long wait = waitMillis(account);
               if (wait > 0) {
@@ -74,9 +78,6 @@ final class PinGate {
             });
     if (hash == null) {
       throw new Refusal(ErrorCode.NOT_FOUND, "");
-    }
-    if (hash.isEmpty()) {
-      return;
     }
     if (!hasher.matches(pin.reveal(), hash)) {
       context.meter.add(AccountsEvent.PINS_WRONG);

@@ -116,21 +116,24 @@ public final class Registration {
           return back;
         }
       }
-      checkUser(verified.user());
+      checkUnused(verified, holder);
       String displayName = Context.text(device.displayName, "name", Context.NAME_BYTES_MAX, false);
       String photo = Context.text(device.photo, "photo", Context.PHOTO_BYTES_MAX, true);
       Pin pin = device.pin == null ? null : pins.made(device.pin);
       if (holder != null) {
-        numbers.dispossess(holder);
+        numbers.dispossess(holder, verified.hash());
       }
       return create(verified, name, displayName, photo, pin, origin);
     });
   }
 
-  /// The user that a ticket makes is new: an id is given once, and an account that has been deleted
-  /// since does not come back with the ticket that made it.
-  private void checkUser(UserId user) {
-    if (context.account(user) == null && context.isKnown(user)) {
+  /// A ticket makes one user, who is new: an id is given once. So an account that has been deleted
+  /// since does not come back with the ticket that made it, and one whose first device is out is not
+  /// taken for somebody else's.
+  private void checkUnused(Codes.Verified verified, @Nullable UserId holder) {
+    UserId user = verified.user();
+    boolean deleted = context.account(user) == null && context.isKnown(user);
+    if (deleted || user.equals(holder)) {
       throw new Refusal(ErrorCode.NOT_ALLOWED, "ticket");
     }
   }
@@ -166,7 +169,12 @@ public final class Registration {
               if (found == null) {
                 return Step.put(made.build(), true);
               }
-              return Step.keep(!found.getClosing() && Context.byOrigin(found, origin) != null);
+              AccountDevice there = Context.byOrigin(found, origin);
+              return Step.keep(
+                  !found.getClosing()
+                      && there != null
+                      && context.isRepeatable(there)
+                      && Context.holds(found, ByteString.copyFrom(verified.hash())));
             });
     if (!mine) {
       throw new Refusal(ErrorCode.CONFLICT, "number");
@@ -192,7 +200,8 @@ public final class Registration {
   }
 
   /// A known account on a new device, by somebody who has shown to be its owner: every other device
-  /// is out, and those with whom the user talks are told.
+  /// is out, and those with whom the user talks are told. Who is banned is not let in like this
+  /// either, and nobody is told.
   static Registered comeBack(
       Context context,
       UserId user,
@@ -201,6 +210,10 @@ public final class Registration {
       byte[] origin,
       AccountsEvent event) {
     String displayName = Context.text(device.displayName, "name", Context.NAME_BYTES_MAX, true);
+    long banned = context.bannedMillis(user);
+    if (banned > 0) {
+      throw new Refusal(ErrorCode.BANNED, "", banned);
+    }
     context.begin(user);
     AccountDevice made =
         context.change(

@@ -7,8 +7,6 @@ import io.tern.accounts.v1.Account;
 import io.tern.accounts.v1.AccountDevice;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
-import io.tern.store.Reads;
-import io.tern.store.Slots;
 
 /// Gives access tokens for device secrets. A secret is good for one refresh, which brings the next
 /// one: whoever copies a secret uses it beside its owner, and that shows.
@@ -62,10 +60,7 @@ public final class Tokens {
       if (attempt.length() < ATTEMPT_CHARACTERS_MIN || attempt.length() > ATTEMPT_CHARACTERS_MAX) {
         throw new Refusal(ErrorCode.ARGUMENT, "attempt");
       }
-      long banned =
-          context.shards.read(
-              snapshots -> Reads.bannedUntil(snapshots.of(Slots.of(device.user())), device.user()));
-      long banLeft = banned - context.now();
+      long banLeft = context.bannedMillis(device.user());
       byte[] use = Pepper.sha256(Pepper.bytes(attempt));
       byte[] nonce = Pepper.random(context.random, USED_BYTES);
       Secret[] next = {new Secret("")};

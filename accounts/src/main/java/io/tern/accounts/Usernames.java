@@ -72,6 +72,8 @@ public final class Usernames {
       if (!before.equals(name)) {
         erasing.freeUsername(by.user(), before);
       }
+      // Once more: who gave the name up in between has set the claim an end.
+      claim(by.user(), name);
       context.meter.add(AccountsEvent.USERNAMES_SET);
     });
   }

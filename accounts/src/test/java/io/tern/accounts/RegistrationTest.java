@@ -167,6 +167,38 @@ class RegistrationTest {
     refused(registration().register(ANNA, ticket, device(null)), ErrorCode.NOT_ALLOWED, "ticket");
   }
 
+  @Test
+  void aTicketWhoseDeviceIsOutLeavesTheAccountAlone() {
+    Secret ticket = world.ticket(ANNA);
+    Registered first = ok(registration().register(ANNA, ticket, device(null)));
+    Registered second = linked(first);
+    ok(world.accounts.devices().revoke(second.device(), first.device().index()));
+    refused(registration().register(ANNA, ticket, device(null)), ErrorCode.NOT_ALLOWED, "ticket");
+    assertThat(world.connects(second.device())).isTrue();
+    assertThat(world.refreshes(second)).isTrue();
+    assertThat(world.connects(first.device())).isFalse();
+  }
+
+  @Test
+  void aTicketIsOverWhenItsAccountHasAnotherNumber() {
+    Secret ticket = world.ticket(ANNA);
+    Registered anna = ok(registration().register(ANNA, ticket, device(null)));
+    assertThat(world.refreshes(anna)).isTrue();
+    String next = World.number(66_666_666);
+    ok(world.accounts.numbers().change(anna.device(), next, world.ticket(next), null));
+    refused(registration().register(ANNA, ticket, device(null)), ErrorCode.CONFLICT, "number");
+    refused(world.accounts.admin().find(ANNA), ErrorCode.NOT_FOUND, "number");
+    assertThat(ok(world.accounts.admin().find(next))).isEqualTo(anna.device().user());
+  }
+
+  private Registered linked(Registered by) {
+    Linking linking = world.accounts.linking();
+    var opened = ok(linking.open("tablet", caller("192.0.2.7")));
+    ok(linking.claim(by.device(), opened.link(), opened.key()));
+    ok(linking.confirm(by.device(), opened.link(), true));
+    return ok(linking.complete(opened.link(), opened.key()));
+  }
+
   // ---- a number that has an account ------------------------------------------------------------
 
   @Test
@@ -276,6 +308,50 @@ class RegistrationTest {
     // Once.
     assertThat(world.refreshes(back)).isTrue();
     refused(world.accounts.recovery().recover(user, key, "phone"), ErrorCode.NOT_ALLOWED, "key");
+  }
+
+  @Test
+  void theNumberOfOneWhoIsBannedMakesNoOtherAccountMeanwhile() {
+    Registered anna = world.register(ANNA);
+    UserId user = anna.device().user();
+    ok(world.accounts.admin().ban(user, world.clock.millis() + Duration.ofDays(30).toMillis()));
+    var banned = refused(world.tryRegister(ANNA, null), ErrorCode.BANNED, "number");
+    assertThat(banned.retryMillis()).isBetween(1L, Duration.ofDays(30).toMillis());
+    // Nor does it go to an account that the same person has elsewhere.
+    Registered other = world.register(World.number(77_777_777));
+    refused(
+        world.accounts.numbers().change(other.device(), ANNA, world.ticket(ANNA), null),
+        ErrorCode.BANNED,
+        "number");
+    assertThat(ok(world.accounts.admin().find(ANNA))).isEqualTo(user);
+    assertThat(world.connects(anna.device())).isFalse();
+
+    ok(world.accounts.admin().ban(user, 0));
+    assertThat(world.connects(anna.device())).isTrue();
+    ok(world.accounts.admin().ban(user, Long.MAX_VALUE));
+    refused(world.tryRegister(ANNA, null), ErrorCode.BANNED, "number");
+    // What an operator has erased is free.
+    ok(world.accounts.admin().erase(user));
+    assertThat(world.register(ANNA).device().user()).isNotEqualTo(user);
+  }
+
+  @Test
+  void neitherPinNorRecoveryKeyBringsOneWhoIsBannedBack() {
+    Registered anna = world.register(ANNA, PIN);
+    UserId user = anna.device().user();
+    Secret key = ok(world.accounts.recovery().createKey(anna.device()));
+    ok(world.accounts.admin().ban(user, Long.MAX_VALUE));
+    refused(world.tryRegister(ANNA, PIN), ErrorCode.BANNED, "");
+    refused(world.accounts.recovery().recover(user, key, "phone"), ErrorCode.BANNED, "");
+    // Only who knows it learns of the ban, and all is as it was when it ends.
+    refused(
+        world.accounts.recovery().recover(user, new Secret("wrong"), "phone"),
+        ErrorCode.NOT_ALLOWED,
+        "key");
+    assertThat(world.accounts.resume()).isZero();
+    ok(world.accounts.admin().ban(user, 0));
+    assertThat(world.connects(anna.device())).isTrue();
+    assertThat(world.refreshes(anna)).isTrue();
   }
 
   @Test
