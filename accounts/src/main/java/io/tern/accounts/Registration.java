@@ -128,8 +128,8 @@ public final class Registration {
   }
 
   /// A ticket makes one user, who is new: an id is given once. So an account that has been deleted
-  /// since does not come back with the ticket that made it, and one whose first device is out is not
-  /// taken for somebody else's.
+  /// since does not come back with the ticket that made it, and one whose first device is out is
+  /// not taken for somebody else's.
   private void checkUnused(Codes.Verified verified, @Nullable UserId holder) {
     UserId user = verified.user();
     boolean deleted = context.account(user) == null && context.isKnown(user);

@@ -124,10 +124,8 @@ class MeetingTest {
             () -> ok(world.accounts.usernames().set(anna.device(), "anna")),
             accounts -> accounts.usernames().release(anna.device())));
     world.clock.pass(Duration.ofDays(365));
-    refused(
-        world.accounts.usernames().set(other.device(), "anna"), ErrorCode.CONFLICT, "username");
-    assertThat(ok(world.accounts.admin().findByUsername("anna")))
-        .isEqualTo(anna.device().user());
+    refused(world.accounts.usernames().set(other.device(), "anna"), ErrorCode.CONFLICT, "username");
+    assertThat(ok(world.accounts.admin().findByUsername("anna"))).isEqualTo(anna.device().user());
   }
 
   @Test

@@ -32,8 +32,14 @@ final class NetworksFile implements Supplier<Networks>, AutoCloseable {
   /// What tells a file from the one before: it is read again only when it is another one.
   private record Seen(FileTime changed, long bytes, @Nullable Object key) {}
 
+  /// Reads a file of networks.
+  interface Reader {
+    Networks read(Path file) throws IOException, Networks.Unusable;
+  }
+
   private final @Nullable ScheduledExecutorService watcher;
   private final Counters counters;
+  private final Reader reader;
 
   private volatile Networks current;
 
@@ -45,11 +51,12 @@ final class NetworksFile implements Supplier<Networks>, AutoCloseable {
   ///
   /// @throws ConfigProblem when the file will not do
   static NetworksFile open(NetworksConfig config, Counters counters) {
-    return new NetworksFile(config, counters);
+    return new NetworksFile(config, counters, Networks::read);
   }
 
-  private NetworksFile(NetworksConfig config, Counters counters) {
+  NetworksFile(NetworksConfig config, Counters counters, Reader reader) {
     this.counters = counters;
+    this.reader = reader;
     Path file = config.file();
     if (file == null) {
       current = Networks.NONE;
@@ -58,7 +65,7 @@ final class NetworksFile implements Supplier<Networks>, AutoCloseable {
     }
     try {
       seen = seen(file);
-      current = Networks.read(file);
+      current = reader.read(file);
     } catch (Networks.Unusable e) {
       throw ConfigProblem.of(KEY, where(file, e), e.wanted());
     } catch (IOException e) {
@@ -86,7 +93,7 @@ final class NetworksFile implements Supplier<Networks>, AutoCloseable {
       Seen is = seen(file);
       if (!is.equals(seen)) {
         seen = is;
-        current = Networks.read(file);
+        current = reader.read(file);
         counters.add(Count.NETWORKS_RELOADS);
         log.info("{}: {} ranges from here on", file, current.ranges());
       }
@@ -99,9 +106,11 @@ final class NetworksFile implements Supplier<Networks>, AutoCloseable {
         counters.add(Count.NETWORKS_RELOADS_REFUSED);
         log.warn("{} cannot be read: what it said before still counts", file);
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // Also one that is no exception, such as of memory: thrown on, it would end the watcher, and
+      // nobody would hear of it.
       counters.add(Count.NETWORKS_RELOADS_REFUSED);
-      log.warn("the changed {} is left aside", file, e);
+      log.error("the changed {} is left aside: it could not be read", file, e);
     }
   }
 

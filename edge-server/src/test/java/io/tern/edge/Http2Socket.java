@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
 
 /// An HTTP/2 client frame by frame, in plain, for what a proper client does not do. Confined to one
 /// thread.
@@ -21,6 +22,7 @@ final class Http2Socket implements AutoCloseable {
   private static final int HEADERS = 1;
   private static final int SETTINGS = 4;
   private static final int PING = 6;
+  private static final int INITIAL_WINDOW_SIZE = 4;
   private static final int ACK = 1;
   private static final int END_STREAM = 1;
   private static final int END_HEADERS = 4;
@@ -33,13 +35,22 @@ final class Http2Socket implements AutoCloseable {
 
   /// Says hello. Takes the socket.
   Http2Socket(Socket socket) throws IOException {
+    this(socket, new byte[0]);
+  }
+
+  /// One that is sent heads only: its streams have no window.
+  static Http2Socket withoutWindow(Socket socket) throws IOException {
+    return new Http2Socket(socket, new byte[] {0, INITIAL_WINDOW_SIZE, 0, 0, 0, 0});
+  }
+
+  private Http2Socket(Socket socket, byte[] settings) throws IOException {
     this.socket = socket;
     socket.setSoTimeout(10_000);
     in = new DataInputStream(socket.getInputStream());
     socket
         .getOutputStream()
         .write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
-    write(SETTINGS, 0, 0, new byte[0]);
+    write(SETTINGS, 0, 0, settings);
   }
 
   /// Pings, each time as the one before is answered, at least once and for so long.
@@ -71,24 +82,38 @@ final class Http2Socket implements AutoCloseable {
 
   /// The status of the answer, which is read to its end. Opens no window: for short answers.
   int get(String path) throws IOException {
+    return get(path, null, true);
+  }
+
+  /// The status of the answer; the body may come or not.
+  int head(String path, String token) throws IOException {
+    return get(path, token, false);
+  }
+
+  private int get(String path, @Nullable String token, boolean toTheEnd) throws IOException {
     var head = new ByteArrayOutputStream();
-    // GET, http; then a path and an authority that need no table (RFC 7541).
+    // GET, http; then texts that need no table (RFC 7541).
     head.write(0x82);
     head.write(0x86);
     literal(head, 4, path);
     literal(head, 1, "x");
-    write(HEADERS, END_STREAM | END_HEADERS, stream, head.toByteArray());
+    if (token != null) {
+      literal(head, 23, "Bearer " + token);
+    }
+    int asked = stream;
+    stream += 2;
+    write(HEADERS, END_STREAM | END_HEADERS, asked, head.toByteArray());
     int status = 0;
     while (true) {
       Frame frame = read();
-      if (frame.stream() == stream && frame.type() == HEADERS) {
+      if (frame.stream() == asked && frame.type() == HEADERS) {
         // :status 200 is entry 8 of the static table; others are not needed here.
         status = (frame.payload()[0] & 0xff) == 0x88 ? 200 : -1;
       }
-      if (frame.stream() == stream
+      boolean ends = (frame.flags() & END_STREAM) != 0;
+      if (frame.stream() == asked
           && (frame.type() == DATA || frame.type() == HEADERS)
-          && (frame.flags() & END_STREAM) != 0) {
-        stream += 2;
+          && (ends || !toTheEnd)) {
         return status;
       }
     }
@@ -114,9 +139,22 @@ final class Http2Socket implements AutoCloseable {
   }
 
   private static void literal(ByteArrayOutputStream head, int name, String value) {
-    head.write(name);
-    head.write(value.length());
+    number(head, 4, name);
+    number(head, 7, value.length());
     head.writeBytes(value.getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /// In the last `bits` of a byte, and more bytes where it does not fit.
+  private static void number(ByteArrayOutputStream head, int bits, int number) {
+    int most = (1 << bits) - 1;
+    head.write(Math.min(number, most));
+    if (number >= most) {
+      int rest = number - most;
+      for (; rest >= 128; rest >>>= 7) {
+        head.write(rest & 127 | 128);
+      }
+      head.write(rest);
+    }
   }
 
   private static byte[] header(int length, int type, int flags, int stream) {

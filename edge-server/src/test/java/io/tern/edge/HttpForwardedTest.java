@@ -56,14 +56,10 @@ class HttpForwardedTest {
   void whatAClientSaysItselfBuysNoOtherBudget() throws IOException, InterruptedException {
     try (var world = world("127.0.0.1")) {
       // The proxy adds the client's address behind what the client had sent.
-      assertThat(
-              refusedOf(
-                  world, 12, i -> new String[] {"198.51.100." + i + ", 203.0.113.9"}))
+      assertThat(refusedOf(world, 12, i -> new String[] {"198.51.100." + i + ", 203.0.113.9"}))
           .isGreaterThanOrEqualTo(12 - BURST - 2);
       // Or as a header of its own.
-      assertThat(
-              refusedOf(
-                  world, 12, i -> new String[] {"198.51.101." + i, "203.0.113.10"}))
+      assertThat(refusedOf(world, 12, i -> new String[] {"198.51.101." + i, "203.0.113.10"}))
           .isGreaterThanOrEqualTo(12 - BURST - 2);
       // Loopback is exempt from budgets; nobody becomes it by saying so.
       assertThat(refusedOf(world, 12, i -> new String[] {"127.0.0.1, 203.0.113.11"}))

@@ -297,6 +297,42 @@ class HttpLimitsTest {
     }
   }
 
+  @Test
+  void anHttp2HeadThatTricklesIsCutOffWhileARequestIsUnderWay() throws IOException {
+    try (var world = new HttpWorld(folder, "http.head-timeout=300 ms")) {
+      Person person = world.register("Olga");
+      try (var client = Http2Socket.withoutWindow(world.connect())) {
+        assertThat(client.head("/v1/export", person.token)).isEqualTo(200);
+        client.trickleHeadUntilClosed();
+      }
+      await(() -> count(world, Count.HTTP_HEADS_TOO_SLOW) == 1);
+    }
+  }
+
+  // ---- exports ---------------------------------------------------------------------------------
+
+  @Test
+  void exportsThatNobodyReadsKeepTheDoorOpenForOthers() throws IOException {
+    try (var world = new HttpWorld(folder, "http.requests-max=4")) {
+      Person olga = world.register("Olga");
+      Person ivan = world.register("Ivan");
+      try (var client = Http2Socket.withoutWindow(world.connect());
+          var other = Http2Socket.withoutWindow(world.connect())) {
+        assertThat(client.head("/v1/export", olga.token)).isEqualTo(200);
+        for (int i = 0; i < 8; i++) {
+          assertThat(client.head("/v1/export", olga.token)).isNotEqualTo(200);
+          assertThat(other.head("/v1/export", ivan.token)).isNotEqualTo(200);
+        }
+        assertRefused(world.send("GET", "/v1/export", olga.token, null), 429, ErrorCode.RATE);
+        assertRefused(world.send("GET", "/v1/export", ivan.token, null), 503, ErrorCode.BUSY);
+        assertThat(world.ask("GET", "/v1/profile", ivan.token, null).status()).isEqualTo(200);
+      }
+      // Whoever leaves makes room.
+      await(() -> world.send("GET", "/v1/export", ivan.token, null).statusCode() == 200);
+      await(() -> world.send("GET", "/v1/export", olga.token, null).statusCode() == 200);
+    }
+  }
+
   // ---- by hand ---------------------------------------------------------------------------------
 
   private static HttpResponse<String> raw(HttpWorld world, String request) {

@@ -104,4 +104,25 @@ class NetworksFileTest {
       assertThat(counters.get(Count.NETWORKS_RELOADS_REFUSED)).isEqualTo(2);
     }
   }
+
+  @Test
+  void whatEndsAReadingEndsNoLookingOut() throws IOException {
+    Path file = put("95.0.0.0\t95.255.255.255\t64496\n");
+    NetworksFile.Reader reader =
+        path -> {
+          if (Files.size(path) > 40) {
+            throw new OutOfMemoryError("of a file that is too large for this machine");
+          }
+          return Networks.read(path);
+        };
+    try (var networks = new NetworksFile(config(file), counters, reader)) {
+      put("95.0.0.0\t95.255.255.255\t64497\tDE\ta long description\n");
+      awaitCount(Count.NETWORKS_RELOADS_REFUSED, 1);
+      assertThat(system(networks, "95.1.2.3")).isEqualTo(64496);
+
+      put("95.0.0.0\t95.255.255.255\t64498\n");
+      awaitCount(Count.NETWORKS_RELOADS, 1);
+      assertThat(system(networks, "95.1.2.3")).isEqualTo(64498);
+    }
+  }
 }

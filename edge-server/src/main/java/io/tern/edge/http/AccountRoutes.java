@@ -449,6 +449,7 @@ public final class AccountRoutes {
     return switch (accounts.exports().page(by, cursor)) {
       case Answer.Ok<Exports.Page>(Exports.Page page) ->
           new Reply.Lines(
+              by.user(),
               new Reply.Page(page.lines(), page.next().isEmpty(), () -> page(by, page.next())));
       case Answer.Refused<Exports.Page> refused -> Reply.Refusal.of(refused);
     };

@@ -26,8 +26,9 @@ import org.jspecify.annotations.Nullable;
 /// | so long without a request under way | closed, as HTTP says goodbye: GOAWAY, close_notify |
 /// | its age | likewise; with a request under way, after the answer |
 ///
-/// What HTTP/2 says between requests (SETTINGS, PING, WINDOW_UPDATE) is no head: a connection that
-/// says such things, be it before its first request, is idle.
+/// HTTP/2's head has its time also while other requests are under way, and so has every other
+/// frame. What it says between requests (SETTINGS, PING, WINDOW_UPDATE) is no head: a connection
+/// that says such things, be it before its first request, is idle.
 ///
 /// The first, third and fourth Armeria could bound too, but closes without telling anyone why. What
 /// it bounds (bodies, sizes of heads, the time of a request) is set in [HttpGateway].
@@ -171,7 +172,10 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) throws Exception {
     lastRead = System.nanoTime();
-    if (underWay == 0 && deadline == null) {
+    // While a request is under way HTTP/1 reads its body. HTTP/2 may read another head, and tells
+    // of
+    // what is whole.
+    if (deadline == null && (framed || underWay == 0)) {
       begin(ctx);
     }
     super.channelRead(ctx, message);

@@ -55,6 +55,7 @@ import io.tern.edge.tls.Certificates;
 import io.tern.edge.tls.Identity;
 import io.tern.edge.token.TokenVerifier;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -65,9 +66,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -92,8 +95,9 @@ import org.slf4j.LoggerFactory;
 ///
 /// Bounds, each with an answer: connections in all and of an address, idle and old ones (closed,
 /// see [DoorGuard]), the head of a request (431, or closed when it takes too long), its body (413),
-/// requests under way (503 BUSY), their time (503 TIMEOUT; the thread is interrupted), requests a
-/// second of an address and what the doorkeeper counts (429 RATE). A body is kept until its answer:
+/// requests under way (503 BUSY), their time (503 TIMEOUT; the thread is interrupted), exports that
+/// wait for their reader (one of a user: 429 RATE; in all: 503 BUSY), requests a second of an
+/// address and what the doorkeeper counts (429 RATE). A body is kept until its answer:
 /// `requests-max × body-max` bytes, and as much of those that are not complete.
 ///
 /// Logs no address, header, path or body; a failure with the kind of its exception, without its
@@ -108,6 +112,9 @@ public final class HttpGateway implements AutoCloseable {
   private static final int STREAMS_MAX = 32;
   private static final int LINE_BYTES_MAX = 4096;
   private static final long BUSY_RETRY_MILLIS = 1_000;
+
+  /// For so many requests that may be under way there may be one export that waits for its reader.
+  private static final int EXPORTS_PART = 8;
 
   /// How long an ending connection still takes requests that are on their way to it. A client whose
   /// way is longer is told to ask again elsewhere; the server's stop waits for it.
@@ -142,6 +149,12 @@ public final class HttpGateway implements AutoCloseable {
   private final RequestWatch watch;
   private final Doorkeeper doorkeeper;
   private final Semaphore places;
+
+  /// Whose lines are being sent. These wait for their reader, for minutes if need be, and so take
+  /// no place of the others.
+  private final Set<UserId> exporting = ConcurrentHashMap.newKeySet();
+
+  private final int exportsMax;
 
   /// Bytes of bodies that are not complete.
   private final AtomicLong gathered = new AtomicLong();
@@ -240,6 +253,7 @@ public final class HttpGateway implements AutoCloseable {
     this.loopbackExempt = loopbackExempt;
     this.doorkeeper = doorkeeper;
     places = new Semaphore(config.requestsMax());
+    exportsMax = Math.max(1, config.requestsMax() / EXPORTS_PART);
     gatheredMax = (long) config.requestsMax() * config.bodyBytesMax();
     byAddress = budgets(ADDRESSES_MAX, config.addressRate());
     tls = certificates != null;
@@ -477,7 +491,7 @@ public final class HttpGateway implements AutoCloseable {
 
   // ---- on a virtual thread ---------------------------------------------------------------------
 
-  /// Has the place, and gives it back.
+  /// Has the place, and gives it back when it knows what to answer.
   private void run(
       ServiceRequestContext ctx,
       AggregatedHttpRequest request,
@@ -490,9 +504,14 @@ public final class HttpGateway implements AutoCloseable {
             .unstarted(() -> {
               long began = System.nanoTime();
               try {
-                Reply reply = replyTo(ctx, request, endpoint, address);
-                if (reply instanceof Reply.Lines(Reply.Page first)) {
-                  stream(ctx, first, endpoint, response);
+                Reply reply;
+                try {
+                  reply = replyTo(ctx, request, endpoint, address);
+                } finally {
+                  places.release();
+                }
+                if (reply instanceof Reply.Lines lines) {
+                  export(ctx, lines, endpoint, response);
                 } else {
                   response.complete(httpResponse(reply, endpoint));
                 }
@@ -500,7 +519,6 @@ public final class HttpGateway implements AutoCloseable {
                 response.completeExceptionally(t);
               } finally {
                 watch.answered(name, endpoint.id(), System.nanoTime() - began);
-                places.release();
               }
             });
     // When the time is up the answer goes out without it.
@@ -540,7 +558,9 @@ public final class HttpGateway implements AutoCloseable {
         }
       }
       JsonNode body = Call.NOTHING;
-      if (endpoint.takes() != null) {
+      Shape.Fields takes = endpoint.takes();
+      boolean leftOut = takes != null && takes.mayBeMissing() && request.content().isEmpty();
+      if (takes != null && !leftOut) {
         MediaType type = request.contentType();
         if (type == null || !type.isJson()) {
           return new Refusal(ErrorCode.UNSUPPORTED, "content-type", 0);
@@ -552,8 +572,7 @@ public final class HttpGateway implements AutoCloseable {
         } catch (IOException e) {
           throw new IllegalStateException("from memory", e);
         }
-        String problem =
-            body == null ? "body" : endpoint.takes().problem(body, body.isObject() ? "" : "body");
+        String problem = body == null ? "body" : takes.problem(body, body.isObject() ? "" : "body");
         if (problem != null) {
           return Refusal.argument(problem);
         }
@@ -588,6 +607,29 @@ public final class HttpGateway implements AutoCloseable {
     return answer(HttpStatus.valueOf(endpoint.status()), body, Map.of()).toHttpResponse();
   }
 
+  /// Sends lines, unless the user's are being sent, or those of too many.
+  private void export(
+      ServiceRequestContext ctx,
+      Reply.Lines lines,
+      Endpoint endpoint,
+      CompletableFuture<HttpResponse> response)
+      throws InterruptedException {
+    if (!exporting.add(lines.of())) {
+      response.complete(refused(rate(BUSY_RETRY_MILLIS)));
+      return;
+    }
+    try {
+      if (exporting.size() > exportsMax) {
+        counters.add(counts.busy());
+        response.complete(refused(new Refusal(ErrorCode.BUSY, "", BUSY_RETRY_MILLIS)));
+      } else {
+        stream(ctx, lines.first(), endpoint, response);
+      }
+    } finally {
+      exporting.remove(lines.of());
+    }
+  }
+
   /// Page after page, each when the one before has gone out.
   private void stream(
       ServiceRequestContext ctx,
@@ -615,7 +657,7 @@ public final class HttpGateway implements AutoCloseable {
           out.close();
           return;
         }
-        if (page.rest().next() instanceof Reply.Lines(Reply.Page next)) {
+        if (page.rest().next() instanceof Reply.Lines(UserId _, Reply.Page next)) {
           page = next;
         } else {
           // The head has said 200: cut off, so that nobody takes it for whole.

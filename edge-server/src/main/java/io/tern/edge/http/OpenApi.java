@@ -111,7 +111,8 @@ final class OpenApi {
       case ACT -> security.addObject().putArray(BEARER).add("act");
     }
     if (endpoint.takes() != null) {
-      ObjectNode body = operation.putObject("requestBody").put("required", true);
+      ObjectNode body =
+          operation.putObject("requestBody").put("required", !endpoint.takes().mayBeMissing());
       body.putObject("content")
           .putObject("application/json")
           .set("schema", endpoint.takes().schema());

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tern.accounts.Answer;
 import io.tern.accounts.Challenge;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -66,8 +67,9 @@ sealed interface Reply {
 
   /// Lines of JSON, page after page, as fast as the other side takes them.
   ///
+  /// @param of whose they are: each user has them sent once at a time
   /// @param first the first page, already there
-  record Lines(Page first) implements Reply {}
+  record Lines(UserId of, Page first) implements Reply {}
 
   /// It will not be done.
   ///

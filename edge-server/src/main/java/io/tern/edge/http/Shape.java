@@ -209,6 +209,12 @@ sealed interface Shape {
 
   /// An object. Members that are not named here are passed over: a newer client may send them.
   record Fields(List<Field> fields) implements Shape {
+
+    /// Whether nothing of it has to be there: then all of it may be left out.
+    boolean mayBeMissing() {
+      return fields.stream().noneMatch(Field::required);
+    }
+
     @Override
     public @Nullable String problem(JsonNode value, String path) {
       if (!value.isObject()) {
