@@ -85,7 +85,7 @@ public final class Accounts {
     var codes = new Codes(context, sms);
     numbers = new Numbers(context, erasing, gate, codes);
     registration = new Registration(context, codes, gate, numbers, erasing);
-    recovery = new Recovery(context);
+    recovery = new Recovery(context, gate);
     pins = new Pins(context, gate);
     devices = new Devices(context);
     tokens = new Tokens(context, devices);

@@ -268,8 +268,7 @@ final class Context {
 
   /// How long the user still is banned; 0 = is not.
   long bannedMillis(UserId user) {
-    long until =
-        shards.read(snapshots -> Reads.bannedUntil(snapshots.of(Slots.of(user)), user));
+    long until = shards.read(snapshots -> Reads.bannedUntil(snapshots.of(Slots.of(user)), user));
     return Math.max(0, until - now());
   }
 
@@ -315,22 +314,36 @@ final class Context {
 
   // ---- what users write -----------------------------------------------------------------------
 
-  /// Text for people: no control characters, not too long, no space around it.
+  /// Text for people, in one line: nothing that controls, not too long, no space around it.
   static String text(String text, String field, int bytesMax, boolean mayBeEmpty) {
-    String stripped = text.strip();
+    return checked(text.strip(), field, bytesMax, mayBeEmpty, false);
+  }
+
+  /// Likewise; may be of several lines, and empty.
+  static String lines(String text, String field, int bytesMax) {
+    return checked(text.strip(), field, bytesMax, true, true);
+  }
+
+  private static String checked(
+      String text, String field, int bytesMax, boolean mayBeEmpty, boolean mayHaveLines) {
     boolean tooLong =
-        stripped.length() > bytesMax || stripped.getBytes(StandardCharsets.UTF_8).length > bytesMax;
-    boolean strange =
-        stripped
-            .codePoints()
-            .anyMatch(c ->
-                (Character.isISOControl(c) && c != '\n')
-                    || Character.getType(c) == Character.SURROGATE
-                    || isDirection(c));
-    if (tooLong || strange || (stripped.isEmpty() && !mayBeEmpty)) {
+        text.length() > bytesMax || text.getBytes(StandardCharsets.UTF_8).length > bytesMax;
+    boolean strange = text.codePoints().anyMatch(c -> isStrange(c) && !(mayHaveLines && c == '\n'));
+    if (tooLong || strange || (text.isEmpty() && !mayBeEmpty)) {
       throw new Refusal(ErrorCode.ARGUMENT, field);
     }
-    return stripped;
+    return text;
+  }
+
+  private static boolean isStrange(int c) {
+    return switch (Character.getType(c)) {
+      case Character.CONTROL,
+          Character.SURROGATE,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR ->
+          true;
+      default -> isDirection(c);
+    };
   }
 
   /// What turns the direction of what follows: a name must not rewrite the line it stands in.

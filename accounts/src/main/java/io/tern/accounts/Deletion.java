@@ -1,10 +1,7 @@
 package io.tern.accounts;
 
 import io.tern.accounts.Answer.Done;
-import io.tern.accounts.Answer.Refusal;
-import io.tern.accounts.v1.Account;
 import io.tern.protocol.DeviceId;
-import io.tern.protocol.ErrorCode;
 import org.jspecify.annotations.Nullable;
 
 /// Deletes an account for good: devices and their sessions, settings, chat list, the chat with
@@ -28,13 +25,7 @@ public final class Deletion {
   /// @param pin where the account has one
   public Answer<Done> delete(DeviceId by, @Nullable Secret pin) {
     return Answer.done(() -> {
-      Account account = context.require(by);
-      if (account.hasPin()) {
-        if (pin == null) {
-          throw new Refusal(ErrorCode.NOT_ALLOWED, "pin");
-        }
-        pins.check(by.user(), pin);
-      }
+      pins.require(by, context.require(by), pin, "pin");
       erasing.close(by.user());
       erasing.finish(by.user());
     });

@@ -51,12 +51,7 @@ public final class Numbers {
     return Answer.done(() -> {
       Account account = context.require(by);
       Codes.Verified verified = codes.verified(number, ticket);
-      if (account.hasPin()) {
-        if (pin == null) {
-          throw new Refusal(ErrorCode.NOT_ALLOWED, "pin");
-        }
-        pins.check(by.user(), pin);
-      }
+      pins.require(by, account, pin, "pin");
       byte[] hash = verified.hash();
       if (account.getNumberHash().equals(ByteString.copyFrom(hash))) {
         return;

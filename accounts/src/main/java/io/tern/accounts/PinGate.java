@@ -5,10 +5,12 @@ import io.tern.accounts.Cells.Step;
 import io.tern.accounts.pin.PinHasher;
 import io.tern.accounts.v1.Account;
 import io.tern.accounts.v1.Pin;
+import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /// Tries at PINs. A try is written down before the PIN is looked at, so that tries at the same time
 /// count one by one; each wrong one doubles the wait for the next, and after [#WRONG_MAX] in a row
@@ -48,6 +50,21 @@ final class PinGate {
   /// In how long the next try is taken; 0 = now.
   long waitMillis(Account account) {
     return Math.max(0, account.getPin().getNextMs() - context.now());
+  }
+
+  /// Lets a device of the account through that shows its PIN, or needs none: what it asks for
+  /// outlives its token.
+  ///
+  /// @param pin null = was not shown
+  /// @param field of the request, where the PIN stands
+  /// @throws Refusal as of [#check]
+  void require(DeviceId by, Account account, @Nullable Secret pin, String field) {
+    if (account.hasPin()) {
+      if (pin == null) {
+        throw new Refusal(ErrorCode.NOT_ALLOWED, field);
+      }
+      check(by.user(), pin);
+    }
   }
 
   /// Lets through who knows the PIN of the account, which has one. Without one nobody is let

@@ -1,12 +1,9 @@
 package io.tern.accounts;
 
 import io.tern.accounts.Answer.Done;
-import io.tern.accounts.Answer.Refusal;
 import io.tern.accounts.Cells.Step;
-import io.tern.accounts.v1.Account;
 import io.tern.accounts.v1.Pin;
 import io.tern.protocol.DeviceId;
-import io.tern.protocol.ErrorCode;
 import org.jspecify.annotations.Nullable;
 
 /// The registration PIN: what the owner of a number must know to come back to the account. 4 to 64
@@ -26,7 +23,7 @@ public final class Pins {
   /// @param old the one before, where there is one
   public Answer<Done> set(DeviceId by, @Nullable Secret old, Secret pin) {
     return Answer.done(() -> {
-      check(by, old);
+      gate.require(by, context.require(by), old, "old");
       Pin made = gate.made(pin);
       context.change(by, account -> Step.put(account.toBuilder().setPin(made).build(), true));
     });
@@ -35,18 +32,8 @@ public final class Pins {
   /// From now on there is none.
   public Answer<Done> remove(DeviceId by, Secret old) {
     return Answer.done(() -> {
-      check(by, old);
+      gate.require(by, context.require(by), old, "old");
       context.change(by, account -> Step.put(account.toBuilder().clearPin().build(), true));
     });
-  }
-
-  private void check(DeviceId by, @Nullable Secret old) {
-    Account account = context.require(by);
-    if (account.hasPin()) {
-      if (old == null) {
-        throw new Refusal(ErrorCode.NOT_ALLOWED, "old");
-      }
-      gate.check(by.user(), old);
-    }
   }
 }

@@ -113,7 +113,7 @@ public final class Profiles {
       String newName =
           name == null ? null : Context.text(name, "name", Context.NAME_BYTES_MAX, false);
       String newAbout =
-          about == null ? null : Context.text(about, "about", Context.ABOUT_BYTES_MAX, true);
+          about == null ? null : Context.lines(about, "about", Context.ABOUT_BYTES_MAX);
       String newPhoto =
           photo == null ? null : Context.text(photo, "photo", Context.PHOTO_BYTES_MAX, true);
       context.change(

@@ -8,6 +8,7 @@ import io.tern.accounts.v1.AccountDevice;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
+import org.jspecify.annotations.Nullable;
 
 /// The way back without number and PIN: a key that its owner has put away. It opens the account
 /// once and is void then. Any thread; blocks.
@@ -17,14 +18,20 @@ public final class Recovery {
   private static final int KEY_BYTES = 20;
 
   private final Context context;
+  private final PinGate pins;
 
-  Recovery(Context context) {
+  Recovery(Context context, PinGate pins) {
     this.context = context;
+    this.pins = pins;
   }
 
-  /// Makes a key; one that there was is void. Told once.
-  public Answer<Secret> createKey(DeviceId by) {
+  /// Makes a key; one that there was is void. Told once. It opens the account without the PIN, so
+  /// it takes the PIN to make it: who has copied a token must not make one of their own.
+  ///
+  /// @param pin where the account has one
+  public Answer<Secret> createKey(DeviceId by, @Nullable Secret pin) {
     return Answer.of(() -> {
+      pins.require(by, context.require(by), pin, "pin");
       var key = new Secret(Pepper.text(Pepper.random(context.random, KEY_BYTES)));
       return context.change(
           by, account -> Step.put(account.toBuilder().setRecovery(Context.hash(key)).build(), key));

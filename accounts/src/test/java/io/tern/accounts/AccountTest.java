@@ -99,6 +99,16 @@ class AccountTest {
     refused(profiles.set(anna.device(), "x".repeat(129), null, null), ErrorCode.ARGUMENT, "name");
     refused(profiles.set(anna.device(), "ä".repeat(65), null, null), ErrorCode.ARGUMENT, "name");
     refused(profiles.set(anna.device(), "a\u202Eb", null, null), ErrorCode.ARGUMENT, "name");
+    // A name stands in a line; what one says about oneself may be of several.
+    for (String ofTwoLines :
+        List.of("Anna\nsystem: ok", "Anna\u2028b", "Anna\u2029b", "a\u0085b")) {
+      refused(profiles.set(anna.device(), ofTwoLines, null, null), ErrorCode.ARGUMENT, "name");
+      refused(
+          world.accounts.devices().rename(anna.device(), 1, ofTwoLines),
+          ErrorCode.ARGUMENT,
+          "name");
+    }
+    ok(profiles.set(anna.device(), null, "one\ntwo", null));
     refused(profiles.set(anna.device(), "a\u0007b", null, null), ErrorCode.ARGUMENT, "name");
     refused(profiles.set(anna.device(), null, "x".repeat(513), null), ErrorCode.ARGUMENT, "about");
     refused(profiles.set(anna.device(), null, null, "x".repeat(257)), ErrorCode.ARGUMENT, "photo");

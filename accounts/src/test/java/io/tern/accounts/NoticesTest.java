@@ -118,7 +118,7 @@ class NoticesTest {
   @Test
   void theRecoveryKeyIsToldToo() {
     talk();
-    Secret key = ok(world.accounts.recovery().createKey(anna.device()));
+    Secret key = ok(world.accounts.recovery().createKey(anna.device(), new Secret(PIN)));
     ok(world.accounts.recovery().recover(anna.device().user(), key, "phone"));
     assertThat(told()).containsExactly(shownTo(bob));
   }
@@ -188,7 +188,7 @@ class NoticesTest {
     Registered now = anna;
     for (int i = 0; i < Notices.IN_A_DAY_MAX + 3; i++) {
       world.clock.pass(Duration.ofMinutes(5));
-      Secret key = ok(world.accounts.recovery().createKey(now.device()));
+      Secret key = ok(world.accounts.recovery().createKey(now.device(), new Secret(PIN)));
       now = ok(world.accounts.recovery().recover(anna.device().user(), key, "phone"));
     }
     assertThat(told()).hasSize(Notices.IN_A_DAY_MAX);

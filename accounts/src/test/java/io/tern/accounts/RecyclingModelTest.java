@@ -189,7 +189,7 @@ class RecyclingModelTest {
 
     void key(Person person) {
       for (Registered device : person.devices) {
-        if (world.accounts.recovery().createKey(device.device())
+        if (world.accounts.recovery().createKey(device.device(), new Secret(person.pin))
             instanceof Answer.Ok<Secret>(Secret key)) {
           person.keys.put(device.device().user(), key);
         }

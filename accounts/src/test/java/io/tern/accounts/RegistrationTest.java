@@ -292,7 +292,7 @@ class RegistrationTest {
   @Test
   void theRecoveryKeyOpensAnAccountThatLostItsNumber() {
     Registered old = world.register(ANNA);
-    Secret key = ok(world.accounts.recovery().createKey(old.device()));
+    Secret key = ok(world.accounts.recovery().createKey(old.device(), null));
     Registered young = world.register(ANNA);
     UserId user = old.device().user();
     refused(
@@ -339,7 +339,7 @@ class RegistrationTest {
   void neitherPinNorRecoveryKeyBringsOneWhoIsBannedBack() {
     Registered anna = world.register(ANNA, PIN);
     UserId user = anna.device().user();
-    Secret key = ok(world.accounts.recovery().createKey(anna.device()));
+    Secret key = ok(world.accounts.recovery().createKey(anna.device(), new Secret(PIN)));
     ok(world.accounts.admin().ban(user, Long.MAX_VALUE));
     refused(world.tryRegister(ANNA, PIN), ErrorCode.BANNED, "");
     refused(world.accounts.recovery().recover(user, key, "phone"), ErrorCode.BANNED, "");
@@ -352,6 +352,20 @@ class RegistrationTest {
     ok(world.accounts.admin().ban(user, 0));
     assertThat(world.connects(anna.device())).isTrue();
     assertThat(world.refreshes(anna)).isTrue();
+  }
+
+  @Test
+  void whoHasATokenAloneMakesNoKeyThatOutlivesIt() {
+    Registered anna = world.register(ANNA, PIN);
+    Recovery recovery = world.accounts.recovery();
+    Secret key = ok(recovery.createKey(anna.device(), new Secret(PIN)));
+    refused(recovery.createKey(anna.device(), null), ErrorCode.NOT_ALLOWED, "pin");
+    refused(
+        recovery.createKey(anna.device(), new Secret(World.PIN_WRONG)),
+        ErrorCode.NOT_ALLOWED,
+        "pin");
+    // Neither did the owner's key become void.
+    assertThat(ok(recovery.recover(anna.device().user(), key, "phone")).sameAccount()).isTrue();
   }
 
   @Test

@@ -303,7 +303,7 @@ class SagaCrashTest {
         lastIsDone,
         world -> {
           Registered old = world.register(ANNA);
-          Secret key = ok(world.accounts.recovery().createKey(old.device()));
+          Secret key = ok(world.accounts.recovery().createKey(old.device(), null));
           var last = new Registered[1];
           return new Scene(
               () ->

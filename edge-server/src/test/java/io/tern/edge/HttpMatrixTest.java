@@ -144,7 +144,9 @@ class HttpMatrixTest {
               return new Request(
                   "/v1/recovery", body("user", person.user(), "key", key, "device_name", "found"));
             }));
-    rows.put("createRecoveryKey", Row.own(201, () -> new Request("/v1/recovery/key", null)));
+    rows.put(
+        "createRecoveryKey",
+        Row.own(201, () -> new Request("/v1/recovery/key", body("pin", "204060"))));
     rows.put(
         "refreshToken",
         Row.own(

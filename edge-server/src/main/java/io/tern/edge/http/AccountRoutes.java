@@ -195,13 +195,13 @@ public final class AccountRoutes {
         "createRecoveryKey",
         HttpMethod.POST,
         "/v1/recovery/key",
-        null,
+        fields(optional("pin", secret(64), "where there is one")),
         201,
         fields(field("key", secret(SECRET_MAX), "shown once; replaces the one before")),
         "Make a recovery key.",
         call ->
             Reply.of(
-                accounts.recovery().createKey(call.by()),
+                accounts.recovery().createKey(call.by(), secretOrNull(call, "pin")),
                 key -> object().put("key", key.reveal())));
   }
 

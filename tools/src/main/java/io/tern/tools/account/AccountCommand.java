@@ -522,9 +522,12 @@ public final class AccountCommand implements Runnable {
       name = "recovery-key",
       description = "Make a key by which you come in without your number. Keep it on paper.")
   static final class RecoveryKey extends Base {
+    @Mixin private AccountPin pin;
+
     @Override
     protected void run(PrintWriter out) throws IOException {
-      String key = text(ask("POST", "/v1/recovery/key", null), "key");
+      Map<String, String> body = pin.value == null ? null : Map.of("pin", pin.value);
+      String key = text(ask("POST", "/v1/recovery/key", body), "key");
       print(out, Json.object().put("key", key), key);
     }
   }
