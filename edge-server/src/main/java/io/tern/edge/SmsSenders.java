@@ -33,6 +33,7 @@ final class SmsSenders {
                 new SmppSms.Config(
                     smpp.host(),
                     smpp.port(),
+                    smpp.security(),
                     smpp.systemId(),
                     smpp.password().reveal(),
                     smpp.systemType(),

@@ -807,6 +807,7 @@ class CanaryTest {
                 new SmppSms.Config(
                     "127.0.0.1",
                     center.getLocalPort(),
+                    new SmppSms.Security.Plain(),
                     "tern",
                     password,
                     "",

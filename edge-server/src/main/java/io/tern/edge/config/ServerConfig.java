@@ -3,6 +3,7 @@ package io.tern.edge.config;
 import io.tern.accounts.AccountsConfig;
 import io.tern.accounts.Secret;
 import io.tern.accounts.sms.WebhookSms;
+import io.tern.accounts.sms.smpp.SmppSms;
 import io.tern.edge.logging.LogFormat;
 import io.tern.protocol.Limits;
 import io.tern.router.DispatchConfig;
@@ -395,11 +396,25 @@ public record ServerConfig(
     return new SmsConfig.Smpp(
         from.text("accounts.sms.smpp.host"),
         from.number("accounts.sms.smpp.port", 1, 65_535),
+        smppSecurity(from),
         shortText(from, "accounts.sms.smpp.system-id", 15),
         password,
         shortText(from, "accounts.sms.smpp.system-type", 12),
         source,
         timeout);
+  }
+
+  private static SmppSms.Security smppSecurity(Settings from) {
+    if (!from.flag("accounts.sms.smpp.tls")) {
+      return new SmppSms.Security.Plain();
+    }
+    String key = "accounts.sms.smpp.authorities";
+    String file = from.textOrEmpty(key);
+    try {
+      return new SmppSms.Security.Tls(file.isEmpty() ? null : from.path(key));
+    } catch (IllegalArgumentException e) {
+      throw ConfigProblem.of(key, file, "a PEM file with certificates");
+    }
   }
 
   private static String shortText(Settings from, String key, int charactersMax) {

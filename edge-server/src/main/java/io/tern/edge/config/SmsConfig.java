@@ -1,6 +1,7 @@
 package io.tern.edge.config;
 
 import io.tern.accounts.Secret;
+import io.tern.accounts.sms.smpp.SmppSms;
 import java.net.URI;
 import java.time.Duration;
 
@@ -19,6 +20,7 @@ public sealed interface SmsConfig {
   record Smpp(
       String host,
       int port,
+      SmppSms.Security security,
       String systemId,
       Secret password,
       String systemType,
@@ -28,8 +30,8 @@ public sealed interface SmsConfig {
     public Smpp {
       // The rules are those of the sender.
       var _ =
-          new io.tern.accounts.sms.smpp.SmppSms.Config(
-              host, port, systemId, password.reveal(), systemType, source, timeout);
+          new SmppSms.Config(
+              host, port, security, systemId, password.reveal(), systemType, source, timeout);
     }
   }
 }

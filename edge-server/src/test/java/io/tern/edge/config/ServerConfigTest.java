@@ -17,12 +17,17 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -120,6 +125,22 @@ class ServerConfigTest {
     assertThat(config.log()).isEqualTo(new LogConfig(LogFormat.TEXT));
   }
 
+  /// The certificate of somebody whom the JDK trusts.
+  private Path authority() throws IOException {
+    try {
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init((KeyStore) null);
+      var trusts = (X509TrustManager) managers.getTrustManagers()[0];
+      return Files.writeString(
+          folder.resolve("authority.pem"),
+          "-----BEGIN CERTIFICATE-----\n"
+              + Base64.getMimeEncoder().encodeToString(trusts.getAcceptedIssuers()[0].getEncoded())
+              + "\n-----END CERTIFICATE-----\n");
+    } catch (GeneralSecurityException e) {
+      throw new IOException(e);
+    }
+  }
+
   /// For each key another value than its default, and nothing else that it needs.
   private Map<String, String> others() throws IOException {
     Path key = folder.resolve("key.pem");
@@ -195,6 +216,8 @@ class ServerConfigTest {
         Map.entry("accounts.sms.webhook.bearer-file", '"' + key.toString() + '"'),
         Map.entry("accounts.sms.smpp.host", "smsc.example"),
         Map.entry("accounts.sms.smpp.port", "2776"),
+        Map.entry("accounts.sms.smpp.tls", "false"),
+        Map.entry("accounts.sms.smpp.authorities", '"' + authority().toString() + '"'),
         Map.entry("accounts.sms.smpp.system-id", "tern"),
         Map.entry("accounts.sms.smpp.password-file", '"' + password.toString() + '"'),
         Map.entry("accounts.sms.smpp.system-type", "x"),
@@ -534,6 +557,10 @@ class ServerConfigTest {
     String password = "accounts.sms.smpp.password-file";
     assertRefused(password, text, "a file with a password of at most 8 characters", smpp, host);
     assertRefused(password, empty, wanted, smpp, host);
+    String authorities = "accounts.sms.smpp.authorities";
+    assertRefused(authorities, text, "a PEM file with certificates", smpp, host);
+    assertRefused(authorities, empty, "a PEM file with certificates", smpp, host);
+    assertRefused(authorities, folder.resolve("none"), "a PEM file", smpp, host);
   }
 
   @ParameterizedTest

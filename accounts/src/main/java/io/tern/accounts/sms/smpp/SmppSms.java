@@ -3,6 +3,7 @@ package io.tern.accounts.sms.smpp;
 import io.tern.accounts.sms.SmsSender;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jsmpp.InvalidResponseException;
@@ -29,6 +30,24 @@ public final class SmppSms implements SmsSender, AutoCloseable {
   private static final int THROTTLED = 0x58;
   private static final int SYSTEM_ERROR = 0x08;
 
+  /// Whether what is said on the way there, the password and each code, can be read by others.
+  public sealed interface Security {
+
+    /// It can: for a private line, or a tunnel.
+    record Plain() implements Security {}
+
+    /// TLS 1.2 or 1.3, and the SMSC's certificate names its host.
+    ///
+    /// @param authorities a PEM file with the certificates of who may have signed it; null = those
+    ///   that the JDK trusts
+    record Tls(@Nullable Path authorities) implements Security {
+      /// @throws IllegalArgumentException when there are no certificates in the file
+      public Tls {
+        var _ = SmppConnections.trusting(authorities);
+      }
+    }
+  }
+
   /// Where it goes, and as whom.
   ///
   /// @param source who the message says it is from: digits, or at most 11 letters
@@ -36,6 +55,7 @@ public final class SmppSms implements SmsSender, AutoCloseable {
   public record Config(
       String host,
       int port,
+      Security security,
       String systemId,
       String password,
       String systemType,
@@ -67,11 +87,19 @@ public final class SmppSms implements SmsSender, AutoCloseable {
   }
 
   private final Config config;
+  private final SmppConnections connections;
   private final ReentrantLock binding = new ReentrantLock();
   private volatile @Nullable SMPPSession session;
 
   public SmppSms(Config config) {
     this.config = config;
+    connections =
+        new SmppConnections(
+            switch (config.security) {
+              case Security.Plain plain -> null;
+              case Security.Tls(Path authorities) -> SmppConnections.trusting(authorities);
+            },
+            config.timeout);
   }
 
   @Override
@@ -129,7 +157,7 @@ public final class SmppSms implements SmsSender, AutoCloseable {
         return found;
       }
       drop();
-      var made = new SMPPSession();
+      var made = new SMPPSession(connections);
       made.setTransactionTimer(config.timeout.toMillis());
       try {
         made.connectAndBind(
