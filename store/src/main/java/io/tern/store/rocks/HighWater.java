@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32;
 
@@ -37,14 +38,21 @@ final class HighWater implements AutoCloseable {
     return Files.exists(file);
   }
 
-  /// A new file that says 0. On the disk when this returns.
+  /// A new file that says 0. On the disk when this returns; before, there is none by this name, so
+  /// that a creation that is cut off leaves nothing that would be taken for damage.
   static HighWater create(Path file) throws IOException {
+    Path unfinished = file.resolveSibling(file.getFileName() + ".new");
     FileChannel channel =
         FileChannel.open(
-            file, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            unfinished,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE);
     var highWater = new HighWater(channel);
     highWater.writePage();
     highWater.writePage();
+    Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
     Path folder = file.toAbsolutePath().getParent();
     if (folder != null) {
       Folders.sync(folder);

@@ -57,6 +57,19 @@ class HighWaterTest {
   }
 
   @Test
+  void aCreationThatWasCutOffIsBegunAgain() throws IOException {
+    Path unfinished = folder.resolve("acked.new");
+    Files.write(unfinished, new byte[100]);
+    assertThat(HighWater.exists(file())).isFalse();
+
+    HighWater.create(file()).close();
+
+    assertThat(HighWater.read(file())).isZero();
+    assertThat(Files.size(file())).isLessThanOrEqualTo(8192);
+    assertThat(unfinished).doesNotExist();
+  }
+
+  @Test
   void aFileThatSaysNothingIsRefused() throws IOException {
     Files.write(file(), new byte[0]);
     assertThatThrownBy(() -> HighWater.open(file())).isInstanceOf(IOException.class);
