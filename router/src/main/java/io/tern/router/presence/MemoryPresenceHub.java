@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
@@ -95,16 +96,16 @@ public final class MemoryPresenceHub implements PresenceHub {
 
   @Override
   public CompletableFuture<List<Attachment>> lapse(Topic topic, @Nullable UserId by) {
-    var lapsed = new ArrayList<Attachment>();
+    List<Attachment> lapsed;
     synchronized (leases) {
-      for (Watch watch : byTopic.getOrDefault(topic, List.of())) {
-        Attachment session = watch.session;
-        if (by != null && !session.device().user().equals(by)) {
-          continue;
-        }
-        lapsed.add(session);
-        remove(topic, session);
-        watches--;
+      lapsed =
+          byTopic.getOrDefault(topic, List.of()).stream()
+              .map(Watch::session)
+              .filter(session -> by == null || session.device().user().equals(by))
+              .toList();
+      remove(topic, Set.copyOf(lapsed));
+      watches -= lapsed.size();
+      for (Attachment session : lapsed) {
         // In its place: this is no renewal.
         leases.computeIfPresent(
             session,
@@ -130,18 +131,18 @@ public final class MemoryPresenceHub implements PresenceHub {
     if (lease != null) {
       watches -= lease.topics.size();
       for (Topic topic : lease.topics) {
-        remove(topic, session);
+        remove(topic, Set.of(session));
       }
     }
   }
 
-  private void remove(Topic topic, Attachment session) {
+  private void remove(Topic topic, Set<Attachment> sessions) {
     byTopic.computeIfPresent(
         topic,
         (key, was) -> {
           var rest = new ArrayList<Watch>(was.size());
           for (Watch watch : was) {
-            if (!watch.session.equals(session)) {
+            if (!sessions.contains(watch.session)) {
               rest.add(watch);
             }
           }
