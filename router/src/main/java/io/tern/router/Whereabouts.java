@@ -100,7 +100,7 @@ final class Whereabouts {
     if (from > 0 && (what.from == 0 || from < what.from)) {
       what.from = from;
     }
-    if (round != null) {
+    if (round != null && (what.rounds.isEmpty() || what.rounds.getLast() != round)) {
       watch.hold(round);
       what.rounds.add(round);
     }
