@@ -1,5 +1,7 @@
 package io.tern.client;
 
+import static java.util.Objects.requireNonNull;
+
 import io.tern.client.ClientListener.ConnectionState;
 import io.tern.client.ClientListener.Typing;
 import io.tern.client.core.ClientCore;
@@ -29,9 +31,18 @@ import org.jspecify.annotations.Nullable;
 /// each chat in order and without holes, and acknowledges what the listener has taken.
 ///
 /// Any thread may call any method; none blocks. Futures complete, and the listener is called, on
-/// the client's event loop, which must not be blocked. A client that is not connected keeps sends
-/// (at most `ClientConfig.pendingSendsMax`) and repeats them with the same csn until they are
-/// answered, over restarts too if its [ClientStore] outlives them.
+/// the client's event loop, which must not be blocked: to wait there for a future of a client on
+/// that loop throws [IllegalStateException], for nothing would ever complete it.
+///
+/// A client that is not connected keeps sends (at most `ClientConfig.pendingSendsMax`) and repeats
+/// them with the same csn until they are answered, over restarts too if its [ClientStore] outlives
+/// them. Questions and changes (at most 64) wait for a connection too, however long that takes: who
+/// does not want to wait gives up by [CompletableFuture#orTimeout] or [CompletableFuture#cancel].
+/// That gives the place back; a change that was given up may have been made, or not.
+///
+/// A chat that is not this user's, and a null where none is allowed, are errors of the app: such
+/// calls throw [IllegalArgumentException] or [NullPointerException] and do nothing. All other
+/// refusals come as a [TernException] with their code, and for a closed client it is TIMEOUT.
 public final class TernClient implements AutoCloseable {
 
   private final ClientConfig config;
@@ -52,9 +63,14 @@ public final class TernClient implements AutoCloseable {
   /// Starts to connect, on an event loop of its own. Returns at once.
   public static TernClient start(ClientConfig config, ClientListener listener) {
     TernTransport transport = TernTransport.create(1);
-    TernClient client = start(config, listener, transport);
-    client.closed.thenRun(transport::close);
-    return client;
+    try {
+      TernClient client = start(config, listener, transport);
+      client.closed.whenComplete((done, failure) -> transport.close());
+      return client;
+    } catch (RuntimeException e) {
+      transport.close();
+      throw e;
+    }
   }
 
   /// Starts to connect, on one of the loops of `transport`, which stays the caller's to close.
@@ -83,7 +99,7 @@ public final class TernClient implements AutoCloseable {
   /// Sends once. The future completes when the server has made it durable, or fails with a
   /// [TernException] that names the code; a lost connection or a restarted server fails nothing.
   public CompletableFuture<Receipted> send(ChatId chat, Content content) {
-    var future = new CompletableFuture<Receipted>();
+    var future = new Answer<Receipted>(link);
     send(
         chat,
         content,
@@ -133,26 +149,37 @@ public final class TernClient implements AutoCloseable {
   /// Sends once, and tells `callback`: at once and on the calling thread when more are under way
   /// than `pendingSendsMax` allows, else on the event loop.
   public void send(ChatId chat, Content content, SendCallback callback) {
+    checkOurs(chat);
+    requireNonNull(content, "content");
+    requireNonNull(callback, "callback");
     if (handedOver.incrementAndGet() > config.pendingSendsMax()) {
       handedOver.decrementAndGet();
       callback.onRefused(
           chat, new TernException(ErrorCode.QUOTA, 0, "too many sends without an answer"));
       return;
     }
-    link.execute((core, now) -> {
+    boolean isRun =
+        link.execute((core, now) -> {
+          handedOver.decrementAndGet();
+          core.send(now, chat, content, callback);
+        });
+    if (!isRun) {
       handedOver.decrementAndGet();
-      core.send(now, chat, content, callback);
-    });
+      callback.onRefused(chat, isClosed());
+    }
   }
 
   /// Marks everything up to `seq` as read.
   public void read(ChatId chat, long seq) {
+    checkOurs(chat);
     link.execute((core, now) -> core.read(now, chat, seq));
   }
 
   /// Tells who watches the chat, if there is a connection. Repeat it every few seconds while it
   /// lasts.
   public void typing(ChatId chat, Typing typing) {
+    checkOurs(chat);
+    requireNonNull(typing, "typing");
     link.execute((core, now) -> core.watching().typing(chat, typing));
   }
 
@@ -160,13 +187,18 @@ public final class TernClient implements AutoCloseable {
   /// users and [ClientListener#onTyping] of their direct chats and these groups. Replaces what was
   /// watched before; lasts until it is replaced, over lost connections.
   ///
-  /// @throws IllegalArgumentException for more than 100 together
+  /// @throws IllegalArgumentException for more than 100 together, or a chat that is no group
   public void watch(Collection<UserId> users, Collection<ChatId> groups) {
     if (users.size() + groups.size() > Limits.PRESENCE_USERS_MAX) {
       throw new IllegalArgumentException("at most " + Limits.PRESENCE_USERS_MAX + " together");
     }
     var watchedUsers = List.copyOf(users);
     var watchedGroups = List.copyOf(groups);
+    for (ChatId group : watchedGroups) {
+      if (!group.isGroup()) {
+        throw new IllegalArgumentException("not a group: " + group);
+      }
+    }
     link.execute((core, now) -> core.watching().watch(now, watchedUsers, watchedGroups));
   }
 
@@ -184,28 +216,33 @@ public final class TernClient implements AutoCloseable {
   /// online for others while it is ACTIVE on any device; in the background (INACTIVE), or when only
   /// a push has woken it (PASSIVE), messages come all the same.
   public void setActivity(ClientActivity activity) {
+    requireNonNull(activity, "activity");
     link.execute((core, now) -> core.setActivity(now, activity));
   }
 
   /// A newer token, for a session that shall outlive its first one.
   public void reauth(byte[] token) {
+    requireNonNull(token, "token");
     link.execute((core, now) -> core.reauth(now, token));
   }
 
   /// The newest entries below `beforeSeq` (0: the newest of all), at most `limit`.
   public CompletableFuture<HistoryPage> historyBefore(ChatId chat, long beforeSeq, int limit) {
+    checkOurs(chat);
     return ask((core, done, refused) ->
         core.queries().historyBefore(chat, beforeSeq, limit, done, refused));
   }
 
   /// The entries from `afterSeq` + 1 on, at most `limit`.
   public CompletableFuture<HistoryPage> historyAfter(ChatId chat, long afterSeq, int limit) {
+    checkOurs(chat);
     return ask(
         (core, done, refused) -> core.queries().historyAfter(chat, afterSeq, limit, done, refused));
   }
 
   /// The entries on both sides of `seq`, at most `limit`.
   public CompletableFuture<HistoryPage> historyAround(ChatId chat, long seq, int limit) {
+    checkOurs(chat);
     return ask(
         (core, done, refused) -> core.queries().historyAround(chat, seq, limit, done, refused));
   }
@@ -225,6 +262,7 @@ public final class TernClient implements AutoCloseable {
   /// @param membersVersion of the members that the app has; if it is still theirs, the answer is
   ///   `unchanged` and lists none
   public CompletableFuture<ChatInfoPage> chatInfo(ChatId chat, long membersVersion) {
+    checkOurs(chat);
     return ask(
         (core, done, refused) -> core.queries().chatInfo(chat, membersVersion, done, refused));
   }
@@ -233,6 +271,7 @@ public final class TernClient implements AutoCloseable {
   /// the first.
   public CompletableFuture<EntryInfoPage> entryInfo(
       ChatId chat, long seq, byte @Nullable [] pageToken, int limit) {
+    checkOurs(chat);
     return ask((core, done, refused) ->
         core.queries().entryInfo(chat, seq, pageToken, limit, done, refused));
   }
@@ -249,10 +288,30 @@ public final class TernClient implements AutoCloseable {
 
   /// Asks the core something, on its loop.
   <T> CompletableFuture<T> ask(Question<T> question) {
-    var future = new CompletableFuture<T>();
-    link.execute(
-        (core, now) -> question.ask(core, future::complete, future::completeExceptionally));
-    return future;
+    var answer = new Answer<T>(link);
+    boolean isRun =
+        link.execute((core, now) ->
+            core.ask(
+                answer::isDone,
+                () -> question.ask(core, answer::complete, answer::completeExceptionally)));
+    if (!isRun) {
+      answer.completeExceptionally(isClosed());
+    }
+    return answer;
+  }
+
+  private static TernException isClosed() {
+    return new TernException(ErrorCode.TIMEOUT, 0, "the client is closed");
+  }
+
+  /// On the wire a direct chat is called by the other user: one of two others would become a chat
+  /// with one of them.
+  ChatId checkOurs(ChatId chat) {
+    long me = config.user().value();
+    if (!chat.isGroup() && chat.low() != me && chat.high() != me) {
+      throw new IllegalArgumentException(chat + " is not a chat of " + config.user());
+    }
+    return chat;
   }
 
   /// A question to the core: exactly one of the two consumers hears the answer, once.
@@ -274,17 +333,28 @@ public final class TernClient implements AutoCloseable {
     link.execute(ClientCore::reconnect);
   }
 
-  /// Says goodbye and stops. Sends without an answer stay in the [ClientStore], which is closed.
-  /// Returns at once; see [#closed].
+  /// Says goodbye and stops. What waits for an answer hears TIMEOUT; sends among it stay in the
+  /// [ClientStore], which is closed. Returns at once; see [#closed]. Again: does nothing.
   @Override
   public void close() {
-    link.execute((core, now) -> {
-      core.close(now);
-      closed.complete(null);
-    });
+    boolean isRun =
+        link.execute((core, now) -> {
+          try {
+            core.close(now);
+            closed.complete(null);
+          } catch (Throwable e) {
+            closed.completeExceptionally(e);
+          }
+        });
+    if (!isRun) {
+      // Unless it has been closed before.
+      closed.completeExceptionally(
+          new IllegalStateException("the transport was closed before its client"));
+    }
   }
 
-  /// Completes when everything has been closed, the [ClientStore] too.
+  /// Completes when everything has been closed, the [ClientStore] too; with its failure, when that
+  /// could not be closed.
   public CompletableFuture<Void> closed() {
     return closed;
   }

@@ -42,7 +42,7 @@ public final class UserSettings {
         Setting.newBuilder()
             .setChat(
                 ChatSetting.newBuilder()
-                    .setChat(chat.wireId(client.user()))
+                    .setChat(client.checkOurs(chat).wireId(client.user()))
                     .setGroup(chat.isGroup())
                     .setMuteUntilMs(muteUntilMillis)
                     .setPin(pin)
@@ -55,7 +55,7 @@ public final class UserSettings {
         Setting.newBuilder()
             .setStar(
                 Star.newBuilder()
-                    .setChat(chat.wireId(client.user()))
+                    .setChat(client.checkOurs(chat).wireId(client.user()))
                     .setGroup(chat.isGroup())
                     .setSeq(seq)
                     .setOn(on))
@@ -68,7 +68,7 @@ public final class UserSettings {
         Setting.newBuilder()
             .setHide(
                 Hide.newBuilder()
-                    .setChat(chat.wireId(client.user()))
+                    .setChat(client.checkOurs(chat).wireId(client.user()))
                     .setGroup(chat.isGroup())
                     .setSeq(seq))
             .build());

@@ -12,14 +12,22 @@ import io.tern.client.store.MemoryClientStore;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.UserId;
+import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Setting;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -265,17 +273,200 @@ class TernClientTest {
                 .anyMatch(s -> s instanceof ConnectionState.Refused r && r.code() == 206));
   }
 
+  @Test
+  void aClosedClientMayBeClosedAgainAndRefusesWhatItIsAsked() throws Exception {
+    Set<Thread> before = loops();
+    var client = TernClient.start(config(ALICE, 1, new MemoryClientStore()), new Recorder());
+    get(client.ready());
+    client.close();
+    get(client.closed());
+    for (boolean isLoopGone : List.of(false, true)) {
+      if (isLoopGone) {
+        await().until(() -> before.containsAll(loops()));
+      }
+      client.close();
+      assertClosed(client.sendText(client.direct(BOB), "late"));
+      assertClosed(client.chats(null, 10));
+      assertClosed(client.groups().create("late", List.of(BOB)));
+      client.read(client.direct(BOB), 1);
+      client.typing(client.direct(BOB), ClientListener.Typing.TEXT);
+    }
+  }
+
+  /// The threads of all transports.
+  private static Set<Thread> loops() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("tern-client"))
+        .collect(Collectors.toSet());
+  }
+
+  @Test
+  void aClientWhoseTransportHasEndedSaysSo() throws Exception {
+    Set<Thread> before = loops();
+    var gone = TernTransport.create(1);
+    var client = TernClient.start(config(ALICE, 1, new MemoryClientStore()), new Recorder(), gone);
+    get(client.ready());
+    gone.close();
+    await().until(() -> before.containsAll(loops()));
+    assertClosed(client.sendText(client.direct(BOB), "late"));
+    client.close();
+    assertThatThrownBy(() -> get(client.closed())).hasMessageContaining("transport");
+  }
+
+  private static void assertClosed(CompletableFuture<?> answer) {
+    assertThatThrownBy(() -> get(answer))
+        .hasRootCauseInstanceOf(TernException.class)
+        .hasMessageContaining("the client is closed");
+  }
+
+  @Test
+  void aStoreThatCannotBeClosedDoesNotKeepTheClientOpen() throws Exception {
+    var store = new MemoryClientStore();
+    var failing =
+        (ClientStore)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {ClientStore.class},
+                (proxy, method, args) -> {
+                  if (method.getName().equals("close")) {
+                    throw new UncheckedIOException(new IOException("disk full"));
+                  }
+                  return method.invoke(store, args);
+                });
+    Set<Thread> before = loops();
+    var client = TernClient.start(config(ALICE, 1, failing), new Recorder());
+    get(client.ready());
+    client.close();
+    assertThatThrownBy(() -> get(client.closed())).hasRootCauseMessage("disk full");
+    await().until(() -> before.containsAll(loops()));
+  }
+
+  @Test
+  void aChatOfOthersIsRefusedBeforeAnythingGoesOut() throws Exception {
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    ChatId others = ChatId.direct(BOB, new UserId(3003));
+    var calls =
+        List.<ThrowingCallable>of(
+            () -> alice.sendText(others, "to whom?"),
+            () -> alice.read(others, 1),
+            () -> alice.typing(others, ClientListener.Typing.TEXT),
+            () -> alice.historyBefore(others, 0, 10),
+            () -> alice.historyAfter(others, 0, 10),
+            () -> alice.historyAround(others, 1, 10),
+            () -> alice.chatInfo(others),
+            () -> alice.entryInfo(others, 1, null, 10),
+            () -> alice.settings().setStar(others, 1, true),
+            () -> alice.settings().setChat(others, 0, true, false),
+            () -> alice.settings().hide(others, 1));
+    for (var call : calls) {
+      assertThatThrownBy(call)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("not a chat of");
+    }
+    get(alice.ready());
+    server.with(s -> assertThat(s.log(ChatId.direct(ALICE, BOB)).entries).isEmpty());
+  }
+
+  @Test
+  void whyThereIsNoConnectionIsSaidInWords() throws Exception {
+    server.close();
+    var heard = new Recorder();
+    connect(ALICE, new MemoryClientStore(), heard);
+    await()
+        .until(() ->
+            heard.states.stream()
+                .anyMatch(s ->
+                    s instanceof ConnectionState.Down down
+                        && down.reason().equals("connection refused")));
+  }
+
+  /// Nothing would ever complete it: that thread is the one that would.
+  @Test
+  void waitingForAnAnswerOnTheLoopThatBringsItIsAnErrorAndNotADeadlock() throws Exception {
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    ChatId chat = alice.direct(BOB);
+    var thrown =
+        get(
+            alice
+                .sendText(chat, "one")
+                .handle((sent, failed) -> {
+                  try {
+                    return alice.sendText(chat, "two").join();
+                  } catch (IllegalStateException e) {
+                    return e;
+                  }
+                }));
+    assertThat(thrown).isInstanceOf(IllegalStateException.class);
+    // A dependent one too; an answer that is there may be asked for anywhere.
+    var second =
+        get(
+            alice
+                .chats(null, 10)
+                .thenCompose(page ->
+                    alice
+                        .groups()
+                        .create("a", List.of())
+                        .thenApply(made -> made.group())
+                        .thenCompose(group -> {
+                          try {
+                            return CompletableFuture.completedFuture(
+                                (Object) alice.groups().invite(group).get(1, TimeUnit.SECONDS));
+                          } catch (Exception e) {
+                            return CompletableFuture.completedFuture((Object) e);
+                          }
+                        })));
+    assertThat(second).isInstanceOf(IllegalStateException.class);
+    assertThat(get(alice.sendText(chat, "three")).seq()).isEqualTo(3);
+    assertThat(get(alice.chats(null, 10)).getChatsCount()).isPositive();
+  }
+
+  @Test
+  void whoGivesAnAnswerUpGivesItsPlaceBack() throws Exception {
+    server.cutAll();
+    server.close();
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    for (int i = 0; i < 200; i++) {
+      CompletableFuture<?> question = alice.chats(null, 10);
+      CompletableFuture<?> change = alice.settings().setBlock(BOB, true);
+      if (i % 2 == 0) {
+        question.cancel(true);
+        change.orTimeout(1, TimeUnit.MILLISECONDS);
+        assertThatThrownBy(change::join).hasCauseInstanceOf(TimeoutException.class);
+      } else {
+        question.completeExceptionally(new IllegalStateException("not needed"));
+        change.cancel(false);
+      }
+    }
+    CompletableFuture<?> last = alice.chats(null, 10);
+    // It waits for a connection; at the bound it would be refused with QUOTA.
+    alice.close();
+    get(alice.closed());
+    assertThatThrownBy(last::join).hasMessageContaining("TIMEOUT");
+  }
+
+  @Test
+  @SuppressWarnings("NullAway") // An app may be compiled without it.
+  void whatIsNoArgumentFailsWhereItIsGiven() {
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    assertThatThrownBy(() -> alice.send(alice.direct(BOB), (Content) null))
+        .isInstanceOf(NullPointerException.class);
+    assertThatThrownBy(() -> alice.sendText(null, "x")).isInstanceOf(NullPointerException.class);
+    assertThatThrownBy(() -> alice.reauth(null)).isInstanceOf(NullPointerException.class);
+  }
+
   private TernClient connect(UserId user, ClientStore store, ClientListener listener) {
     return connect(user, 1, store, listener);
   }
 
   private TernClient connect(UserId user, int device, ClientStore store, ClientListener listener) {
-    var config =
-        ClientConfig.of(
-            user, device, server.addresses(), () -> FakeServer.token(user, device), store);
-    TernClient client = TernClient.start(config, listener, transport);
+    TernClient client = TernClient.start(config(user, device, store), listener, transport);
     clients.add(client);
     return client;
+  }
+
+  private ClientConfig config(UserId user, int device, ClientStore store) {
+    return ClientConfig.of(
+        user, device, server.addresses(), () -> FakeServer.token(user, device), store);
   }
 
   private static final class Recorder implements ClientListener {

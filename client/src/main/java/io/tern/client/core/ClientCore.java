@@ -30,6 +30,7 @@ import io.tern.protocol.v1.GoAway;
 import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.Reauth;
+import java.util.function.BooleanSupplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -203,7 +204,7 @@ public final class ClientCore {
       readFrames(now, in);
     } catch (InvalidProtocolBufferException e) {
       onProtocolFailure(now, "malformed body: " + e.getMessage());
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       abort(e);
     }
   }
@@ -228,7 +229,7 @@ public final class ClientCore {
     isEnding = true;
     try {
       flush(now);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       abort(e);
     } finally {
       isEnding = false;
@@ -259,10 +260,18 @@ public final class ClientCore {
     } else if (content.getMentionsCount() > Limits.MENTIONS_MAX) {
       sends.refuse(
           callback, chatId, ErrorCode.ARGUMENT, "over " + Limits.MENTIONS_MAX + " mentions");
+    } else if (content.getPreview().getSerializedSize() > Limits.LINK_PREVIEW_BYTES_MAX) {
+      sends.refuse(
+          callback,
+          chatId,
+          ErrorCode.ARGUMENT,
+          "a link preview of over " + Limits.LINK_PREVIEW_BYTES_MAX + " bytes");
+    } else if (FrameOut.sendBytesMax(content.getSerializedSize()) > Limits.FRAME_BYTES_MAX) {
+      sends.refuse(callback, chatId, ErrorCode.BODY_TOO_LARGE, "it fits no frame");
     } else {
       try {
         sends.accept(chat(chatId), content.toByteArray(), callback);
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
         sends.refuse(callback, chatId, ErrorCode.INTERNAL, "the store cannot keep it");
         abort(e);
       }
@@ -290,11 +299,23 @@ public final class ClientCore {
 
   /// A token that is newer than the session's, for a session that outlives its token.
   public void reauth(long now, byte[] token) {
-    proof.use(token);
     if (state == State.UP) {
-      out.write(
-          FrameType.REAUTH, Reauth.newBuilder().setToken(Proof.wrap(token)).build().toByteArray());
+      writeReauth(token);
+    } else {
+      proof.offer(token);
     }
+  }
+
+  private void writeReauth(byte[] token) {
+    proof.use(token);
+    out.write(
+        FrameType.REAUTH, Reauth.newBuilder().setToken(Proof.wrap(token)).build().toByteArray());
+  }
+
+  /// Asks something, by [#queries] or [#changes]. What waits for a connection, or to be asked
+  /// again, is dropped when `isGivenUp` says that nobody wants to know.
+  public void ask(BooleanSupplier isGivenUp, Runnable question) {
+    questions.ask(isGivenUp, question);
   }
 
   /// What the app may ask.
@@ -453,6 +474,10 @@ public final class ClientCore {
     watching.onHelloAck(now);
     edges.learn(ack.getEdgesList(), false);
     proof.onHelloAck(ack, now);
+    byte[] offered = proof.takeOffered();
+    if (offered != null) {
+      writeReauth(offered);
+    }
     if (activity != toldActivity) {
       // It changed while HELLO was under way.
       writeClientState();
@@ -526,7 +551,7 @@ public final class ClientCore {
     shutDown(new ConnectionState.Refused(code, detail), State.REFUSED);
   }
 
-  private void abort(RuntimeException e) {
+  private void abort(Throwable e) {
     log.error("{}: stopped", this, e);
     if (state != State.CLOSED) {
       shutDown(
@@ -608,14 +633,16 @@ public final class ClientCore {
       connect(now);
       return;
     }
-    byte[] newer = known == ErrorCode.TOKEN_EXPIRED ? proof.newerToken() : null;
-    if (newer == null) {
-      refuseFor(code, detail);
-    } else if (state == State.UP) {
-      reauth(now, newer);
-    } else {
+    if (state == State.UP && known == ErrorCode.TOKEN_EXPIRED) {
+      // Of this session: the newest token may be one that it has not seen. HELLO shows it, and is
+      // answered.
+      proof.forgetTicket();
+      dropAndRetry(now, detail);
+    } else if (known == ErrorCode.TOKEN_EXPIRED && proof.hasNewerToken()) {
       dropConnection();
       connect(now);
+    } else {
+      refuseFor(code, detail);
     }
   }
 
@@ -844,7 +871,8 @@ public final class ClientCore {
   void listen(Runnable call) {
     try {
       call.run();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
+      // Any: Kotlin has no checked exceptions, and an app's missing class is an Error.
       log.error("{}: the listener failed", this, e);
     }
   }
@@ -853,7 +881,7 @@ public final class ClientCore {
   private void guarded(Runnable input) {
     try {
       input.run();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       abort(e);
     }
   }

@@ -8,20 +8,20 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The addresses to try, in turn: those of the configuration and at most [#NAMED_MAX] that servers
-/// have named.
+/// The addresses to try, in turn: those of the configuration, always, and at most [#NAMED_MAX] that
+/// servers have named.
 final class Edges {
 
   private static final int NAMED_MAX = 16;
   private static final Logger log = LoggerFactory.getLogger(ClientCore.class);
 
+  private final List<SocketAddress> configured;
   private final List<SocketAddress> edges;
-  private final int max;
   private int at;
 
   Edges(List<SocketAddress> configured) {
+    this.configured = configured;
     edges = new ArrayList<>(configured);
-    max = configured.size() + NAMED_MAX;
   }
 
   SocketAddress current() {
@@ -50,8 +50,10 @@ final class Edges {
     if (front > 0) {
       at = 0;
     }
-    while (edges.size() > max) {
-      edges.remove(edges.size() - 1);
+    for (int i = edges.size() - 1; i >= 0 && edges.size() > configured.size() + NAMED_MAX; i--) {
+      if (!configured.contains(edges.get(i))) {
+        edges.remove(i);
+      }
     }
   }
 

@@ -194,7 +194,7 @@ final class Entries {
         if (chat.id.isSelf() && message.body() instanceof Body.SettingsChanged changed) {
           changed.settings().forEach(core.listener::onSetting);
         }
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
         log.error("{}: the listener failed at {} {}", core, chat.id, message.seq(), e);
         if (core.isConnected()) {
           core.dropAndRetry(now, "the listener failed");

@@ -25,8 +25,8 @@ final class FrameOut {
   }
 
   /// Bytes of SEND at most.
-  static int sendBytesMax(byte[] content) {
-    return content.length + 3 + 2 + 5 + 10 + 1 + 10 + 1 + 5;
+  static int sendBytesMax(int contentBytes) {
+    return contentBytes + 3 + 2 + 5 + 10 + 1 + 10 + 1 + 5;
   }
 
   /// A frame of [CHAT SEQ] without a body: ACK, READ.

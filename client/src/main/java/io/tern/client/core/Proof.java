@@ -24,6 +24,9 @@ final class Proof {
   private boolean usedTicket;
   private byte @Nullable [] lastToken;
 
+  /// The app's newest, of a time without a session; no server has seen it.
+  private byte @Nullable [] offered;
+
   Proof(ClientStore store, Supplier<byte[]> tokens) {
     this.store = store;
     this.tokens = tokens;
@@ -44,6 +47,7 @@ final class Proof {
     } else {
       byte[] token = tokens.get();
       lastToken = token;
+      offered = null;
       hello.setToken(wrap(token));
     }
     hello.setCount(resumeCount);
@@ -66,15 +70,30 @@ final class Proof {
                 || refusal == ErrorCode.TOKEN_EXPIRED
                 || refusal == ErrorCode.TOKEN_INVALID);
     if (isCured) {
-      store.setResumeTicket(new ResumeTicket(NOTHING, resumeCount));
+      forgetTicket();
     }
     return isCured;
   }
 
-  /// A token other than the latest; null when the app has none.
-  byte @Nullable [] newerToken() {
-    byte[] token = tokens.get();
-    return Arrays.equals(token, lastToken) ? null : token;
+  /// The next HELLO shows a token.
+  void forgetTicket() {
+    store.setResumeTicket(new ResumeTicket(NOTHING, resumeCount));
+  }
+
+  /// Whether the app has a token other than the latest that was shown.
+  boolean hasNewerToken() {
+    return !Arrays.equals(tokens.get(), lastToken);
+  }
+
+  /// For the next session, unless its HELLO shows a token anyway.
+  void offer(byte[] token) {
+    offered = token;
+  }
+
+  byte @Nullable [] takeOffered() {
+    byte[] token = offered;
+    offered = null;
+    return token;
   }
 
   /// The session goes on with this one.

@@ -10,6 +10,7 @@ import io.tern.protocol.Limits;
 import io.tern.protocol.v1.Error;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// The requests of a client, other than sends, that wait to be asked or answered. A repeat of one
@@ -27,13 +28,28 @@ final class Questions {
   private final ClientCore core;
   private final List<Request> requests = new ArrayList<>(0);
   private int requestRid;
+  private BooleanSupplier isGivenUp = Request.NEVER_GIVEN_UP;
 
   Questions(ClientCore core) {
     this.core = core;
   }
 
+  /// `question` asks with [#ask(Request)], for somebody who may give up.
+  void ask(BooleanSupplier givenUp, Runnable question) {
+    isGivenUp = givenUp;
+    try {
+      question.run();
+    } finally {
+      isGivenUp = Request.NEVER_GIVEN_UP;
+    }
+  }
+
   /// Asks, or refuses at the bound.
   void ask(Request request) {
+    request.isGivenUp = isGivenUp;
+    if (requests.size() >= ClientCore.REQUESTS_MAX) {
+      dropGivenUp();
+    }
     if (core.isClosed()) {
       request.failure.onRefused(new TernException(ErrorCode.TIMEOUT, 0, "the client is closed"));
     } else if (requests.size() >= ClientCore.REQUESTS_MAX) {
@@ -49,7 +65,13 @@ final class Questions {
     requests.add(request);
   }
 
+  /// Those that are under way stay until they are answered.
+  private void dropGivenUp() {
+    requests.removeIf(request -> request.rid == 0 && request.isGivenUp.getAsBoolean());
+  }
+
   void write(long now) {
+    dropGivenUp();
     for (int i = 0; i < requests.size(); i++) {
       Request request = requests.get(i);
       if (request.rid != 0 || request.notBeforeMillis > now) {
@@ -115,9 +137,11 @@ final class Questions {
     long retryMillis = Integer.toUnsignedLong(error.getRetryMs());
     ErrorCode.ErrorClass kind = ErrorCode.classOf(error.getCode());
     boolean retry =
-        (kind == ErrorCode.ErrorClass.LATER
-                && (request.isUntilAnswered || request.refusals < REFUSALS_MAX))
-            || (kind == ErrorCode.ErrorClass.SERVER && request.refusals + 1 < SERVER_ERRORS_MAX);
+        !request.isGivenUp.getAsBoolean()
+            && ((kind == ErrorCode.ErrorClass.LATER
+                    && (request.isUntilAnswered || request.refusals < REFUSALS_MAX))
+                || (kind == ErrorCode.ErrorClass.SERVER
+                    && request.refusals + 1 < SERVER_ERRORS_MAX));
     if (retry) {
       request.notBeforeMillis =
           now + core.backoff.requestMillis(core.random, request.refusals, retryMillis);

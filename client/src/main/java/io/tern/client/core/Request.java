@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.tern.client.TernException;
 import io.tern.protocol.FrameType;
+import java.util.function.BooleanSupplier;
 
 /// A request that may be asked again: after a lost connection, and when the server says "later". It
 /// has no effect, or one that a repeat does not double.
@@ -18,6 +19,8 @@ final class Request {
     void onRefused(TernException refusal);
   }
 
+  static final BooleanSupplier NEVER_GIVEN_UP = () -> false;
+
   final FrameType type;
   final int flags;
   final long chat;
@@ -30,6 +33,9 @@ final class Request {
 
   /// The app waits for an effect: "later" is not taken for an answer, however often it comes.
   boolean isUntilAnswered;
+
+  /// Whoever asked does not wait any more: there is no need to ask again.
+  BooleanSupplier isGivenUp = NEVER_GIVEN_UP;
 
   /// Names the latest write; 0 while it waits to be written.
   int rid;

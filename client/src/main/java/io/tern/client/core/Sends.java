@@ -232,7 +232,7 @@ final class Sends {
         continue;
       }
       if (core.isGreeting()
-          && earlyBytes + FrameOut.sendBytesMax(send.content) > Limits.EARLY_BYTES_MAX) {
+          && earlyBytes + FrameOut.sendBytesMax(send.content.length) > Limits.EARLY_BYTES_MAX) {
         earlyFrames = Limits.EARLY_FRAMES_MAX;
         offerReady(chat);
         return;
@@ -338,7 +338,7 @@ final class Sends {
     if (send.callback != null) {
       try {
         send.callback.onSent(chat.id, seq, send.csn, tsMillis, repeat);
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
         log.error("{}: a callback failed", core, e);
       }
     } else {
@@ -512,7 +512,7 @@ final class Sends {
   void refuse(SendCallback callback, ChatId chat, TernException refusal) {
     try {
       callback.onRefused(chat, refusal);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       log.error("{}: a callback failed", core, e);
     }
   }

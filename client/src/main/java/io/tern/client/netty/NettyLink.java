@@ -8,6 +8,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
@@ -19,9 +20,13 @@ import io.tern.client.ClientListener.ConnectionState;
 import io.tern.client.ClientTls;
 import io.tern.client.core.ClientCore;
 import io.tern.client.core.ClientIo;
+import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -70,21 +75,36 @@ public final class NettyLink implements ClientIo {
 
   /// Runs `call` on the loop: at once when the caller is there, else later. What it wants to write
   /// goes out with all other calls that are waiting then.
-  public void execute(Call call) {
+  ///
+  /// @return false when it never runs, because the loop has ended
+  public boolean execute(Call call) {
     if (loop.inEventLoop()) {
       executeOnLoop(call);
-    } else {
-      loop.execute(() -> executeOnLoop(call));
+      return true;
     }
+    try {
+      loop.execute(() -> executeOnLoop(call));
+      return true;
+    } catch (RejectedExecutionException e) {
+      return false;
+    }
+  }
+
+  /// Whether the caller is on the loop, and so holds up everything if it waits.
+  public boolean isOnLoop() {
+    return loop.inEventLoop();
   }
 
   private void executeOnLoop(Call call) {
     assert loop.inEventLoop();
-    call.run(core, now());
-    if (!isReading && !passScheduled) {
-      // Behind the calls that are in the loop's queue already.
-      passScheduled = true;
-      loop.execute(this::runPass);
+    try {
+      call.run(core, now());
+    } finally {
+      if (!isReading && !passScheduled && !loop.isShuttingDown()) {
+        // Behind the calls that are in the loop's queue already.
+        passScheduled = true;
+        loop.execute(this::runPass);
+      }
     }
   }
 
@@ -216,7 +236,7 @@ public final class NettyLink implements ClientIo {
       opening.addListener(done -> {
         Throwable cause = done.cause();
         if (cause != null) {
-          ended(String.valueOf(cause.getMessage()));
+          ended(whyNot(cause));
         }
       });
     }
@@ -312,8 +332,22 @@ public final class NettyLink implements ClientIo {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-      ended(String.valueOf(cause.getMessage()));
+      ended(rootOf(cause));
       ctx.close();
+    }
+
+    /// What a person can use of an attempt that failed; Netty says which call it was.
+    private static String whyNot(Throwable cause) {
+      if (cause instanceof ConnectTimeoutException) {
+        return "no answer within " + CONNECT_MILLIS_MAX / 1000 + " s";
+      }
+      if (cause instanceof UnknownHostException) {
+        return "there is no such host";
+      }
+      String message = rootOf(cause);
+      return cause instanceof ConnectException && message.contains("Connection refused")
+          ? "connection refused"
+          : message;
     }
 
     /// What a person can use: the wrappers say that something failed, the innermost says what.
@@ -322,7 +356,10 @@ public final class NettyLink implements ClientIo {
       for (Throwable next = root.getCause(); next != null; next = next.getCause()) {
         root = next;
       }
-      return String.valueOf(root.getMessage());
+      if (root instanceof ClosedChannelException) {
+        return "the connection was closed; is it TLS that is spoken there?";
+      }
+      return root.getMessage() == null ? root.toString() : root.getMessage();
     }
 
     private void ended(String why) {

@@ -14,11 +14,15 @@ import io.tern.protocol.FrameType;
 import io.tern.protocol.v1.ClientState;
 import io.tern.protocol.v1.GoAway;
 import io.tern.protocol.v1.Hello;
+import io.tern.protocol.v1.Reauth;
 import io.tern.protocol.v1.Receipt;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -173,6 +177,108 @@ class ConnectionCoreTest {
     assertThat(hello.getToken().toStringUtf8()).isEqualTo("newer");
     client.error(0, ErrorCode.TOKEN_EXPIRED.number(), 0, 0);
     assertThat(client.state()).isInstanceOf(Refused.class);
+  }
+
+  /// The session a ticket opened lives as long as its old token; the newer one it has not seen.
+  @Test
+  void aTokenThatCameWhileThereWasNoConnectionIsShownToTheNext() throws Exception {
+    client.store.setResumeTicket(new ResumeTicket(new byte[] {1}, 5));
+    client.start();
+    client.token = "newer".getBytes(StandardCharsets.UTF_8);
+    client.core().reauth(client.now, client.token);
+    client.connected().out();
+    client.helloAck(client.ack());
+    assertThat(reauths()).containsExactly("newer");
+
+    client.reconnect().out();
+    assertThat(reauths()).isEmpty();
+  }
+
+  @Test
+  void aTokenThatCameWhileHelloIsUnderWayIsShownAfterIt() throws Exception {
+    client.start().connected().out();
+    client.token = "newer".getBytes(StandardCharsets.UTF_8);
+    client.core().reauth(client.now, client.token);
+    client.core().endPass(client.now);
+    assertThat(client.out()).isEmpty();
+    client.helloAck(client.ack());
+    assertThat(reauths()).containsExactly("newer");
+  }
+
+  @Test
+  void aTokenThatHelloHasShownIsNotShownAgain() throws Exception {
+    client.start();
+    client.token = "newer".getBytes(StandardCharsets.UTF_8);
+    client.core().reauth(client.now, client.token);
+    client.connected().helloAck(client.ack());
+    assertThat(reauths()).isEmpty();
+  }
+
+  /// Its session may have been opened by a ticket, and never have seen the token.
+  @Test
+  void aSessionWhoseTimeIsOverIsFollowedByOneOfTheNewestToken() throws Exception {
+    client.store.setResumeTicket(new ResumeTicket(new byte[] {1}, 5));
+    client.up();
+    client.core().reauth(client.now, client.token);
+    client.core().endPass(client.now);
+    client.out();
+    client.in(
+        FrameType.GOAWAY,
+        0,
+        0,
+        0,
+        0,
+        GoAway.newBuilder().setCode(ErrorCode.TOKEN_EXPIRED.number()).build());
+    client.nextTimer().connected();
+    Hello hello = Hello.parseFrom(client.out(FrameType.HELLO).get(0).body());
+    assertThat(hello.getResume().isEmpty()).isTrue();
+    assertThat(hello.getToken().toStringUtf8()).isEqualTo("token");
+
+    client.error(0, ErrorCode.TOKEN_EXPIRED.number(), 0, 0);
+    assertThat(client.state()).isInstanceOf(Refused.class);
+  }
+
+  private List<String> reauths() throws Exception {
+    var tokens = new ArrayList<String>();
+    for (Script.Out out : client.out(FrameType.REAUTH)) {
+      tokens.add(Reauth.parseFrom(out.body()).getToken().toStringUtf8());
+    }
+    return tokens;
+  }
+
+  /// Kotlin has no checked exceptions, and a missing class is an Error.
+  @Test
+  void whateverTheListenerThrowsTheClientGoesOn() {
+    client.failure =
+        () -> {
+          throw new NoClassDefFoundError("the app's");
+        };
+    client.up().lost().nextTimer().connected().helloAck(client.ack());
+    assertThat(client.state()).isInstanceOf(Up.class);
+    assertThat(client.connects).hasSize(2);
+  }
+
+  @Test
+  void theConfiguredAddressesAreKeptHoweverManyTheServersName() {
+    client.up();
+    for (int round = 0; round < 3; round++) {
+      var goAway = GoAway.newBuilder().setCode(ErrorCode.DRAIN.number());
+      for (int i = 0; i < 16; i++) {
+        goAway.addEdges("edge-" + round + "-" + i + ":7420");
+      }
+      client.in(FrameType.GOAWAY, 0, 0, 0, 0, goAway.build());
+      client.nextTimer().connected().helloAck(client.ack());
+    }
+    client.connects.clear();
+    for (int i = 0; i < 40; i++) {
+      client.lost().nextTimer();
+    }
+    assertThat(client.connects)
+        .contains(
+            InetSocketAddress.createUnresolved("one", 1),
+            InetSocketAddress.createUnresolved("two", 2),
+            InetSocketAddress.createUnresolved("edge-2-0", 7420));
+    assertThat(Set.copyOf(client.connects)).hasSize(18);
   }
 
   @Test

@@ -68,6 +68,10 @@ final class Script implements ClientIo, ClientListener, SendCallback {
   int caughtUp;
   int disconnects;
   boolean prefaced;
+
+  /// What the app does wrong whenever it hears of the connection.
+  Runnable failure = () -> {};
+
   private ClientCore core;
 
   Script() {
@@ -218,7 +222,11 @@ final class Script implements ClientIo, ClientListener, SendCallback {
   }
 
   Script send(String text) {
-    core.send(now, CHAT, content(text), this);
+    return send(content(text));
+  }
+
+  Script send(Content content) {
+    core.send(now, CHAT, content, this);
     core.endPass(now);
     return this;
   }
@@ -317,6 +325,7 @@ final class Script implements ClientIo, ClientListener, SendCallback {
   @Override
   public void onConnection(ConnectionState state) {
     states.add(state);
+    failure.run();
   }
 
   @Override

@@ -5,7 +5,9 @@ import static io.tern.client.core.Script.ME;
 import static io.tern.client.core.Script.PEER;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.UnknownFieldSet;
 import io.tern.client.ClientListener.ConnectionState.Refused;
 import io.tern.client.ClientListener.ConnectionState.Up;
 import io.tern.client.TernClient.Receipted;
@@ -15,8 +17,11 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatInfoPage;
+import io.tern.protocol.v1.Content;
+import io.tern.protocol.v1.LinkPreview;
 import io.tern.protocol.v1.Send;
 import java.util.ArrayList;
 import java.util.List;
@@ -248,6 +253,39 @@ class SendingCoreTest {
     }
     assertThat(client.refused).hasSize(2);
     assertThat(client.refused.get(1).code()).isEqualTo(ErrorCode.QUOTA);
+  }
+
+  /// Kept and written it would end every connection it goes out on, and the next process's too.
+  @Test
+  void whatFitsNoFrameIsRefusedAtOnceAndNotKept() {
+    client.numberedAndUp();
+    client.send(preview(70_000)).send(preview(Limits.LINK_PREVIEW_BYTES_MAX));
+    assertThat(client.refused).extracting(TernException::code).containsOnly(ErrorCode.ARGUMENT);
+    Content tooMany =
+        Script.content("x").toBuilder()
+            .setUnknownFields(
+                UnknownFieldSet.newBuilder()
+                    .addField(
+                        99,
+                        UnknownFieldSet.Field.newBuilder()
+                            .addLengthDelimited(ByteString.copyFrom(new byte[70_000]))
+                            .build())
+                    .build())
+            .build();
+    client.send(tooMany);
+    assertThat(client.refused).hasSize(3);
+    assertThat(client.refused.get(2).code()).isEqualTo(ErrorCode.BODY_TOO_LARGE);
+    assertThat(client.store.pendingSends()).isEmpty();
+    assertThat(client.out()).isEmpty();
+
+    client.send(preview(3_000));
+    assertThat(client.out(FrameType.SEND)).hasSize(1);
+  }
+
+  private static Content preview(int bytes) {
+    return Script.content("look").toBuilder()
+        .setPreview(LinkPreview.newBuilder().setThumbnail(ByteString.copyFrom(new byte[bytes])))
+        .build();
   }
 
   @Test
