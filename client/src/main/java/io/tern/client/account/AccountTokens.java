@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -29,8 +30,9 @@ import org.slf4j.LoggerFactory;
 ///
 /// Each use of the secret is written down before it is made, and repeated with the same attempt
 /// until it is answered: neither a lost answer nor a crash costs the device its place. What cannot
-/// be reached is tried again, after 1 s and up to a minute; what the server refuses for good stops
-/// this, and the session's end says so to the app.
+/// be reached is tried again, after 1 s and up to a minute, and a session that ended meanwhile is
+/// opened again then; what the server refuses for good stops this, and the session's end says so to
+/// the app.
 ///
 /// Any thread; a daemon thread of its own does the asking. [#close] ends it.
 public final class AccountTokens implements AutoCloseable {
@@ -58,6 +60,9 @@ public final class AccountTokens implements AutoCloseable {
   private volatile Credentials credentials;
   private volatile @Nullable TernClient client;
 
+  /// The session ended because this token had: with the next one it is opened again.
+  private volatile @Nullable String endedWith;
+
   // Confined to the worker, after the start.
   private long refreshAt;
   private long retryMillis = RETRY_MILLIS_MIN;
@@ -77,9 +82,22 @@ public final class AccountTokens implements AutoCloseable {
       tokens.close();
       throw e;
     }
-    tokens.worker.scheduleWithFixedDelay(
-        tokens::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    tokens.start();
     return tokens;
+  }
+
+  /// Reads the file and nothing else, for an app that starts whether there is a network or not: it
+  /// shows what it has and takes sends, and a token that has ended is replaced when that can be.
+  ///
+  /// @throws IOException when the file cannot be read
+  public static AccountTokens openOffline(CredentialsFile file) throws IOException {
+    var tokens = new AccountTokens(file, System::currentTimeMillis);
+    tokens.start();
+    return tokens;
+  }
+
+  private void start() {
+    worker.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   AccountTokens(CredentialsFile file, LongSupplier wallMillis) throws IOException {
@@ -102,6 +120,9 @@ public final class AccountTokens implements AutoCloseable {
   /// From now on `to` gets each new token.
   public void feed(TernClient to) {
     client = to;
+    if (endedWith != null) {
+      renewSoon();
+    }
   }
 
   /// A listener that passes everything on to `to`, but for a session that ended because its token
@@ -111,13 +132,22 @@ public final class AccountTokens implements AutoCloseable {
       @Override
       public void onConnection(ConnectionState state) {
         if (state instanceof ConnectionState.Refused down
-            && down.code() == ErrorCode.TOKEN_EXPIRED.number()
-            && !worker.isShutdown()) {
-          worker.execute(AccountTokens.this::renewAndReconnect);
+            && down.code() == ErrorCode.TOKEN_EXPIRED.number()) {
+          endedWith = credentials.token();
+          renewSoon();
         }
         super.onConnection(state);
       }
     };
+  }
+
+  private void renewSoon() {
+    try {
+      worker.execute(this::renewAndReconnect);
+    } catch (RejectedExecutionException e) {
+      // Closed: nobody wants a session any more.
+      log.debug("closed", e);
+    }
   }
 
   /// Fetches the next token now. Blocks.
@@ -163,17 +193,29 @@ public final class AccountTokens implements AutoCloseable {
       return;
     }
     if (renewed()) {
-      TernClient fed = client;
-      if (fed != null) {
-        fed.reauth(current());
-      }
+      tell();
     }
   }
 
   private void renewAndReconnect() {
+    String ended = endedWith;
+    if (client != null
+        && ended != null
+        && !refused
+        && (!ended.equals(credentials.token()) || renewed())) {
+      tell();
+    }
+  }
+
+  /// There is a token that the client has not shown.
+  private void tell() {
     TernClient fed = client;
-    if (fed != null && !refused && renewed()) {
-      fed.reconnect();
+    if (fed != null) {
+      fed.reauth(current());
+      if (endedWith != null) {
+        endedWith = null;
+        fed.reconnect();
+      }
     }
   }
 
