@@ -10,7 +10,8 @@ public interface ClientListener {
 
   /// An entry, in the order of its chat, each seq once. When this returns, the entry counts as
   /// stored and will be acknowledged: store it before returning. When it throws, the entry does not
-  /// count as stored: the client drops the connection and gets it again.
+  /// count as stored: the client drops the connection and gets it again. A [TernException] says
+  /// that this is meant (the app ends, or has no room); anything else is logged as a failure.
   ///
   /// Messages and events alike: see [Body]. What this device sent itself does not come here; see
   /// [#onSent] and [SendCallback]. What the server wrote into the chat on behalf of this device (a

@@ -1,7 +1,9 @@
 package io.tern.tools;
 
 import io.tern.client.ClientListener;
+import io.tern.client.TernException;
 import io.tern.protocol.ChatId;
+import io.tern.protocol.ErrorCode;
 import io.tern.protocol.UserId;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -14,6 +16,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `tern tail`: prints what arrives, each entry once over all its runs. An entry is acknowledged
@@ -57,6 +60,13 @@ final class TailCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    if (count != null && count < 1) {
+      throw new ParameterException(spec.commandLine(), "--count: at least 1, not " + count);
+    }
+    if (timeoutSeconds != null && !(timeoutSeconds >= 0)) {
+      throw new ParameterException(
+          spec.commandLine(), "--timeout: 0 s or more, not " + timeoutSeconds);
+    }
     var names = user.names();
     if (with != null) {
       names.learn(with);
@@ -112,7 +122,7 @@ final class TailCommand implements Callable<Integer> {
     public void onMessage(Message message) {
       if (end.isDone()) {
         // Not printed, so it must not count as delivered.
-        throw new IllegalStateException("tail has ended");
+        throw new TernException(ErrorCode.BUSY, 0, "tail has ended");
       }
       if (only != null && !message.chat().equals(only)) {
         return;
@@ -121,7 +131,7 @@ final class TailCommand implements Callable<Integer> {
       out.println(output.json ? entry.json().toString() : entry.line());
       if (out.checkError()) {
         end.complete(null);
-        throw new IllegalStateException("nobody reads the output any more");
+        throw new TernException(ErrorCode.BUSY, 0, "nobody reads the output any more");
       }
       if (read) {
         ready.thenAccept(client -> client.client().read(message.chat(), message.seq()));
@@ -135,8 +145,7 @@ final class TailCommand implements Callable<Integer> {
     @Override
     public void onConnection(ConnectionState state) {
       if (state instanceof ConnectionState.Refused refused) {
-        end.completeExceptionally(
-            new io.tern.client.TernException(refused.code(), 0, refused.detail()));
+        end.completeExceptionally(new TernException(refused.code(), 0, refused.detail()));
       }
     }
   }

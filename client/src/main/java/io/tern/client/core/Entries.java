@@ -195,7 +195,12 @@ final class Entries {
           changed.settings().forEach(core.listener::onSetting);
         }
       } catch (Throwable e) {
-        log.error("{}: the listener failed at {} {}", core, chat.id, message.seq(), e);
+        if (e instanceof TernException) {
+          // It means to.
+          log.debug("{}: not taken: {} {}", core, chat.id, message.seq(), e);
+        } else {
+          log.error("{}: the listener failed at {} {}", core, chat.id, message.seq(), e);
+        }
         if (core.isConnected()) {
           core.dropAndRetry(now, "the listener failed");
         }

@@ -5,9 +5,15 @@ import static io.tern.client.core.Script.ME;
 import static io.tern.client.core.Script.PEER;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.netty.buffer.ByteBuf;
 import io.tern.client.ClientListener.Message;
+import io.tern.client.TernException;
 import io.tern.client.core.Script.Out;
+import io.tern.protocol.ErrorCode;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameType;
 import io.tern.protocol.v1.CatchUpPage;
@@ -22,6 +28,7 @@ import io.tern.protocol.v1.PageEntry;
 import io.tern.protocol.v1.Receipt;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /// The rules for clients about receiving (SPEC sections 6 and 7), one by one.
 class ReceivingCoreTest {
@@ -42,6 +49,35 @@ class ReceivingCoreTest {
     List<Out> acks = client.out(FrameType.ACK);
     assertThat(acks).hasSize(1);
     assertThat(acks.get(0).seq()).isEqualTo(3);
+  }
+
+  @Test
+  void whatTheListenerDoesNotTakeComesAgainAndIsAFailureUnlessItIsMeant() {
+    var logged = new ListAppender<ILoggingEvent>();
+    logged.start();
+    var logger = (Logger) LoggerFactory.getLogger(ClientCore.class);
+    logger.addAppender(logged);
+    try {
+      client.numberedAndUp();
+      client.refusal = new TernException(ErrorCode.BUSY, 0, "no room");
+      client.deliver(1);
+      assertThat(logged.list).noneMatch(event -> event.getLevel().isGreaterOrEqual(Level.ERROR));
+      assertThat(client.disconnects).isEqualTo(1);
+
+      client.nextTimer().connected().helloAck(client.ack());
+      client.refusal = new IllegalStateException("a bug");
+      client.deliver(1);
+      assertThat(logged.list).anyMatch(event -> event.getLevel().isGreaterOrEqual(Level.ERROR));
+      assertThat(client.core().position(Script.CHAT)).isZero();
+
+      client.nextTimer().connected().helloAck(client.ack());
+      client.refusal = null;
+      client.deliver(1);
+      assertThat(client.messages).hasSize(1);
+      assertThat(client.core().position(Script.CHAT)).isEqualTo(1);
+    } finally {
+      logger.detachAppender(logged);
+    }
   }
 
   @Test

@@ -33,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /// One client whose server is the test: says what arrives and when, and hears what goes out.
 final class Script implements ClientIo, ClientListener, SendCallback {
@@ -68,6 +69,9 @@ final class Script implements ClientIo, ClientListener, SendCallback {
   int caughtUp;
   int disconnects;
   boolean prefaced;
+
+  /// Why the app does not take a message.
+  @Nullable RuntimeException refusal;
 
   /// What the app does wrong whenever it hears of the connection.
   Runnable failure = () -> {};
@@ -330,6 +334,10 @@ final class Script implements ClientIo, ClientListener, SendCallback {
 
   @Override
   public void onMessage(Message message) {
+    RuntimeException thrown = refusal;
+    if (thrown != null) {
+      throw thrown;
+    }
     messages.add(message);
   }
 
