@@ -2,7 +2,9 @@ package io.tern.tools;
 
 import io.tern.client.ClientListener;
 import io.tern.client.TernClient;
+import io.tern.client.TernException;
 import io.tern.protocol.ChatId;
+import io.tern.protocol.ErrorCode;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -20,6 +22,7 @@ abstract class ClientCommand implements Callable<Integer> {
 
   @Override
   public final Integer call() {
+    check();
     var names = user.names();
     var out = spec.commandLine().getOut();
     try (var client = CommandClient.connect(user, device(), connect, listener())) {
@@ -29,6 +32,9 @@ abstract class ClientCommand implements Callable<Integer> {
       out.flush();
     }
   }
+
+  /// Refuses what cannot be meant, before anything is asked.
+  void check() {}
 
   /// The device of those commands that leave nothing behind.
   int device() {
@@ -68,6 +74,19 @@ abstract class ClientCommand implements Callable<Integer> {
     /// Waits for an answer of the server.
     <T> T await(CompletableFuture<T> answer) {
       return client.await(answer, connect.patience());
+    }
+
+    /// The same; `notAllowed` says what it means when the server does not allow it.
+    <T> T await(CompletableFuture<T> answer, String notAllowed) {
+      try {
+        return await(answer);
+      } catch (Failure e) {
+        if (e.getCause() instanceof TernException refused
+            && refused.code() == ErrorCode.NOT_ALLOWED) {
+          throw new Failure(ExitCode.REFUSED, notAllowed, refused);
+        }
+        throw e;
+      }
     }
 
     /// The chat called `name`, which may be a user's or, with `+`, a group's.

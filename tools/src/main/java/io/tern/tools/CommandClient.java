@@ -233,7 +233,10 @@ public final class CommandClient implements AutoCloseable {
 
     String whyNot(HostPort server) {
       var why = reason;
-      return "no server answers at " + server + (why == null ? "" : ": " + why);
+      return "no server answers at "
+          + server
+          + (why == null ? "" : ": " + why)
+          + ("connection refused".equals(why) ? " (tern server starts one)" : "");
     }
 
     @Override

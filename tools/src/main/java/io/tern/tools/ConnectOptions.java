@@ -64,11 +64,14 @@ public final class ConnectOptions {
     } catch (IllegalArgumentException e) {
       throw new Failure(ExitCode.USAGE, "--pin: " + e.getMessage(), e);
     } catch (IOException e) {
-      throw new Failure(ExitCode.USAGE, "--ca: " + e.getMessage(), e);
+      throw new Failure(ExitCode.USAGE, "--ca: " + Failure.reason(e), e);
     }
   }
 
   public Duration patience() {
+    if (patienceSeconds < 1) {
+      throw new Failure(ExitCode.USAGE, "--patience: at least 1 second, not " + patienceSeconds);
+    }
     return Duration.ofSeconds(patienceSeconds);
   }
 }

@@ -257,6 +257,7 @@ public record EntryView(
               TerminalText.line(place.location().getName()),
               place.location().getLatitude(),
               place.location().getLongitude());
+      case Body.Edited edited when edited.target() == 0 -> "an edit of what was taken back";
       case Body.Edited edited ->
           "edits #" + edited.target() + ": " + TerminalText.line(edited.text());
       case Body.Revoked revoked -> "takes #" + revoked.target() + " back";

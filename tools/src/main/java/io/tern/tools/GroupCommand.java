@@ -43,6 +43,9 @@ import picocli.CommandLine.Spec;
     })
 public final class GroupCommand implements Runnable {
 
+  private static final String NOBODY =
+      "none of them can be added: a user exists from their first login on, and may not want to be";
+
   @Spec private CommandSpec spec;
 
   @Override
@@ -56,7 +59,12 @@ public final class GroupCommand implements Runnable {
 
     @Override
     void run(Session session) {
-      print(session, session.await(change(session)));
+      print(session, session.await(change(session), notAllowed()));
+    }
+
+    /// Why the server may not allow it.
+    String notAllowed() {
+      return "you may not do that: it takes another role in this group";
     }
 
     abstract CompletableFuture<Groups.Changed> change(Session session);
@@ -123,6 +131,11 @@ public final class GroupCommand implements Runnable {
     @Override
     CompletableFuture<Groups.Changed> change(Session session) {
       return session.tern().groups().create(title, users(session, members), description, picture);
+    }
+
+    @Override
+    String notAllowed() {
+      return NOBODY;
     }
   }
 
@@ -195,6 +208,11 @@ public final class GroupCommand implements Runnable {
     @Override
     CompletableFuture<Groups.Changed> change(Session session, ChatId id) {
       return session.tern().groups().add(id, users(session, members));
+    }
+
+    @Override
+    String notAllowed() {
+      return "you are no admin there, or " + NOBODY;
     }
   }
 
@@ -332,6 +350,8 @@ public final class GroupCommand implements Runnable {
     @Parameters(index = "0", paramLabel = "GROUP", description = "Title or id.")
     private String group;
 
+    private static final String ADMINS = "only admins may make a link, or make one void";
+
     @Option(names = "--off", description = "Only make the old one void.")
     private boolean off;
 
@@ -340,10 +360,10 @@ public final class GroupCommand implements Runnable {
       var id = session.group(group);
       var chat = session.names().of(id, user.id());
       if (off) {
-        session.await(session.tern().groups().revokeInvite(id));
+        session.await(session.tern().groups().revokeInvite(id), ADMINS);
         session.print(Json.object().put("chat", chat).put("invite", (String) null), chat);
       } else {
-        var text = session.await(session.tern().groups().invite(id)).text();
+        var text = session.await(session.tern().groups().invite(id), ADMINS).text();
         session.print(Json.object().put("chat", chat).put("invite", text), text);
       }
     }

@@ -56,6 +56,9 @@ final class HistoryCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (limit < 0) {
+      throw new Failure(ExitCode.USAGE, "--limit: 0 or more, not " + limit);
+    }
     var names = user.names();
     names.learn(with);
     var out = spec.commandLine().getOut();

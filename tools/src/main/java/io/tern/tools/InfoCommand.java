@@ -31,7 +31,12 @@ public final class InfoCommand extends ClientCommand {
 
   @Override
   void run(Session session) {
-    var pages = pages(session.tern(), session::await, session.chat(with), seq);
+    var pages =
+        pages(
+            session.tern(),
+            answer -> session.await(answer, "who has got it is told to its sender only"),
+            session.chat(with),
+            seq);
     for (var page : pages) {
       for (var member : page.getMembersList()) {
         session.print(json(member, session.names()), line(member, session.names()));

@@ -76,10 +76,14 @@ public final class Names {
   }
 
   /// Remembers `name`, also for later commands.
+  ///
+  /// @throws Failure when it cannot be a name
   public synchronized void learn(String name) {
-    if (name.charAt(0) == ID_MARK
-        || name.charAt(0) == GROUP_MARK
-        || byId.put(id(name), name) != null) {
+    if (isGroup(name)) {
+      return;
+    }
+    UserId id = id(name);
+    if (name.charAt(0) == ID_MARK || byId.put(id, name) != null) {
       return;
     }
     try {

@@ -6,11 +6,14 @@ import io.tern.edge.config.ServerConfig;
 import io.tern.edge.logging.Logging;
 import io.tern.store.rocks.CannotOpen;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -29,6 +32,18 @@ import picocli.CommandLine.Spec;
       "tls=HOST:PORT, websocket=HOST:PORT (wss= with TLS) and fingerprint=sha256:..., which clients give to --pin."
     })
 final class ServerCommand implements Callable<Integer> {
+
+  private static final Pattern PORT_TAKEN =
+      Pattern.compile("(\\S+) = /?(\\S+): .*Address already in use.*");
+
+  /// Which option says where a door is.
+  private static final Map<String, String> DOORS =
+      Map.of(
+          "net.listen", "--listen",
+          "net.tls.listen", "--tls",
+          "net.websocket.listen", "--websocket",
+          "http.listen", "--http",
+          "admin.listen", "--admin");
 
   @Spec private CommandSpec spec;
 
@@ -115,10 +130,29 @@ final class ServerCommand implements Callable<Integer> {
     } catch (ConfigProblem e) {
       throw new Failure(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
     } catch (CannotOpen e) {
-      throw new Failure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+      throw new Failure(
+          ExitCode.FAILED,
+          e.getCause() instanceof FileSystemException file
+              ? "cannot use the data folder: " + Failure.reason(file)
+              : String.valueOf(e.getMessage()),
+          e);
     } catch (IOException e) {
-      throw new Failure(ExitCode.FAILED, "cannot start: " + e.getMessage(), e);
+      throw new Failure(ExitCode.FAILED, "cannot start: " + whyNot(e), e);
     }
+  }
+
+  /// Of a door that does not open: which, why, and by what it is given another place.
+  private static String whyNot(IOException e) {
+    Matcher taken = PORT_TAKEN.matcher(Failure.reason(e));
+    if (!taken.matches()) {
+      return Failure.reason(e);
+    }
+    String option = DOORS.get(taken.group(1));
+    return taken.group(1)
+        + " = "
+        + taken.group(2)
+        + ": another process has this port"
+        + (option == null ? "" : "; give this server another with " + option);
   }
 
   /// `--set`, with the options that have a name of their own on top.

@@ -2,6 +2,8 @@ package io.tern.tools;
 
 import io.tern.client.account.Credentials;
 import io.tern.client.account.CredentialsFile;
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -60,6 +62,10 @@ public final class UserOptions {
   }
 
   public int deviceOr(int usual) {
+    if (device != null && !DeviceId.isValid(device)) {
+      throw new ParameterException(
+          spec.commandLine(), "--device: 1 to " + Limits.DEVICE_INDEX_MAX + ", not " + device);
+    }
     return account != null ? credentials(account).device() : device == null ? usual : device;
   }
 

@@ -8,10 +8,14 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The command line as a shell sees it, without a server.
@@ -38,8 +42,9 @@ class TernTest {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
         .contains("demo", "server", "chat", "send", "tail", "history", "chats", "token")
-        .contains("group", "react", "edit", "revoke", "forward", "info", "settings", "devices")
-        .contains("presence")
+        .contains(
+            "group", "react", "edit", "revoke", "forward", "open", "timer", "info", "settings")
+        .contains("presence", "devices")
         .contains("inspect", "load", "Exit codes");
   }
 
@@ -129,6 +134,8 @@ class TernTest {
         "group role --user alice friends bob king",
         "group rules --user alice friends",
         "react --user alice --with bob",
+        "open --user alice --with bob",
+        "timer --user alice 60",
         "edit --user alice --with bob 3",
         "revoke --user alice --with bob x",
         "info --user alice 3",
@@ -145,6 +152,76 @@ class TernTest {
         .asString()
         .startsWith("tern: ");
     assertThat(err.toString()).contains("--help").doesNotContain("Exception", "\tat ");
+  }
+
+  /// Names, numbers and files that cannot be: the same as a wrong command line.
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "send --user= --to bob hi | a name has 1 to 64 visible characters",
+        "send --user alice --to= hi | a name has 1 to 64 visible characters",
+        "history --user alice --with= | a name has 1 to 64 visible characters",
+        "send --user alice --to bob --device 0 hi | --device: 1 to 1048576, not 0",
+        "chats --user alice --device 1048577 | --device: 1 to 1048576",
+        "send --user alice --to bob --patience 0 hi | --patience: at least 1 second",
+        "chats --user alice --patience -3 | --patience: at least 1 second",
+        "tail --user alice --count 0 | --count: at least 1, not 0",
+        "tail --user alice --timeout -1 | --timeout: 0 s or more",
+        "history --user alice --with bob --limit -1 | --limit: 0 or more, not -1",
+        "timer --user alice --with bob -1 | 0 to 4294967295 seconds, not -1",
+        "send --user alice --to bob --ttl -5 hi | 0 to 4294967295 seconds, not -5",
+        "send --user alice --to bob --ca /there/is/none hi | there is no such file or folder",
+      })
+  void whatCannotBeIsOneLineAndExitCode2(String line, String why) throws IOException {
+    var words = new ArrayList<>(List.of(line.strip().split(" ", -1)));
+    words.addAll(1, List.of("--connect", "127.0.0.1:" + closedPort()));
+    words.addAll(1, List.of("--state", state.toString()));
+    assertThat(run(words.toArray(String[]::new))).as(err.toString()).isEqualTo(ExitCode.USAGE);
+    assertThat(err.toString().lines()).hasSizeLessThanOrEqualTo(2);
+    assertThat(err.toString()).contains(why).doesNotContain("Exception");
+  }
+
+  @Test
+  void aStateFolderThatCannotBeIsOneLine() throws IOException {
+    Path file = Files.writeString(state.resolve("file"), "");
+    assertThat(run("chats", "--user", "alice", "--state", file.resolve("x").toString()))
+        .isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString().lines())
+        .hasSize(1)
+        .first()
+        .asString()
+        .startsWith("tern: " + file)
+        .doesNotContain("Exception");
+  }
+
+  @Test
+  void aServerWhosePortIsTakenSaysWhichAndHowToGiveItAnother() throws IOException {
+    try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      for (String door : List.of("listen", "http", "admin")) {
+        err.getBuffer().setLength(0);
+        var words = new ArrayList<>(List.of("server", "--data", state.resolve("data").toString()));
+        for (String each : List.of("listen", "http", "admin")) {
+          words.add("--" + each);
+          words.add("127.0.0.1:" + (each.equals(door) ? taken.getLocalPort() : 0));
+        }
+        assertThat(run(words.toArray(String[]::new))).isEqualTo(ExitCode.FAILED);
+        assertThat(err.toString().lines())
+            .hasSize(1)
+            .first()
+            .asString()
+            .contains(
+                "127.0.0.1:" + taken.getLocalPort() + ": another process has this port",
+                "another with --" + door);
+      }
+    }
+  }
+
+  @Test
+  void aServerWhoseFolderCannotBeSaysWhy() throws IOException {
+    Path file = Files.writeString(state.resolve("file"), "");
+    assertThat(run("server", "--data", file.toString())).isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString().lines()).hasSize(1).first().asString().endsWith("is not a folder");
   }
 
   @Test
@@ -178,14 +255,19 @@ class TernTest {
         "load --users 2"
       })
   void noServerIsOneLineAndExitCode3(String line) throws IOException {
-    var words = new java.util.ArrayList<>(java.util.List.of(line.split(" ", -1)));
-    words.addAll(java.util.List.of("--connect", "127.0.0.1:" + closedPort(), "--patience", "1"));
+    var words = new ArrayList<>(List.of(line.split(" ", -1)));
+    words.addAll(List.of("--connect", "127.0.0.1:" + closedPort(), "--patience", "1"));
     if (!line.startsWith("load")) {
-      words.addAll(java.util.List.of("--state", state.toString()));
+      words.addAll(List.of("--state", state.toString()));
     }
 
     assertThat(run(words.toArray(String[]::new))).isEqualTo(ExitCode.UNREACHABLE);
-    assertThat(err.toString().lines()).hasSize(1).first().asString().startsWith("tern: ");
+    assertThat(err.toString().lines())
+        .hasSize(1)
+        .first()
+        .asString()
+        .startsWith("tern: ")
+        .containsIgnoringCase("connection refused");
   }
 
   @Test

@@ -28,6 +28,7 @@ import io.tern.protocol.ErrorCode;
 import io.tern.router.Attachment;
 import io.tern.router.Deliveries;
 import io.tern.router.Delivery;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -146,25 +147,26 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
 
   /// Binds every configured address of every door.
   ///
-  /// @throws java.net.BindException (or another I/O exception) with the address in its message
-  public Listening listen() throws Exception {
+  /// @throws IOException with the key and the address in its message
+  public Listening listen() throws IOException, InterruptedException {
     var channels = new ArrayList<Channel>();
     try {
       var plain = new ArrayList<InetSocketAddress>();
       for (InetSocketAddress address : config.listen()) {
-        plain.add(bind(address, door(null, null, ProxyConfig.Listener.PLAIN), channels));
+        plain.add(
+            bind("net.listen", address, door(null, null, ProxyConfig.Listener.PLAIN), channels));
       }
       var tls = new ArrayList<InetSocketAddress>();
       for (InetSocketAddress address : config.tlsListen()) {
         Door door = door(certificates()::tern, null, ProxyConfig.Listener.TLS);
-        tls.add(bind(address, door, channels));
+        tls.add(bind("net.tls.listen", address, door, channels));
       }
       var webSocket = new ArrayList<InetSocketAddress>();
       WebSocketConfig web = config.webSocket();
       for (InetSocketAddress address : web.listen()) {
         Supplier<SslContext> contexts = web.isTls(address) ? certificates()::http : null;
         Door door = door(contexts, web, ProxyConfig.Listener.WEBSOCKET);
-        webSocket.add(bind(address, door, channels));
+        webSocket.add(bind("net.websocket.listen", address, door, channels));
       }
       var bound = new Listening(List.copyOf(plain), List.copyOf(tls), List.copyOf(webSocket));
       listening = bound;
@@ -187,8 +189,9 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
     return door.isOpen() ? Door.PLAIN : door;
   }
 
-  private InetSocketAddress bind(InetSocketAddress address, Door door, List<Channel> channels)
-      throws Exception {
+  private InetSocketAddress bind(
+      String key, InetSocketAddress address, Door door, List<Channel> channels)
+      throws IOException, InterruptedException {
     var bootstrap =
         new ServerBootstrap()
             .group(group)
@@ -204,7 +207,12 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
                     accept(channel, door);
                   }
                 });
-    Channel listener = bootstrap.bind(address).sync().channel();
+    ChannelFuture binding = bootstrap.bind(address).await();
+    if (!binding.isSuccess()) {
+      throw new IOException(
+          key + " = " + address + ": " + binding.cause().getMessage(), binding.cause());
+    }
+    Channel listener = binding.channel();
     channels.add(listener);
     return (InetSocketAddress) listener.localAddress();
   }

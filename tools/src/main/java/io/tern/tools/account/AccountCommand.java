@@ -113,6 +113,9 @@ public final class AccountCommand implements Runnable {
       if (code == ErrorCode.NOT_ALLOWED && detail.endsWith(": pin")) {
         return "the account has another PIN" + later(refused);
       }
+      if (code == ErrorCode.ARGUMENT && detail.endsWith(": number")) {
+        return "this is no phone number; write it with + and the country's code: +12025550123";
+      }
       return "the server refused: " + detail + later(refused);
     }
 
