@@ -1,5 +1,6 @@
 package io.tern.tools;
 
+import io.tern.client.Body;
 import io.tern.client.Draft;
 import io.tern.client.TernClient.Receipted;
 import io.tern.protocol.ChatId;
@@ -36,9 +37,9 @@ public final class EventCommands {
     }
 
     @Override
-    final void run(Session session) {
+    void run(Session session) {
       var chat = session.chat(with);
-      Receipted sent = session.await(send(session, chat));
+      Receipted sent = session.await(send(session, chat), notAllowed());
       session.print(
           Json.object()
               .put("chat", session.names().of(chat, user.id()))
@@ -49,6 +50,11 @@ public final class EventCommands {
     }
 
     abstract CompletableFuture<Receipted> send(Session session, ChatId chat);
+
+    /// Why the server may not allow it.
+    String notAllowed() {
+      return "only admins may send in this group, or it is not for that message";
+    }
   }
 
   @Command(
@@ -79,6 +85,11 @@ public final class EventCommands {
     @Override
     CompletableFuture<Receipted> send(Session session, ChatId chat) {
       return session.tern().edit(chat, seq, Draft.text(String.join(" ", text)));
+    }
+
+    @Override
+    String notAllowed() {
+      return "you may edit messages of your own, within 15 minutes";
     }
   }
 
@@ -120,6 +131,90 @@ public final class EventCommands {
   }
 
   @Command(
+      name = "open",
+      description =
+          "Print a message that may be seen once, and say that you have seen it: then it is gone.")
+  static final class Open extends About {
+
+    @Override
+    void run(Session session) {
+      var chat = session.chat(with);
+      var text = onceAt(session.client(), chat, seq, connect.patience());
+      session.await(session.tern().opened(chat, seq));
+      session.print(
+          Json.object()
+              .put("chat", session.names().of(chat, user.id()))
+              .put("target", seq)
+              .put("text", text),
+          TerminalText.line(text));
+    }
+
+    @Override
+    CompletableFuture<Receipted> send(Session session, ChatId chat) {
+      return session.tern().opened(chat, seq);
+    }
+  }
+
+  /// What the message at `seq`, which may be seen once, says.
+  public static String onceAt(CommandClient client, ChatId chat, long seq, Duration patience) {
+    var content = contentAt(client, chat, seq, patience);
+    if (!content.getViewOnce() || !(Body.of(content) instanceof Body.Text text)) {
+      throw new Failure(ExitCode.FAILED, "#" + seq + " is not to be opened");
+    }
+    return text.text();
+  }
+
+  @Command(
+      name = "timer",
+      description = "Let the messages of a chat disappear some time after they were sent.")
+  static final class Timer extends ClientCommand {
+
+    @Option(
+        names = {"-w", "--with"},
+        paramLabel = "NAME",
+        required = true,
+        description = "Whose chat with you, or +GROUP.")
+    private String with;
+
+    @Parameters(
+        index = "0",
+        paramLabel = "SECONDS",
+        description = "After how long, from now on; 0: they stay.")
+    private long seconds;
+
+    @Override
+    int device() {
+      return SendCommand.DEVICE;
+    }
+
+    @Override
+    void check() {
+      seconds(seconds);
+    }
+
+    @Override
+    void run(Session session) {
+      var chat = session.chat(with);
+      Receipted sent = session.await(session.tern().setTimer(chat, seconds(seconds)));
+      session.print(
+          Json.object()
+              .put("chat", session.names().of(chat, user.id()))
+              .put("ttl_s", seconds)
+              .put("seq", sent.seq())
+              .put("time", EntryView.time(sent.tsMillis())),
+          String.valueOf(sent.seq()));
+    }
+  }
+
+  /// A time after which messages disappear.
+  static Duration seconds(long seconds) {
+    if (seconds < 0 || seconds > 0xFFFF_FFFFL) {
+      throw new Failure(ExitCode.USAGE, "0 to " + 0xFFFF_FFFFL + " seconds, not " + seconds);
+    }
+    return Duration.ofSeconds(seconds);
+  }
+
+  @Command(
       name = "revoke",
       description =
           "Take a message of yours back, for everyone, within 48 hours; admins, others' too.")
@@ -128,6 +223,12 @@ public final class EventCommands {
     @Override
     CompletableFuture<Receipted> send(Session session, ChatId chat) {
       return session.tern().revoke(chat, seq);
+    }
+
+    @Override
+    String notAllowed() {
+      return "you may take back messages of your own, within 48 hours, and as an admin those of"
+          + " others";
     }
   }
 }

@@ -86,6 +86,8 @@ final class SendCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    // Refuses what no draft can be, before anything is asked.
+    draft("");
     user.names().learn(to);
     var out = spec.commandLine().getOut();
     try (var client = CommandClient.connect(user, DEVICE, connect, new ClientListener() {})) {
@@ -121,7 +123,7 @@ final class SendCommand implements Callable<Integer> {
     if (viewOnce) {
       draft = draft.viewOnce();
     }
-    return ttlSeconds == null ? draft : draft.disappearAfter(Duration.ofSeconds(ttlSeconds));
+    return ttlSeconds == null ? draft : draft.disappearAfter(EventCommands.seconds(ttlSeconds));
   }
 
   /// Prints answers in the order of the sends until at most `leftMax` are missing.

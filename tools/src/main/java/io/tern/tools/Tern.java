@@ -7,6 +7,7 @@ import io.tern.tools.admin.TraceCommand;
 import io.tern.tools.chat.ChatCommand;
 import io.tern.tools.demo.DemoCommand;
 import io.tern.tools.load.LoadCommand;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -44,6 +45,8 @@ import picocli.CommandLine.Spec;
       EventCommands.Edit.class,
       EventCommands.Revoke.class,
       EventCommands.Forward.class,
+      EventCommands.Open.class,
+      EventCommands.Timer.class,
       InfoCommand.class,
       SettingsCommand.class,
       DevicesCommand.class,
@@ -153,7 +156,8 @@ public final class Tern implements Runnable {
             yield ExitCode.REFUSED;
           }
           case UncheckedIOException io -> {
-            err.println("tern: " + io.getCause());
+            IOException cause = io.getCause();
+            err.println("tern: " + (cause == null ? io.toString() : Failure.reason(cause)));
             yield ExitCode.FAILED;
           }
           default -> {

@@ -50,6 +50,73 @@ class LiveCommandsTest {
   }
 
   @Test
+  void whatMayBeSeenOnceIsOpenedAndGone() {
+    assertThat(server.run("send --user alice --to bob --view-once secret").exitCode()).isZero();
+    assertThat(server.run("send --user alice --to bob plain").exitCode()).isZero();
+
+    assertThat(server.run("open --user bob --with alice 1").lines()).containsExactly("secret");
+    assertThat(server.run("history --user bob --with alice").out()).doesNotContain("secret");
+    for (int seq : List.of(1, 2)) {
+      Result again = server.run("open --user bob --with alice " + seq);
+      assertThat(again.exitCode()).isEqualTo(ExitCode.FAILED);
+      assertThat(again.err()).contains("#" + seq + " is not to be opened");
+    }
+  }
+
+  @Test
+  void aTimerIsOfTheChatAndSaysSo() throws IOException {
+    JsonNode set = json(server.run("timer --user alice --with bob 3600 --json"));
+    assertThat(set.get("ttl_s").asLong()).isEqualTo(3600);
+    assertThat(json(server.run("chats --user bob --json")).get("ttl_s").asLong()).isEqualTo(3600);
+    assertThat(server.run("timer --user bob --with alice 0").exitCode()).isZero();
+    assertThat(json(server.run("chats --user bob --json")).get("ttl_s").asLong()).isZero();
+  }
+
+  private static JsonNode json(Result result) throws IOException {
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return new ObjectMapper().readTree(result.lines().getFirst());
+  }
+
+  /// One code of the server means different things to a person, by what they wanted.
+  @Test
+  void whatIsNotAllowedIsSaidOfWhatWasWanted() {
+    assertThat(server.run("send --user alice --to bob hi").exitCode()).isZero();
+    assertThat(refusal("edit --user bob --with alice 1 mine")).contains("messages of your own");
+    assertThat(refusal("revoke --user bob --with alice 1")).contains("messages of your own");
+    assertThat(refusal("info --user bob --with alice 1")).contains("its sender only");
+    assertThat(refusal("group create --user alice friends nobodyhere"))
+        .contains("none of them can be added");
+    assertThat(server.run("group create --user alice friends bob").exitCode()).isZero();
+    assertThat(refusal("group add --user alice friends nobodyhere")).contains("first login");
+    assertThat(refusal("group invite --user bob friends")).contains("only admins");
+    assertThat(refusal("group remove --user bob friends alice")).contains("another role");
+  }
+
+  private String refusal(String line) {
+    Result result = server.run(line);
+    assertThat(result.exitCode()).as(line + ": " + result.err()).isEqualTo(ExitCode.REFUSED);
+    assertThat(result.err().lines()).hasSize(1);
+    return result.err();
+  }
+
+  @Test
+  void anEditOfWhatWasTakenBackIsSaidSo() {
+    server.run("send --user alice --to bob hi");
+    server.run("edit --user alice --with bob 1 ho");
+    server.run("revoke --user alice --with bob 1");
+    assertThat(server.run("history --user bob --with alice").out())
+        .contains("(an edit of what was taken back)")
+        .doesNotContain("#0");
+  }
+
+  @Test
+  void aServerThatSpeaksNoTlsIsSaidSo() {
+    Result result = server.run("chats --user alice --tls --patience 2");
+    assertThat(result.exitCode()).isEqualTo(ExitCode.UNREACHABLE);
+    assertThat(result.err()).contains("is it TLS that is spoken there?").doesNotContain("null");
+  }
+
+  @Test
   void linesOfStandardInputAreMessagesInTheirOrder() {
     var lines = String.join("\n", numbers(300));
     var sent = withInput(lines, () -> server.run("send --user alice --to bob -"));

@@ -1,6 +1,5 @@
 package io.tern.tools.chat;
 
-import io.tern.client.Body;
 import io.tern.client.Draft;
 import io.tern.client.Groups;
 import io.tern.client.SendCallback;
@@ -64,6 +63,7 @@ final class Talk {
     add("chats", "", "list your chats", rest -> choose());
     add("more", "", "older messages", rest -> more());
     add("reply", "SEQ TEXT", "answer a message", this::reply);
+    add("mention", "NAME TEXT", "say it with a mark for a member", this::mention);
     add("react", "SEQ [TEXT]", "react to a message; without TEXT no longer", this::react);
     add("edit", "SEQ TEXT", "change what a message of yours says", this::edit);
     add("revoke", "SEQ", "take a message back", rest -> send(Draft.revoke(seq(rest))));
@@ -85,6 +85,7 @@ final class Talk {
     add("leave", "", "leave the group", rest -> leave());
     add("mute", "[off]", "do not announce this chat", rest -> set(rest, Talk::mute));
     add("pin", "[off]", "keep this chat at the top", rest -> set(rest, Talk::pin));
+    add("archive", "[off]", "put this chat away", rest -> set(rest, Talk::archive));
     add("block", "[off]", "let nothing pass between you", this::block);
   }
 
@@ -223,6 +224,13 @@ final class Talk {
     send(Draft.text(behind(rest, "reply")).replyTo(seq(rest)).content());
   }
 
+  private void mention(String rest) {
+    var text = behind(rest, "mention");
+    var name = rest.substring(0, rest.indexOf(' '));
+    names.learn(name);
+    send(Draft.text("@" + name + " " + text).mention(Names.id(name)).content());
+  }
+
   private void react(String rest) {
     int space = rest.indexOf(' ');
     send(Draft.react(seq(rest), space < 0 ? "" : rest.substring(space + 1).strip()));
@@ -253,11 +261,7 @@ final class Talk {
 
   private void see(String rest) {
     long seq = seq(rest);
-    var content = EventCommands.contentAt(client, openChat(), seq, patience);
-    if (!content.getViewOnce() || !(Body.of(content) instanceof Body.Text text)) {
-      throw new Failure(ExitCode.FAILED, "#" + seq + " is not to be opened");
-    }
-    view.say("  " + TerminalText.line(text.text()));
+    view.say("  " + TerminalText.line(EventCommands.onceAt(client, openChat(), seq, patience)));
     send(Draft.opened(seq));
   }
 
@@ -388,6 +392,10 @@ final class Talk {
     setting.setPin(on);
   }
 
+  private static void archive(ChatSetting.Builder setting, boolean on) {
+    setting.setArchive(on);
+  }
+
   private void set(String rest, Set change) {
     var open = openChat();
     var all = client.await(tern.settings().all(), patience);
@@ -401,6 +409,7 @@ final class Talk {
         "("
             + EntryView.mute(setting.getMuteUntilMs())
             + (setting.getPin() ? ", pinned" : "")
+            + (setting.getArchive() ? ", archived" : "")
             + ")");
   }
 

@@ -147,13 +147,22 @@ class ChatCommandTest {
     alice.sees("bob read");
     alice.type("/members");
     alice.sees("alice (owner)");
+    alice.type("/mention bob look at this");
+    bob.sees("@bob look at this  #6");
+    alice.type("/mention nobody");
+    alice.sees("(/mention NAME TEXT)");
     bob.type("/add carol");
     bob.sees("(you may not");
     bob.leave();
     alice.type("/remove bob");
-    alice.sees("alice removes bob  #6");
+    alice.sees("alice removes bob  #7");
     alice.type("/mute");
     alice.sees("(muted)");
+    alice.type("/archive");
+    alice.sees("(muted, archived)");
+    alice.type("/archive off");
+    alice.type("/timer -5");
+    alice.sees("(/timer SECONDS)");
     alice.leave();
   }
 
