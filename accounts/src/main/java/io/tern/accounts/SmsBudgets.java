@@ -7,6 +7,7 @@ import io.tern.accounts.network.Networks;
 import io.tern.accounts.number.PhoneNumbers.PhoneNumber;
 import io.tern.accounts.v1.Tally;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.UserId;
 import io.tern.store.RecordKey;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -239,6 +240,24 @@ final class SmsBudgets {
         Tally.parser(),
         found -> {
           Tally tally = current(found);
+          return put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true);
+        });
+  }
+
+  // ---- what else a user does --------------------------------------------------------------------
+
+  /// Takes one of the `max` that a user has in 24 hours.
+  ///
+  /// @throws Refusal there is none left
+  void take(String what, String field, UserId user, int max) {
+    context.cells.change(
+        key(what, Pepper.bytes(user.value())),
+        Tally.parser(),
+        found -> {
+          Tally tally = current(found);
+          if (tally.getSent() >= max) {
+            throw new Refusal(ErrorCode.RATE, field, millisLeft(tally));
+          }
           return put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true);
         });
   }

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Names by which users may be found instead of by number. 3 to 32 of a-z, 0-9, `_` and `.`, a
 /// letter first, no two of `_` and `.` in a row or at the end; capitals are the same. One user has
-/// one at most. A name that was given up is kept for who had it for `usernameHold`.
+/// one at most. A name that was given up is kept for who had it for `usernameHold`; so that nobody
+/// keeps all good names like this, a user takes [#IN_A_DAY_MAX] in 24 hours.
 ///
 /// As with numbers, a name is a user's when its record and their account say so. Any thread;
 /// blocks.
@@ -46,12 +47,17 @@ public final class Usernames {
   /// How long a name is kept for one who is about to have it.
   private static final Duration CLAIM = Duration.ofMinutes(10);
 
+  /// Names that one user takes in 24 hours.
+  static final int IN_A_DAY_MAX = 10;
+
   private final Context context;
   private final Erasing erasing;
+  private final SmsBudgets budgets;
 
   Usernames(Context context, Erasing erasing) {
     this.context = context;
     this.erasing = erasing;
+    this.budgets = new SmsBudgets(context);
   }
 
   /// Gives the account this name; the one before is given up.
@@ -62,6 +68,7 @@ public final class Usernames {
       if (account.getUsername().equals(name)) {
         return;
       }
+      budgets.take("names", "username", by.user(), IN_A_DAY_MAX);
       if (!claim(by.user(), name)) {
         throw new Refusal(ErrorCode.CONFLICT, "username");
       }

@@ -282,6 +282,24 @@ class AccountTest {
     refused(admin.findByUsername("anna_b"), ErrorCode.NOT_FOUND, "username");
   }
 
+  // ---- usernames -------------------------------------------------------------------------------
+
+  @Test
+  void nobodyKeepsManyNamesByTakingOneAfterTheOther() {
+    Usernames usernames = world.accounts.usernames();
+    for (int i = 0; i < Usernames.IN_A_DAY_MAX; i++) {
+      ok(usernames.set(anna.device(), "anna_" + i));
+    }
+    var refused = refused(usernames.set(anna.device(), "another_name"), ErrorCode.RATE, "username");
+    assertThat(refused.retryMillis()).isBetween(1L, Duration.ofDays(1).toMillis());
+    world.restart();
+    refused(
+        world.accounts.usernames().set(anna.device(), "another_name"), ErrorCode.RATE, "username");
+    ok(world.accounts.usernames().set(bob.device(), "another_name"));
+    world.clock.pass(Duration.ofDays(1));
+    ok(world.accounts.usernames().set(anna.device(), "anna_last"));
+  }
+
   // ---- export ----------------------------------------------------------------------------------
 
   @Test
