@@ -3,6 +3,15 @@ package io.tern.edge.token;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.nimbusds.jose.JOSEException;
+import com.nimbusds.jose.JWSAlgorithm;
+import com.nimbusds.jose.JWSHeader;
+import com.nimbusds.jose.crypto.ECDSASigner;
+import com.nimbusds.jose.jwk.Curve;
+import com.nimbusds.jose.jwk.ECKey;
+import com.nimbusds.jose.jwk.gen.ECKeyGenerator;
+import com.nimbusds.jwt.JWTClaimsSet;
+import com.nimbusds.jwt.SignedJWT;
 import io.tern.edge.config.AuthConfig;
 import io.tern.edge.config.ConfigProblem;
 import io.tern.edge.session.Authenticator.Accepted;
@@ -21,6 +30,7 @@ import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.Date;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -63,6 +73,31 @@ class TokensTest {
   void anOldTokenIsExpired() {
     byte[] token = DevelopmentIssuer.token(DEVICE, NOW);
     assertThat(refusal(verifier.verify(token, NOW_MILLIS))).isEqualTo(ErrorCode.TOKEN_EXPIRED);
+  }
+
+  @Test
+  void aTokenIsNotGoodBeforeItsTime() throws Exception {
+    ECKey key = new ECKeyGenerator(Curve.P_256).keyID("mine").generate();
+    var ofOthers = new TokenVerifier(Map.of("mine", key.toECPublicKey()));
+    assertThat(ofOthers.verify(token(key, NOW.plusSeconds(3600)), NOW_MILLIS))
+        .isEqualTo(new Refused(ErrorCode.TOKEN_INVALID, ""));
+    // Two clocks are never the same.
+    assertThat(ofOthers.verify(token(key, NOW.plusSeconds(30)), NOW_MILLIS))
+        .isInstanceOf(Accepted.class);
+  }
+
+  private static byte[] token(ECKey key, Instant from) throws JOSEException {
+    var jwt =
+        new SignedJWT(
+            new JWSHeader.Builder(JWSAlgorithm.ES256).keyID(key.getKeyID()).build(),
+            new JWTClaimsSet.Builder()
+                .subject("12")
+                .claim(TokenVerifier.DEVICE_CLAIM, 1)
+                .notBeforeTime(Date.from(from))
+                .expirationTime(Date.from(from.plusSeconds(3600)))
+                .build());
+    jwt.sign(new ECDSASigner(key));
+    return jwt.serialize().getBytes(StandardCharsets.US_ASCII);
   }
 
   @Test
