@@ -151,7 +151,7 @@ final class Http2Socket implements AutoCloseable {
     if (number >= most) {
       int rest = number - most;
       for (; rest >= 128; rest >>>= 7) {
-        head.write(rest & 127 | 128);
+        head.write((rest & 127) | 128);
       }
       head.write(rest);
     }
