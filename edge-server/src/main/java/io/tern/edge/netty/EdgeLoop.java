@@ -324,7 +324,7 @@ final class EdgeLoop {
 
   private void sweep() {
     long now = edge.nanoTime().getAsLong();
-    sessions.endGone(now);
+    sessions.sweep(now);
     // Closing a channel takes its session off the table later, not while this looks.
     for (SessionLogic session : sessions.all()) {
       try {

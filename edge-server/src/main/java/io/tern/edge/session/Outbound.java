@@ -30,9 +30,9 @@ import org.jspecify.annotations.Nullable;
 /// What a session pushes: live entries, the catch-up from the store, receipts. Confined to the
 /// session's event loop.
 ///
-/// No queue: a live entry that finds the window or the socket full is dropped and its chat is
-/// caught up from the store later ([CatchUp], which keeps a few while a page is under way);
-/// receipts merge by max.
+/// No queue: a live entry that finds the window or the socket full is dropped. What went to many is
+/// taken later from what the loop keeps for all of them ([Trail]); else the chat is caught up from
+/// the store ([CatchUp], which keeps a few while a page is under way). Receipts merge by max.
 ///
 /// Whoever hides what they read is not told what others read. What the user's privacy says is read
 /// when it is first needed, or with a page of catch-up. From then on it is heard of in the self
@@ -78,6 +78,10 @@ final class Outbound {
   private int reservedBytes;
   private int windowEntries;
   private @Nullable CatchUp catchUp;
+
+  /// Of one chat; whoever has more than one goes to the store.
+  private @Nullable Trail trail;
+
   private @Nullable Window window;
   private @Nullable HeldReceipts heldReceipts;
 
@@ -149,16 +153,18 @@ final class Outbound {
     advance();
   }
 
-  /// Whether something is being caught up.
+  /// Whether there are entries that should have been pushed by now.
   boolean isBehind() {
-    return catchUp != null;
+    return catchUp != null || trail != null;
   }
 
   // ---- live ------------------------------------------------------------------------------------
 
   /// A committed entry of one of this user's chats. False when the session has ended: whoever holds
   /// the entry makes it news.
-  boolean onEntry(Delivery.Entries entry, long now) {
+  ///
+  /// @param recent what the loop keeps; null: if there is no room, the store is asked
+  boolean onEntry(Delivery.Entries entry, @Nullable RecentEntries recent, long now) {
     if (session.isClosing()) {
       return false;
     }
@@ -171,19 +177,75 @@ final class Outbound {
     if (entry.chat().isSelf()) {
       noteSettings(body, entry.seq(), LIVE);
     }
+    // It may leave the trail and begin to catch up.
+    boolean trailed = isTrailedBy(entry);
     CatchUp behind = catchUp;
-    if (behind != null && behind.holdsBack(entry)) {
-      edge.counters().add(Count.ENTRIES_HELD_BACK);
-      session.sampler().note(At.HELD_BACK, session, entry.chat(), entry.seq(), 0, now);
-      return true;
-    }
-    if (hasRoomFor(body.length) && host.isWritable()) {
+    if (trailed || (behind != null && behind.holdsBack(entry))) {
+      holdBack(entry, now);
+    } else if (hasRoomFor(body.length) && host.isWritable()) {
       deliver(entry.chat(), entry.seq(), own, body, LIVE, now);
     } else {
-      session.sampler().note(At.HELD_BACK, session, entry.chat(), entry.seq(), 0, now);
-      fallBehind(entry.chat(), entry.seq());
+      holdBack(entry, now);
+      RecentEntries.Tail tail =
+          recent == null || trail != null ? null : recent.with(entry.chat(), entry.seq());
+      if (tail == null) {
+        fallBehind(entry.chat(), entry.seq());
+      } else {
+        trail = new Trail(tail, entry.seq());
+        edge.counters().add(Count.TRAILS);
+      }
     }
     return true;
+  }
+
+  private void holdBack(Delivery.Entries entry, long now) {
+    edge.counters().add(Count.ENTRIES_HELD_BACK);
+    session.sampler().note(At.HELD_BACK, session, entry.chat(), entry.seq(), 0, now);
+  }
+
+  private boolean isTrailedBy(Delivery.Entries entry) {
+    Trail t = trail;
+    if (t == null || !t.tail().chat().equals(entry.chat())) {
+      return false;
+    }
+    if (t.extend(entry.seq())) {
+      return true;
+    }
+    leaveTrail(t);
+    return false;
+  }
+
+  /// Pushes what there is room for of what the loop kept.
+  private void follow(long now) {
+    Trail t = trail;
+    while (t != null) {
+      Delivery.Entries entry = t.tail().find(t.next());
+      if (entry == null) {
+        leaveTrail(t);
+        return;
+      }
+      boolean own = entry.sender().equals(session.user());
+      byte[] body = own ? entry.ownBody() : entry.body();
+      if (!hasRoomFor(body.length) || !host.isWritable()) {
+        return;
+      }
+      deliver(entry.chat(), entry.seq(), own, body, LIVE, now);
+      t.pushed();
+      if (t.isDone()) {
+        trail = null;
+        return;
+      }
+    }
+  }
+
+  /// The store has what the loop no longer keeps.
+  private void leaveTrail(Trail t) {
+    trail = null;
+    fallBehind(t.tail().chat(), t.next());
+  }
+
+  private boolean trails(ChatId chat) {
+    return trail != null && trail.tail().chat().equals(chat);
   }
 
   private boolean hasRoomFor(int bytes) {
@@ -227,6 +289,7 @@ final class Outbound {
     }
     acknowledgeReset(chat);
     session.sampler().onAck(session.id(), chat, seq, now);
+    follow(now);
     if (catchUp != null) {
       advance();
     }
@@ -428,7 +491,11 @@ final class Outbound {
     }
     if (!session.isLive()) {
       noteEarly(chat, 0);
+    } else if (trail != null && trails(chat) && (from == 0 || from >= trail.next())) {
+      // On its way.
+      return true;
     } else if (from > 0) {
+      forgetTrail(chat);
       startCatchUp().startAt(chat, from);
       advance();
     } else if (window == null || !window.holds(chat)) {
@@ -476,6 +543,7 @@ final class Outbound {
       }
     }
     CatchUp behind = startCatchUp();
+    forgetTrail(chat);
     if (chat == null) {
       behind.startAll(null);
     } else if (request.getFrom() != 0) {
@@ -490,6 +558,13 @@ final class Outbound {
     return true;
   }
 
+  /// The store is about to be asked for all of this chat, or of every chat.
+  private void forgetTrail(@Nullable ChatId chat) {
+    if (chat == null || trails(chat)) {
+      trail = null;
+    }
+  }
+
   private CatchUp startCatchUp() {
     CatchUp behind = catchUp;
     if (behind == null) {
@@ -501,7 +576,6 @@ final class Outbound {
 
   private void fallBehind(ChatId chat, long seq) {
     startCatchUp().startAt(chat, seq);
-    edge.counters().add(Count.ENTRIES_HELD_BACK);
     if (!behindTold) {
       behindTold = true;
       edge.counters().add(Count.BEHINDS);
@@ -605,7 +679,7 @@ final class Outbound {
       deliver(item.chat(), item.seq(), item.own(), item.body(), CAUGHT_UP, now);
     }
     for (Delivery.Entries entry : page.tail()) {
-      onEntry(entry, now);
+      onEntry(entry, null, now);
     }
     edge.counters().add(Count.DELIVERS_CAUGHT_UP, page.items().size());
     edge.stages().took(StageWatch.Stage.CATCH_UP_PAGE, edge.nanoTime().getAsLong() - asked);
@@ -712,8 +786,9 @@ final class Outbound {
   // ---- the socket and the end ------------------------------------------------------------------
 
   /// The socket takes frames again: what was merged goes out.
-  void onWritable() {
+  void onWritable(long now) {
     tellHeld();
+    follow(now);
     advance();
   }
 
@@ -732,6 +807,7 @@ final class Outbound {
 
   void release() {
     endTurn();
+    trail = null;
     catchUp = null;
     window = null;
     heldReceipts = null;
@@ -745,10 +821,16 @@ final class Outbound {
     if (behind == null || moreResets) {
       return null;
     }
-    if (resets == null && arriving == null && (window == null || window.entries() == 0)) {
+    if (resets == null
+        && arriving == null
+        && trail == null
+        && (window == null || window.entries() == 0)) {
       return behind;
     }
     var due = new HashSet<ChatId>(behind);
+    if (trail != null) {
+      due.add(trail.tail().chat());
+    }
     if (arriving != null) {
       arriving.addChatsTo(due);
     }

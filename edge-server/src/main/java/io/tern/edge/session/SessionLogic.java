@@ -366,7 +366,7 @@ public final class SessionLogic {
       return;
     }
     unhold();
-    outbound.onWritable();
+    outbound.onWritable(now);
   }
 
   /// What [SessionHost#wakeIn] asked for.

@@ -57,10 +57,12 @@ public final class SessionTable {
   private final LongObjectMap<SessionLogic> sessions = new LongObjectHashMap<>();
   private long last;
 
-  /// Who has been put out and not looked for yet, at most until the next [#endGone].
+  /// Who has been put out and not looked for yet, at most until the next [#sweep].
   private final Map<UserId, List<Delivery.Gone>> gone = new HashMap<>();
 
   private final ArrayDeque<Delivery> waiting = new ArrayDeque<>();
+
+  private final RecentEntries recent = new RecentEntries();
 
   /// How many of `waiting` and `held` are about a chat.
   private final Map<ChatId, Integer> waitingByChat = new HashMap<>();
@@ -120,9 +122,9 @@ public final class SessionTable {
     return new ArrayList<>(sessions.values());
   }
 
-  /// Ends the sessions of who has been put out since the last time; about twice a second. One look
-  /// at every session, however many were put out.
-  public void endGone(long now) {
+  /// Ends the sessions of who has been put out since the last time. One look at every session,
+  /// however many were put out.
+  private void endGone(long now) {
     if (gone.isEmpty()) {
       return;
     }
@@ -187,6 +189,9 @@ public final class SessionTable {
         break;
       }
       int recipients = recipients(delivery).size();
+      if (served == 0 && recipients > fewMax && delivery instanceof Delivery.Entries entry) {
+        recent.add(entry, now);
+      }
       int end = Math.min(recipients, served + left);
       hand(delivery, served, end, now);
       recipientsServed += end - served;
@@ -209,6 +214,12 @@ public final class SessionTable {
       countDone(first.answer());
       hand(first.answer(), 0, Integer.MAX_VALUE, now);
     }
+  }
+
+  /// Lets go of what has been kept long enough and ends who has been put out; about twice a second.
+  public void sweep(long now) {
+    recent.sweep(now);
+    endGone(now);
   }
 
   private boolean isNear(long behind) {
@@ -416,7 +427,7 @@ public final class SessionTable {
     if (session == null) {
       edge.counters().add(Count.DELIVERIES_PASSED_OVER);
     }
-    if (session == null || !session.outbound().onEntry(entries, now)) {
+    if (session == null || !session.outbound().onEntry(entries, recent, now)) {
       missed(to, entries.chat());
     }
   }

@@ -308,7 +308,7 @@ final class Node {
     for (long second = 0; second < time.toSeconds(); second++) {
       now += 1_000_000_000L;
       wallMillis += 1_000;
-      table.endGone(now);
+      table.sweep(now);
       for (SessionLogic session : table.all()) {
         session.onWake(now);
         session.onSweep(now);
