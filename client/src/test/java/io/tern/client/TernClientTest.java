@@ -17,6 +17,9 @@ import io.tern.protocol.v1.Setting;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Proxy;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -369,15 +372,21 @@ class TernClientTest {
 
   @Test
   void whyThereIsNoConnectionIsSaidInWords() throws Exception {
-    server.close();
+    SocketAddress nobody;
+    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      nobody = socket.getLocalSocketAddress();
+    }
     var heard = new Recorder();
-    connect(ALICE, new MemoryClientStore(), heard);
+    var config =
+        ClientConfig.of(
+            ALICE, 1, List.of(nobody), () -> FakeServer.token(ALICE, 1), new MemoryClientStore());
+    clients.add(TernClient.start(config, heard, transport));
     await()
-        .until(() ->
-            heard.states.stream()
-                .anyMatch(s ->
-                    s instanceof ConnectionState.Down down
-                        && down.reason().equals("connection refused")));
+        .untilAsserted(() ->
+            assertThat(heard.states)
+                .filteredOn(ConnectionState.Down.class::isInstance)
+                .extracting(state -> ((ConnectionState.Down) state).reason())
+                .contains("connection refused"));
   }
 
   /// Nothing would ever complete it: that thread is the one that would.
