@@ -44,11 +44,13 @@ final class Codes {
   private final Context context;
   private final SmsSender sender;
   private final SmsBudgets budgets;
+  private final Tallies tallies;
 
   Codes(Context context, SmsSender sender) {
     this.context = context;
     this.sender = sender;
     this.budgets = new SmsBudgets(context);
+    this.tallies = new Tallies(context);
   }
 
   PhoneNumber parse(String number) {
@@ -141,7 +143,7 @@ final class Codes {
     PhoneNumber number = parse(text);
     byte[] hash = context.pepper.number(number.e164());
     byte[] id = Pepper.bytesOf(request, REQUEST_BYTES);
-    budgets.check("wrong", "code", caller, context.config.sms().wrongPerAddress());
+    tallies.check("wrong", "code", caller, context.config.sms().wrongPerAddress());
     Request tried =
         context.cells.change(
             key(hash),
@@ -163,7 +165,7 @@ final class Codes {
             });
     if (!MessageDigest.isEqual(tried.getCode().toByteArray(), mac(hash, id, code.reveal()))) {
       context.meter.add(AccountsEvent.CODES_WRONG);
-      budgets.count("wrong", caller);
+      tallies.count("wrong", caller);
       throw new Refusal(ErrorCode.NOT_ALLOWED, "code");
     }
     Secret ticket = context.pepper.secret("ticket", hash, id);
@@ -256,7 +258,7 @@ final class Codes {
   private <R> Step<Verification, R> put(List<Request> requests, long last, R result) {
     return Step.put(
         Verification.newBuilder().addAllRequests(requests).setLastMs(last).build(),
-        context.now() + SmsBudgets.WINDOW.toMillis(),
+        context.now() + Tallies.WINDOW.toMillis(),
         result);
   }
 

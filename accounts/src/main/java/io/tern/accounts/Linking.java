@@ -80,19 +80,19 @@ public final class Linking {
   private static final int OPENED_PER_ADDRESS = 100;
 
   private final Context context;
-  private final SmsBudgets budgets;
+  private final Tallies tallies;
 
   Linking(Context context) {
     this.context = context;
-    this.budgets = new SmsBudgets(context);
+    this.tallies = new Tallies(context);
   }
 
   /// Begins, on the new device, which nobody knows yet.
   public Answer<Opened> open(String deviceName, Caller caller) {
     return Answer.of(() -> {
       String name = Context.text(deviceName, "device", Context.DEVICE_NAME_BYTES_MAX, false);
-      budgets.check("links", "", caller, OPENED_PER_ADDRESS);
-      budgets.count("links", caller);
+      tallies.check("links", "", caller, OPENED_PER_ADDRESS);
+      tallies.count("links", caller);
       byte[] id = Pepper.random(context.random, ID_BYTES);
       var key = new Secret(Pepper.text(Pepper.random(context.random, 32)));
       long expires = context.now() + context.config.linkLife().toMillis();

@@ -7,16 +7,14 @@ import io.tern.accounts.network.Networks;
 import io.tern.accounts.number.PhoneNumbers.PhoneNumber;
 import io.tern.accounts.v1.Tally;
 import io.tern.protocol.ErrorCode;
-import io.tern.protocol.UserId;
 import io.tern.store.RecordKey;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What messages may cost. Tallies of 24 h in records, so that a restart forgives nothing: to the
-/// number, from the address, its network and the autonomous system that this belongs to, where it
-/// is known ([Networks]), to the number's block and prefix, and in all.
+/// What messages may cost in 24 hours ([Tallies]): to the number, from the address, its network and
+/// the autonomous system that this belongs to, where it is known ([Networks]), to the number's
+/// block and prefix, and in all.
 ///
 /// Who pumps messages to numbers he earns by does not answer them. Blocks, prefixes, addresses,
 /// networks and systems therefore may have some that nobody answered, and so many more as were
@@ -28,8 +26,6 @@ import org.jspecify.annotations.Nullable;
 /// budget is never more than it would be without proofs.
 final class SmsBudgets {
 
-  static final Duration WINDOW = Duration.ofHours(24);
-
   /// Digits of a block and of a prefix.
   private static final int BLOCK_DIGITS = 4;
 
@@ -39,6 +35,7 @@ final class SmsBudgets {
   private static final int PROVED_PART = 4;
 
   private final Context context;
+  private final Tallies tallies;
   private final Proofs proofs;
 
   /// @param proved how much of it is for those with a proof
@@ -60,14 +57,18 @@ final class SmsBudgets {
 
   SmsBudgets(Context context) {
     this.context = context;
+    this.tallies = new Tallies(context);
     this.proofs = new Proofs(context);
   }
 
   /// What all messages together have come to.
   Admin.SmsSpend spend() {
-    Tally tally = current(context.cells.get(key("spend", new byte[0]), Tally.parser()));
+    Tally tally =
+        tallies.current(context.cells.get(tallies.key("spend", new byte[0]), Tally.parser()));
     return new Admin.SmsSpend(
-        tally.getSent(), context.config.sms().perDay(), tally.getBeganMs() + WINDOW.toMillis());
+        tally.getSent(),
+        context.config.sms().perDay(),
+        tally.getBeganMs() + Tallies.WINDOW.toMillis());
   }
 
   /// Takes one message from every budget, or none.
@@ -82,12 +83,12 @@ final class SmsBudgets {
     long waitWithout = 0;
     for (Budget budget : budgets) {
       Tally found = context.cells.get(budget.key, Tally.parser());
-      Tally tally = current(found);
+      Tally tally = tallies.current(found);
       if (!budget.allows(tally, true)) {
         throw refusal(budget, tally);
       }
       if (!budget.allows(tally, false)) {
-        waitWithout = Math.max(waitWithout, millisLeft(tally));
+        waitWithout = Math.max(waitWithout, tallies.millisLeft(tally));
       }
     }
     boolean hasProof = waitWithout > 0;
@@ -100,7 +101,7 @@ final class SmsBudgets {
       if (refused != null) {
         giveBack(taken);
         throw budget.allows(refused, true)
-            ? proofs.asked(numberHash, caller, millisLeft(refused))
+            ? proofs.asked(numberHash, caller, tallies.millisLeft(refused))
             : refusal(budget, refused);
       }
       taken.add(budget.key);
@@ -114,7 +115,7 @@ final class SmsBudgets {
     var budgets = new ArrayList<Budget>();
     budgets.add(
         new Budget(
-            key("number", numberHash),
+            tallies.key("number", numberHash),
             Integer.MAX_VALUE,
             0,
             context.config.smsPerNumber(),
@@ -122,33 +123,35 @@ final class SmsBudgets {
             AccountsEvent.CODES_REFUSED_NUMBER));
     budgets.add(
         unanswered(
-            key("address", caller.host()), sms.perAddress(), AccountsEvent.CODES_REFUSED_ADDRESS));
+            tallies.key("address", caller.host()),
+            sms.perAddress(),
+            AccountsEvent.CODES_REFUSED_ADDRESS));
     budgets.add(
         unanswered(
-            key("network", caller.network()),
+            tallies.key("network", caller.network()),
             sms.perNetwork(),
             AccountsEvent.CODES_REFUSED_NETWORK));
     long system = context.networks.get().systemOf(caller.address().getAddress());
     if (system != Networks.UNKNOWN) {
       budgets.add(
           unanswered(
-              key("system", Pepper.bytes(system)),
+              tallies.key("system", Pepper.bytes(system)),
               sms.perSystem(),
               AccountsEvent.CODES_REFUSED_SYSTEM));
     }
     budgets.add(
         unanswered(
-            key("prefix", Pepper.bytes(number.prefix(BLOCK_DIGITS))),
+            tallies.key("prefix", Pepper.bytes(number.prefix(BLOCK_DIGITS))),
             sms.perBlock(),
             AccountsEvent.CODES_REFUSED_PREFIX));
     budgets.add(
         unanswered(
-            key("prefix", Pepper.bytes(number.prefix(PREFIX_DIGITS))),
+            tallies.key("prefix", Pepper.bytes(number.prefix(PREFIX_DIGITS))),
             sms.perPrefix(),
             AccountsEvent.CODES_REFUSED_PREFIX));
     budgets.add(
         new Budget(
-            key("spend", new byte[0]),
+            tallies.key("spend", new byte[0]),
             Integer.MAX_VALUE,
             0,
             sms.perDay(),
@@ -175,10 +178,10 @@ final class SmsBudgets {
             budget.key,
             Tally.parser(),
             found -> {
-              Tally tally = current(found);
+              Tally tally = tallies.current(found);
               refused[0] = tally;
               return budget.allows(tally, hasProof)
-                  ? put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true)
+                  ? Tallies.put(Tallies.oneMore(tally), true)
                   : Step.keep(false);
             });
     return taken ? null : refused[0];
@@ -186,11 +189,7 @@ final class SmsBudgets {
 
   private Refusal refusal(Budget budget, Tally tally) {
     context.meter.add(budget.refused);
-    return new Refusal(ErrorCode.RATE, "number", millisLeft(tally));
-  }
-
-  private long millisLeft(Tally tally) {
-    return Math.max(1, tally.getBeganMs() + WINDOW.toMillis() - context.now());
+    return new Refusal(ErrorCode.RATE, "number", tallies.millisLeft(tally));
   }
 
   /// The message was not sent.
@@ -200,10 +199,10 @@ final class SmsBudgets {
           key,
           Tally.parser(),
           found -> {
-            Tally tally = current(found);
+            Tally tally = tallies.current(found);
             return tally.getSent() == 0
                 ? Step.keep(true)
-                : put(tally.toBuilder().setSent(tally.getSent() - 1).build(), true);
+                : Tallies.put(tally.toBuilder().setSent(tally.getSent() - 1).build(), true);
           });
     }
   }
@@ -218,62 +217,8 @@ final class SmsBudgets {
             // Of a window that has ended: the message is not counted any more either.
             return found == null || found.getGood() >= found.getSent()
                 ? Step.keep(true)
-                : put(found.toBuilder().setGood(found.getGood() + 1).build(), true);
+                : Tallies.put(found.toBuilder().setGood(found.getGood() + 1).build(), true);
           });
     }
-  }
-
-  // ---- what else an address does ----------------------------------------------------------------
-
-  /// Refuses an address that has done something too often. Races let a few more through.
-  void check(String what, String field, Caller caller, int max) {
-    Tally tally = current(context.cells.get(key(what, caller.host()), Tally.parser()));
-    if (tally.getSent() >= max) {
-      context.meter.add(AccountsEvent.CODES_EXHAUSTED);
-      throw new Refusal(ErrorCode.RATE, field, millisLeft(tally));
-    }
-  }
-
-  void count(String what, Caller caller) {
-    context.cells.change(
-        key(what, caller.host()),
-        Tally.parser(),
-        found -> {
-          Tally tally = current(found);
-          return put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true);
-        });
-  }
-
-  // ---- what else a user does --------------------------------------------------------------------
-
-  /// Takes one of the `max` that a user has in 24 hours.
-  ///
-  /// @throws Refusal there is none left
-  void take(String what, String field, UserId user, int max) {
-    context.cells.change(
-        key(what, Pepper.bytes(user.value())),
-        Tally.parser(),
-        found -> {
-          Tally tally = current(found);
-          if (tally.getSent() >= max) {
-            throw new Refusal(ErrorCode.RATE, field, millisLeft(tally));
-          }
-          return put(tally.toBuilder().setSent(tally.getSent() + 1).build(), true);
-        });
-  }
-
-  private Tally current(@Nullable Tally found) {
-    long now = context.now();
-    return found == null || found.getBeganMs() + WINDOW.toMillis() <= now
-        ? Tally.newBuilder().setBeganMs(now).build()
-        : found;
-  }
-
-  private static <R> Step<Tally, R> put(Tally tally, R result) {
-    return Step.put(tally, tally.getBeganMs() + WINDOW.toMillis(), result);
-  }
-
-  private RecordKey key(String what, byte[] about) {
-    return RecordKey.ofHash(Kinds.TALLY, context.pepper.mac("tally " + what, about));
   }
 }

@@ -52,12 +52,12 @@ public final class Usernames {
 
   private final Context context;
   private final Erasing erasing;
-  private final SmsBudgets budgets;
+  private final Tallies tallies;
 
   Usernames(Context context, Erasing erasing) {
     this.context = context;
     this.erasing = erasing;
-    this.budgets = new SmsBudgets(context);
+    this.tallies = new Tallies(context);
   }
 
   /// Gives the account this name; the one before is given up.
@@ -68,7 +68,7 @@ public final class Usernames {
       if (account.getUsername().equals(name)) {
         return;
       }
-      budgets.take("names", "username", by.user(), IN_A_DAY_MAX);
+      tallies.take("names", "username", by.user(), IN_A_DAY_MAX);
       if (!claim(by.user(), name)) {
         throw new Refusal(ErrorCode.CONFLICT, "username");
       }
