@@ -172,9 +172,8 @@ final class DoorGuard extends ChannelInboundHandlerAdapter {
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) throws Exception {
     lastRead = System.nanoTime();
-    // While a request is under way HTTP/1 reads its body. HTTP/2 may read another head, and tells
-    // of
-    // what is whole.
+    // While a request is under way HTTP/1 reads its body. HTTP/2 may read another head, and says
+    // when a frame is whole.
     if (deadline == null && (framed || underWay == 0)) {
       begin(ctx);
     }

@@ -27,10 +27,12 @@ final class RecentEntries {
 
   private final Map<ChatId, Tail> tails = new HashMap<>();
 
-  /// The tail of each entry, in the order in which they came.
-  private final ArrayDeque<Tail> order = new ArrayDeque<>(0);
+  /// One for each entry, in the order in which they came, also when its tail has been let go.
+  private final ArrayDeque<Kept> order = new ArrayDeque<>(0);
 
   private int bytes;
+
+  private record Kept(Tail tail, long sinceNanos) {}
 
   /// The last entries of one chat, without a gap.
   final class Tail {
@@ -42,9 +44,6 @@ final class RecentEntries {
 
     private long first;
     private long end;
-
-    /// When the last entry came.
-    private long newest;
 
     private Tail(ChatId chat) {
       this.chat = chat;
@@ -79,12 +78,22 @@ final class RecentEntries {
       }
     }
 
+    /// Removes the oldest, if there is one.
     private void removeFirst() {
+      if (first == end) {
+        return;
+      }
       bytes -= bytesOf(Objects.requireNonNull(ring[place(first)]));
       ring[place(first)] = null;
       first++;
       if (first == end) {
         tails.remove(chat);
+      }
+    }
+
+    private void clear() {
+      while (first < end) {
+        removeFirst();
       }
     }
   }
@@ -94,7 +103,7 @@ final class RecentEntries {
     Tail tail = tails.get(entry.chat());
     if (tail != null && tail.end != entry.seq()) {
       // Those who trail in it find nothing any more and go to the store.
-      drop(tail);
+      tail.clear();
       tail = null;
     }
     if (tail == null) {
@@ -103,14 +112,13 @@ final class RecentEntries {
       tail.end = entry.seq();
       tails.put(entry.chat(), tail);
     }
-    tail.newest = now;
     tail.add(
         new Delivery.Entries(
             entry.chat(), entry.seq(), entry.sender(), entry.body(), entry.ownBody(), List.of()));
-    order.add(tail);
+    order.add(new Kept(tail, now));
     bytes += bytesOf(entry);
     while (order.size() > ENTRIES_MAX || bytes > BYTES_MAX) {
-      order.remove().removeFirst();
+      order.remove().tail.removeFirst();
     }
   }
 
@@ -120,22 +128,13 @@ final class RecentEntries {
     return tail == null || tail.find(seq) == null ? null : tail;
   }
 
-  /// Lets go of the chats in which nothing has come for a while; about twice a second.
+  /// Lets go of what has been kept long enough; about twice a second.
   void sweep(long now) {
-    if (tails.isEmpty()) {
-      return;
-    }
-    for (Tail tail : List.copyOf(tails.values())) {
-      if (now - tail.newest > KEPT_NANOS) {
-        drop(tail);
-      }
-    }
-  }
-
-  private void drop(Tail tail) {
-    order.removeIf(one -> one == tail);
-    while (tail.first < tail.end) {
-      tail.removeFirst();
+    for (Kept oldest = order.peek();
+        oldest != null && now - oldest.sinceNanos > KEPT_NANOS;
+        oldest = order.peek()) {
+      order.remove();
+      oldest.tail.removeFirst();
     }
   }
 

@@ -77,13 +77,27 @@ class RecentEntriesTest {
     assertThat(holds(GROUP, 3)).isTrue();
   }
 
+  /// What has expired or was taken back meanwhile must not come from here long after.
   @Test
-  void aChatInWhichNothingComesIsLetGo() {
+  void nothingIsKeptLongerWhateverFollowsInItsChat() {
     recent.add(entry(GROUP, 1, 1), 0);
-    recent.add(entry(OTHER, 1, 1), 5);
-    recent.sweep(RecentEntries.KEPT_NANOS + 1);
+    recent.add(entry(OTHER, 1, 1), 4);
+    recent.add(entry(GROUP, 2, 1), 5);
+    recent.sweep(RecentEntries.KEPT_NANOS + 4);
 
     assertThat(holds(GROUP, 1)).isFalse();
+    assertThat(holds(GROUP, 2)).isTrue();
     assertThat(holds(OTHER, 1)).isTrue();
+  }
+
+  @Test
+  void whatWasLetGoBehindAGapLeavesTheRestItsTime() {
+    recent.add(entry(GROUP, 1, 1), 0);
+    recent.add(entry(GROUP, 3, 1), 5);
+    recent.sweep(RecentEntries.KEPT_NANOS + 4);
+    assertThat(holds(GROUP, 3)).isTrue();
+
+    recent.sweep(RecentEntries.KEPT_NANOS + 6);
+    assertThat(holds(GROUP, 3)).isFalse();
   }
 }
