@@ -194,17 +194,7 @@ final class SmsBudgets {
 
   /// The message was not sent.
   void giveBack(List<RecordKey> taken) {
-    for (RecordKey key : taken) {
-      context.cells.change(
-          key,
-          Tally.parser(),
-          found -> {
-            Tally tally = tallies.current(found);
-            return tally.getSent() == 0
-                ? Step.keep(true)
-                : Tallies.put(tally.toBuilder().setSent(tally.getSent() - 1).build(), true);
-          });
-    }
+    taken.forEach(tallies::giveBack);
   }
 
   /// The message was answered with the right code.

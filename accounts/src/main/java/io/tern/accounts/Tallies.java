@@ -52,6 +52,23 @@ final class Tallies {
         });
   }
 
+  /// Gives back one that [#take] took: it came to nothing.
+  void giveBack(String what, UserId user) {
+    giveBack(key(what, Pepper.bytes(user.value())));
+  }
+
+  void giveBack(RecordKey key) {
+    context.cells.change(
+        key,
+        Tally.parser(),
+        found -> {
+          Tally tally = current(found);
+          return tally.getSent() == 0
+              ? Step.keep(true)
+              : put(tally.toBuilder().setSent(tally.getSent() - 1).build(), true);
+        });
+  }
+
   /// What counts of a tally that was found: all of it, or nothing.
   Tally current(@Nullable Tally found) {
     long now = context.now();

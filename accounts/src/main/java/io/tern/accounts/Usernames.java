@@ -70,6 +70,8 @@ public final class Usernames {
       }
       tallies.take("names", "username", by.user(), IN_A_DAY_MAX);
       if (!claim(by.user(), name)) {
+        // Looking for one that is free is not what is counted.
+        tallies.giveBack("names", by.user());
         throw new Refusal(ErrorCode.CONFLICT, "username");
       }
       String before =

@@ -300,6 +300,16 @@ class AccountTest {
     ok(world.accounts.usernames().set(anna.device(), "anna_last"));
   }
 
+  @Test
+  void whoLooksForANameThatIsFreeHasTakenNone() {
+    Usernames usernames = world.accounts.usernames();
+    ok(usernames.set(bob.device(), "wanted"));
+    for (int i = 0; i < 2 * Usernames.IN_A_DAY_MAX; i++) {
+      refused(usernames.set(anna.device(), "wanted"), ErrorCode.CONFLICT, "username");
+    }
+    ok(usernames.set(anna.device(), "not_wanted"));
+  }
+
   // ---- export ----------------------------------------------------------------------------------
 
   @Test
