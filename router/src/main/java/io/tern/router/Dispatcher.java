@@ -77,6 +77,9 @@ public final class Dispatcher implements Deliveries {
   private final ReceiptTable receipts = new ReceiptTable();
   private boolean roundHasEntries;
 
+  /// The members that were added to `users` last.
+  private List<UserId> usersOf = List.of();
+
   // How the round was committed, and when its recipients had been looked up.
   private int batchEvents;
   private long syncNanos;
@@ -180,9 +183,7 @@ public final class Dispatcher implements Deliveries {
       case Outcome.Sent sent -> {
         if (!sent.repeat()) {
           roundHasEntries = true;
-          for (var member : sent.members()) {
-            users.add(member);
-          }
+          add(sent.members());
         }
       }
       case Outcome.Moved moved -> {
@@ -208,6 +209,17 @@ public final class Dispatcher implements Deliveries {
         }
       }
       case Outcome.Done done -> {}
+    }
+  }
+
+  /// The members of a group that is written to are the same list each time.
+  @SuppressWarnings("ReferenceEquality")
+  private void add(List<UserId> members) {
+    if (members != usersOf) {
+      usersOf = members;
+      for (int i = 0; i < members.size(); i++) {
+        users.add(members.get(i));
+      }
     }
   }
 
@@ -273,6 +285,7 @@ public final class Dispatcher implements Deliveries {
   /// Looks after the ack watch and whatever could not be handed over; about once a second.
   public void tick(long nowMillis) {
     takeAnswers();
+    watch.trim();
     nudges.owed();
     nudges.slow(nowMillis);
     pushes.expire(nowMillis);
@@ -370,7 +383,10 @@ public final class Dispatcher implements Deliveries {
     if (found) {
       outgoing.entry(entry, sent.members(), users);
     }
-    for (var member : sent.members()) {
+    var members = sent.members();
+    var many = pushes.addMany(round, entry.chat(), members, entry.seq());
+    for (int i = 0; i < members.size(); i++) {
+      var member = members.get(i);
       if (!found) {
         whereabouts.owe(member, entry.chat(), entry.seq(), round);
       }
@@ -378,10 +394,15 @@ public final class Dispatcher implements Deliveries {
         // Who may be connected for all that is known is watched.
         if (found && users.routes(member).sessions().isEmpty()) {
           pushes.add(round, entry.chat(), member, entry.seq());
+        } else if (many != null) {
+          many.add(i);
         } else {
           pushes.addUnlessAcknowledged(round, entry.chat(), member, entry.seq());
         }
       }
+    }
+    if (many != null) {
+      watch.close(many);
     }
     for (var duty : sent.duties()) {
       var served =
@@ -460,6 +481,7 @@ public final class Dispatcher implements Deliveries {
     roundHasEntries = false;
     committedNanos = 0;
     users.clear();
+    usersOf = List.of();
     receipts.clear();
   }
 

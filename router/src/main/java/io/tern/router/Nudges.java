@@ -35,7 +35,7 @@ final class Nudges {
 
   /// Those who have not acknowledged for a while, once.
   void slow(long nowMillis) {
-    var slow = new ArrayList<Watch.Member>();
+    var slow = new ArrayList<News>();
     for (var round = watch.oldest();
         round != null && nowMillis - round.since >= nudgeAfterMillis;
         round = round.next) {
@@ -44,25 +44,36 @@ final class Nudges {
         for (var pending = round.first; pending != null; pending = pending.nextOfRound) {
           if (pending.member.nudgedAt != nowMillis) {
             pending.member.nudgedAt = nowMillis;
-            slow.add(pending.member);
+            slow.add(new News(pending.member.user, pending.member.chat));
           }
+        }
+        for (var crowd = round.firstOfCrowds; crowd != null; crowd = crowd.nextOfRound) {
+          addSlow(crowd, nowMillis, slow);
         }
       }
     }
     for (int from = 0; from < slow.size(); from += LOOKUP_MAX) {
       var some = slow.subList(from, Math.min(from + LOOKUP_MAX, slow.size()));
-      some.forEach(member -> users.add(member.user));
+      some.forEach(member -> users.add(member.user()));
       boolean found = whereabouts.find(users);
       for (var member : some) {
         if (found) {
-          outgoing.nudge(member.chat, 0, users.routes(member.user).sessions(), Set.of());
+          outgoing.nudge(member.chat(), 0, users.routes(member.user()).sessions(), Set.of());
         } else {
-          whereabouts.owe(member.user, member.chat, 0, null);
+          whereabouts.owe(member.user(), member.chat(), 0, null);
         }
       }
       outgoing.flush();
       users.clear();
     }
+  }
+
+  private static void addSlow(Crowd.Waiting waiting, long nowMillis, List<News> slow) {
+    waiting.forEach(member -> {
+      if (waiting.crowd().nudge(member, nowMillis)) {
+        slow.add(new News(waiting.crowd().members.get(member), waiting.chat()));
+      }
+    });
   }
 
   /// What came while the directory did not answer. False: it still does not.

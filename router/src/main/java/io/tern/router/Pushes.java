@@ -4,6 +4,8 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Which entries become push intents, and when: at once when nobody is there, else when nobody has
 /// acknowledged within the watch. What the push queue refuses is offered again each tick, and an
@@ -13,6 +15,9 @@ import java.util.ArrayList;
 /// beyond, an entry becomes a push intent at once. How many may be refused is the dispatcher's to
 /// say ([Dispatcher#isFull]).
 final class Pushes {
+
+  /// With more members than this a group is watched as a whole ([Crowd]).
+  private static final int FEW = 64;
 
   /// An entry that becomes a push intent when the edges have been served.
   private record PushNow(Watch.Round round, ChatId chat, UserId user, long seq) {}
@@ -48,10 +53,19 @@ final class Pushes {
     pushesNow.add(new PushNow(round, chat, user, seq));
   }
 
+  /// An entry of a group with many members; null when each of them is to be added by itself.
+  ///
+  /// @param members recognised by identity
+  Crowd.@Nullable Waiting addMany(Watch.Round round, ChatId chat, List<UserId> members, long seq) {
+    return members.size() > FEW && watch.weight() < watchedMax
+        ? watch.addMany(round, chat, members, seq)
+        : null;
+  }
+
   /// The user has a session, or may have: a push intent only if the entry is not acknowledged in
   /// time.
   void addUnlessAcknowledged(Watch.Round round, ChatId chat, UserId user, long seq) {
-    if (watch.size() < watchedMax) {
+    if (watch.weight() < watchedMax) {
       watch.add(round, chat, user, seq);
     } else {
       add(round, chat, user, seq);
@@ -95,7 +109,22 @@ final class Pushes {
         }
         pending = next;
       }
+      for (var crowd = round.firstOfCrowds; crowd != null; crowd = crowd.nextOfRound) {
+        expire(crowd);
+      }
     }
+  }
+
+  private void expire(Crowd.Waiting waiting) {
+    waiting.forEach(member -> {
+      metrics.onWatchExpired();
+      var user = waiting.crowd().members.get(member);
+      if (refused.isEmpty() && offer(user, waiting.chat(), waiting.seq)) {
+        watch.pushed(waiting, member);
+      } else {
+        refused.add(watch.single(waiting, member));
+      }
+    });
   }
 
   /// Offers again what was refused, until the queue refuses.

@@ -36,6 +36,12 @@ final class UserTable {
     return number;
   }
 
+  /// The number of `user`; -1 when it has none.
+  int number(UserId user) {
+    int at = find(user.value());
+    return keys[at] == 0 ? -1 : numbers[at];
+  }
+
   Routes routes(UserId user) {
     int at = find(user.value());
     return keys[at] == 0 ? Routes.NONE : Objects.requireNonNull(routes[numbers[at]]);

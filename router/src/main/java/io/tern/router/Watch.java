@@ -2,6 +2,9 @@ package io.tern.router;
 
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +16,9 @@ import org.jspecify.annotations.Nullable;
 /// acknowledgement takes everything up to its seq; and that of its round, of which all became due
 /// at the same time. So starting, acknowledging and expiring cost the same for any number of
 /// waiting entries, and only what waits takes memory: about 50 bytes each.
+///
+/// In a large group that would be a thousand objects for each message, of which the collector
+/// copies what waits: there an entry has a bit for each member ([Crowd]).
 ///
 /// What is done lets go of its neighbours. One that had grown old before would else keep all that
 /// came after it from the collector until the next full collection, each through the one before.
@@ -28,6 +34,10 @@ final class Watch {
     private int open = 1;
 
     @Nullable Pending first;
+
+    /// Entries of large groups; those that nobody waits for any longer too.
+    Crowd.@Nullable Waiting firstOfCrowds;
+
     private @Nullable Round previous;
     @Nullable Round next;
     private boolean timed;
@@ -93,6 +103,10 @@ final class Watch {
   private @Nullable Round newest;
   private int size;
 
+  // Large groups in which something waits, or has until the last tick.
+  private final Map<ChatId, Crowd> crowds = new HashMap<>();
+  private int crowdsWeight;
+
   Watch(LongConsumer settle) {
     this.settle = settle;
   }
@@ -102,7 +116,12 @@ final class Watch {
     return size;
   }
 
-  /// Begins a round; [#close] ends its building.
+  /// What it takes, in pending entries of about 50 bytes.
+  int weight() {
+    return size + crowdsWeight;
+  }
+
+  /// Begins a round; [#close(Round)] ends its building.
   Round open(long n, long nowMillis) {
     var round = new Round(n, nowMillis);
     round.timed = true;
@@ -137,17 +156,104 @@ final class Watch {
     }
   }
 
-  /// `user` has not acknowledged `seq`; rises with each call for the same chat and user.
+  /// Many members of a group are about to get `seq`: to be told which, and closed.
+  ///
+  /// @param members recognised by identity: the same list for the same members
+  @SuppressWarnings("ReferenceEquality")
+  Crowd.Waiting addMany(Round round, ChatId chat, List<UserId> members, long seq) {
+    var crowd = crowds.get(chat);
+    if (crowd == null || crowd.members != members) {
+      crowd = new Crowd(chat, members, crowd);
+      crowds.put(chat, crowd);
+      crowdsWeight += members.size();
+    }
+    var waiting = crowd.add(seq, round);
+    waiting.nextOfRound = round.firstOfCrowds;
+    round.firstOfCrowds = waiting;
+    round.open++;
+    return waiting;
+  }
+
+  /// All who wait have been added.
+  void close(Crowd.Waiting waiting) {
+    size += waiting.left();
+    crowdsWeight += waiting.weight();
+    if (waiting.left() == 0) {
+      release(waiting.round);
+      dropDone(waiting.crowd());
+    }
+  }
+
+  /// A push intent stands for the member's acknowledgement.
+  void pushed(Crowd.Waiting waiting, int member) {
+    if (waiting.remove(member)) {
+      removed(waiting);
+      dropDone(waiting.crowd());
+    }
+  }
+
+  /// The member waits by itself from now on: the others need not wait with it.
+  Pending single(Crowd.Waiting waiting, int member) {
+    var pending =
+        add(waiting.round, waiting.chat(), waiting.crowd().members.get(member), waiting.seq);
+    pushed(waiting, member);
+    return pending;
+  }
+
+  /// One member less waits.
+  void removed(Crowd.Waiting waiting) {
+    size--;
+    if (waiting.left() == 0) {
+      release(waiting.round);
+    }
+  }
+
+  private void dropDone(Crowd crowd) {
+    crowdsWeight -= crowd.dropDone();
+  }
+
+  /// Lets go of groups in which nothing waits; once a tick.
+  void trim() {
+    for (var crowds = this.crowds.values().iterator(); crowds.hasNext(); ) {
+      var crowd = crowds.next();
+      dropEmpty(crowd);
+      if (crowd.isEmpty() && crowd.older == null) {
+        crowds.remove();
+        crowdsWeight -= crowd.members.size();
+      }
+    }
+  }
+
+  /// Lets go of what the group was before, where nothing waits any longer.
+  private void dropEmpty(Crowd crowd) {
+    var newer = crowd;
+    for (var older = crowd.older; older != null; older = older.older) {
+      if (older.isEmpty()) {
+        newer.older = older.older;
+        crowdsWeight -= older.members.size();
+      } else {
+        newer = older;
+      }
+    }
+  }
+
+  private void acknowledgeInCrowds(ChatId chat, UserId user, long delivered) {
+    var newest = crowds.get(chat);
+    for (var crowd = newest; crowd != null; crowd = crowd.older) {
+      crowd.acknowledge(user, delivered, this);
+      dropDone(crowd);
+    }
+    if (newest != null && newest.older != null) {
+      dropEmpty(newest);
+    }
+  }
+
+  /// `user` has not acknowledged `seq`. Rises with each call for the same chat and user, or is one
+  /// that waited in a crowd.
   Pending add(Round round, ChatId chat, UserId user, long seq) {
     var member = member(chat, user);
     var pending = new Pending(member, seq, round);
-    if (member.last == null) {
-      member.first = pending;
-    } else {
-      assert member.last.seq < seq : "seqs rise";
-      member.last.nextOfMember = pending;
-    }
-    member.last = pending;
+    insert(member, pending);
     pending.nextOfRound = round.first;
     if (round.first != null) {
       round.first.previousOfRound = pending;
@@ -158,8 +264,36 @@ final class Watch {
     return pending;
   }
 
+  private static void insert(Member member, Pending pending) {
+    var last = member.last;
+    if (last == null || last.seq < pending.seq) {
+      if (last == null) {
+        member.first = pending;
+      } else {
+        last.nextOfMember = pending;
+      }
+      member.last = pending;
+      return;
+    }
+    Pending before = null;
+    var at = Objects.requireNonNull(member.first);
+    while (at.seq < pending.seq) {
+      before = at;
+      at = Objects.requireNonNull(at.nextOfMember);
+    }
+    pending.nextOfMember = at;
+    if (before == null) {
+      member.first = pending;
+    } else {
+      before.nextOfMember = pending;
+    }
+  }
+
   /// `user` has acknowledged everything up to `delivered`.
   void acknowledge(ChatId chat, UserId user, long delivered) {
+    if (chat.isGroup() && !crowds.isEmpty()) {
+      acknowledgeInCrowds(chat, user, delivered);
+    }
     int at = find(chat, user, hash(chat, user));
     var member = members[at];
     if (member == null) {

@@ -6,6 +6,7 @@ import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -124,6 +125,148 @@ class WatchTest {
     }
     assertThat(new HashSet<>(settled)).as("seed %d", seed).isEqualTo(expected);
     assertThat(settled).as("each once").doesNotHaveDuplicates();
+  }
+
+  /// Large groups are watched as a whole: members come and go, some are not there, acknowledgements
+  /// come late, early, for several entries at once, and what is not acknowledged becomes a push
+  /// that the queue takes or refuses.
+  @ParameterizedTest(name = "{0} members")
+  @ValueSource(ints = {1, 5, 64, 130})
+  void crowdsBehaveAsTheirModel(int most) {
+    long seed = Long.getLong("tern.seed", System.nanoTime());
+    var random = new Random(seed);
+    var settled = new ArrayList<Long>();
+    var watch = new Watch(settled::add);
+    var chats = List.of(ChatId.group(1), ChatId.group(2));
+    Map<ChatId, List<UserId>> members = new HashMap<>();
+    Map<ChatId, Long> heads = new HashMap<>();
+    Map<Long, Set<Waits>> model = new HashMap<>();
+    Map<Waits, Watch.Pending> refused = new HashMap<>();
+    Set<Long> expected = new HashSet<>();
+    long now = 0;
+    for (long n = 1; n <= 500; n++) {
+      now += random.nextInt(3);
+      var round = watch.open(n, now);
+      var waits = new HashSet<Waits>();
+      for (int i = random.nextInt(4); i > 0; i--) {
+        var chat = chats.get(random.nextInt(2));
+        if (random.nextInt(10) == 0 || !members.containsKey(chat)) {
+          members.put(chat, some(most, random));
+        }
+        var all = Objects.requireNonNull(members.get(chat));
+        long seq = heads.merge(chat, 1L + random.nextInt(2), Long::sum);
+        var many = watch.addMany(round, chat, all, seq);
+        for (int member = 0; member < all.size(); member++) {
+          if (random.nextInt(8) != 0) {
+            many.add(member);
+            waits.add(new Waits(chat, all.get(member), seq));
+          }
+        }
+        watch.close(many);
+      }
+      model.put(n, waits);
+      watch.close(round);
+      settle(model, expected);
+
+      for (int i = random.nextInt(2 * most + 2); i > 0; i--) {
+        var chat = chats.get(random.nextInt(2));
+        var user = new UserId(1 + random.nextInt(most * 2));
+        // Whatever a client says: also what there is not yet.
+        long upTo = heads.getOrDefault(chat, 1L) + 1 - random.nextInt(6);
+        watch.acknowledge(chat, user, upTo);
+        model
+            .values()
+            .forEach(left ->
+                left.removeIf(
+                    one -> one.chat.equals(chat) && one.user.equals(user) && one.seq <= upTo));
+      }
+      if (random.nextInt(6) == 0) {
+        long before = now - 10;
+        for (var late = watch.oldest();
+            late != null && late.since <= before;
+            late = watch.oldest()) {
+          watch.stopTime(late);
+          var left = Objects.requireNonNull(model.get(late.n));
+          for (var many = late.firstOfCrowds; many != null; many = many.nextOfRound) {
+            var waiting = many;
+            waiting.forEach(member -> {
+              var user = waiting.crowd().members.get(member);
+              var one = new Waits(waiting.chat(), user, waiting.seq);
+              assertThat(left).as("seed %d", seed).contains(one);
+              if (random.nextBoolean()) {
+                watch.pushed(waiting, member);
+                left.remove(one);
+              } else {
+                refused.put(one, watch.single(waiting, member));
+              }
+            });
+          }
+        }
+      }
+      if (random.nextInt(6) == 0) {
+        refused.forEach((one, pending) -> {
+          if (!pending.isDone()) {
+            watch.pushed(pending);
+            model.values().forEach(left -> left.remove(one));
+          }
+        });
+        refused.clear();
+      }
+      if (random.nextInt(20) == 0) {
+        watch.trim();
+      }
+      settle(model, expected);
+      int waiting = model.values().stream().mapToInt(Set::size).sum();
+      assertThat(watch.size()).as("seed %d round %d", seed, n).isEqualTo(waiting);
+      assertThat(watch.weight()).isGreaterThanOrEqualTo(waiting);
+      assertThat(settled).as("seed %d round %d", seed, n).hasSize(expected.size());
+    }
+    for (var chat : chats) {
+      for (long user = 1; user <= most * 2L; user++) {
+        watch.acknowledge(chat, new UserId(user), Long.MAX_VALUE);
+      }
+    }
+    watch.trim();
+    model.keySet().forEach(expected::add);
+    assertThat(new HashSet<>(settled)).as("seed %d", seed).isEqualTo(expected);
+    assertThat(settled).as("each once").doesNotHaveDuplicates();
+    assertThat(watch.size()).isZero();
+    assertThat(watch.weight()).as("nothing is left").isZero();
+  }
+
+  /// A change of the group that entries still wait from before: each waits in its own list.
+  @Test
+  void whoHasLeftAndComesBackIsWatchedInBothTimes() {
+    var settled = new ArrayList<Long>();
+    var watch = new Watch(settled::add);
+    var chat = ChatId.group(1);
+    var one = new UserId(1);
+    var two = new UserId(2);
+    long n = 0;
+    for (var members : List.of(List.of(one, two), List.of(two), List.of(two, one))) {
+      var round = watch.open(++n, 0);
+      var many = watch.addMany(round, chat, members, n);
+      for (int i = 0; i < members.size(); i++) {
+        many.add(i);
+      }
+      watch.close(many);
+      watch.close(round);
+    }
+    watch.acknowledge(chat, two, 3);
+    assertThat(settled).containsExactly(2L);
+    watch.acknowledge(chat, one, 1);
+    assertThat(settled).containsExactly(2L, 1L);
+    watch.acknowledge(chat, one, 3);
+    assertThat(settled).containsExactly(2L, 1L, 3L);
+  }
+
+  private static List<UserId> some(int most, Random random) {
+    var all = new ArrayList<UserId>();
+    for (long user = 1; user <= most * 2L; user++) {
+      all.add(new UserId(user));
+    }
+    Collections.shuffle(all, random);
+    return List.copyOf(all.subList(0, most));
   }
 
   private static void settle(Map<Long, Set<Waits>> model, Set<Long> settled) {
