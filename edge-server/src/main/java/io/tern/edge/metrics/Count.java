@@ -64,6 +64,8 @@ public enum Count {
   BEHINDS("Times a session fell behind."),
   RESETS("RESET frames: a backlog was too long to push."),
   ACKS("ACK frames."),
+  ACKS_HELD("ACK frames of groups that waited a moment for others of their session."),
+  ACKS_MERGED("ACK frames of groups that a later one of their session stood for."),
   ACKS_REFUSED("ACK and READ that a shard refused: not a member, or past the head."),
   NACKS("NACK frames."),
   READS("READ frames."),

@@ -80,6 +80,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
             loop.edge(),
             this,
             loop.sampler(),
+            loop.acks(),
             loop.edge().nanoTime().getAsLong());
     loop.add(session);
   }

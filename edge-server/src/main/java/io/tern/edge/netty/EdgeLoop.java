@@ -7,6 +7,7 @@ import io.tern.edge.logging.Wordless;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.EdgeContext;
+import io.tern.edge.session.HeldAcks;
 import io.tern.edge.session.Leaving;
 import io.tern.edge.session.Sampler;
 import io.tern.edge.session.SessionLogic;
@@ -66,6 +67,7 @@ final class EdgeLoop {
   private final Admission admission;
   private final SessionTable sessions;
   private final Sampler sampler;
+  private final HeldAcks acks;
   private final FrameHeader header = new FrameHeader();
 
   private ArrayList<Connection> touched = new ArrayList<>();
@@ -107,6 +109,9 @@ final class EdgeLoop {
     this.admission = admission;
     this.sessions = new SessionTable(index, edge, FEW, AHEAD);
     this.sampler = new Sampler(edge.stages(), edge.trace().writer());
+    this.acks =
+        new HeldAcks(
+            edge, (millis, task) -> eventLoop.schedule(task, millis, TimeUnit.MILLISECONDS));
     this.leaving = new Leaving(edge.drain(), sessions);
   }
 
@@ -128,6 +133,10 @@ final class EdgeLoop {
 
   Sampler sampler() {
     return sampler;
+  }
+
+  HeldAcks acks() {
+    return acks;
   }
 
   /// Scratch space for one frame.

@@ -70,6 +70,11 @@ public enum CloseReason {
     return code;
   }
 
+  /// Whether the device is no longer its user's, or the user no longer there.
+  public boolean isPutOut() {
+    return this == REVOKED || this == BANNED;
+  }
+
   /// Whether the client's address is charged with a failure, when this ends a connection that had
   /// not logged in.
   public boolean isClientsFault() {

@@ -60,6 +60,9 @@ final class Inbound {
 
   private long newChat;
 
+  /// What its device has acknowledged in groups of late.
+  private HeldAcks.@Nullable Held heldAcks;
+
   Inbound(SessionLogic session) {
     this.session = session;
     edge = session.edge();
@@ -279,7 +282,10 @@ final class Inbound {
       return true;
     }
     long seq = header.seq();
-    if (!edge.commands().submit(new Command.Ack(session.who(), chat, seq), session.origin(0))) {
+    if (chat.isGroup() && session.outbound().isPushed(chat, seq)) {
+      heldAcks = session.acks().add(session, heldAcks, chat, seq);
+    } else if (!edge.commands()
+        .submit(new Command.Ack(session.who(), chat, seq), session.origin(0))) {
       return retryRing();
     }
     edge.counters().add(Count.ACKS);
@@ -288,6 +294,18 @@ final class Inbound {
       return chargeCheap(now);
     }
     return true;
+  }
+
+  /// Nothing of it waits any longer.
+  void forget(HeldAcks.Held gone) {
+    heldAcks = HeldAcks.without(heldAcks, gone);
+  }
+
+  /// The session ends.
+  ///
+  /// @param wanted whether what its device has acknowledged still counts
+  void end(boolean wanted) {
+    session.acks().end(heldAcks, wanted);
   }
 
   boolean onRead(FrameHeader header, long now) {

@@ -281,6 +281,11 @@ final class Outbound {
         body);
   }
 
+  /// Whether the entry was pushed and is not acknowledged.
+  boolean isPushed(ChatId chat, long seq) {
+    return window != null && window.holds(chat, seq);
+  }
+
   /// The device has stored the chat's entries up to `seq`. False when that acknowledges nothing
   /// that was pushed.
   boolean onAcknowledged(ChatId chat, long seq, long now) {

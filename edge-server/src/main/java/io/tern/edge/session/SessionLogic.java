@@ -63,6 +63,7 @@ public final class SessionLogic {
   private final EdgeContext edge;
   private final SessionHost host;
   private final Sampler sampler;
+  private final HeldAcks acks;
 
   private final Attendance attendance;
   private final Inbound inbound;
@@ -98,11 +99,14 @@ public final class SessionLogic {
 
   /// @param id this edge's number of the session, for routes and answers
   /// @param sampler of the event loop
-  public SessionLogic(long id, EdgeContext edge, SessionHost host, Sampler sampler, long now) {
+  /// @param acks of the event loop
+  public SessionLogic(
+      long id, EdgeContext edge, SessionHost host, Sampler sampler, HeldAcks acks, long now) {
     this.id = id;
     this.edge = edge;
     this.host = host;
     this.sampler = sampler;
+    this.acks = acks;
     this.deadline = now + edge.limits().helloTimeout().toNanos();
     attendance = new Attendance(this, now);
     inbound = new Inbound(this);
@@ -470,7 +474,7 @@ public final class SessionLogic {
       edge.disconnector().noteGone(id, device, state == State.LIVE);
     }
     leave(State.CLOSED);
-    release();
+    release(true);
   }
 
   void close(CloseReason reason, String detail, long now) {
@@ -484,7 +488,7 @@ public final class SessionLogic {
     }
     leave(State.CLOSING);
     deadline = now + LINGER.toNanos();
-    release();
+    release(!reason.isPutOut());
     edge.disconnector().close(host, id, device, reason, detail, retryMillis);
   }
 
@@ -495,7 +499,9 @@ public final class SessionLogic {
     state = next;
   }
 
-  private void release() {
+  /// @param counts whether what the device has acknowledged still counts
+  private void release(boolean counts) {
+    inbound.end(counts);
     if (watching != null) {
       watching.stop();
       watching = null;
@@ -522,6 +528,10 @@ public final class SessionLogic {
 
   Sampler sampler() {
     return sampler;
+  }
+
+  HeldAcks acks() {
+    return acks;
   }
 
   /// The route that leads here; only while live.

@@ -69,6 +69,17 @@ final class Window {
     return false;
   }
 
+  /// Whether this entry is unacknowledged. Looks at the newest first, which is the one that is
+  /// asked for when a device acknowledges all that it has read.
+  boolean holds(ChatId chat, long seq) {
+    for (int i = entries - 1; i >= 0; i--) {
+      if (seqs[i] == seq && chats[i].equals(chat)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /// Adds every chat that has an unacknowledged entry to `to`.
   void addChatsTo(Set<ChatId> to) {
     for (int i = 0; i < entries; i++) {

@@ -192,6 +192,7 @@ final class Node {
   final PresenceDesk desk;
   final EdgeContext edge;
   final SessionTable table;
+  final HeldAcks acks;
   long now = 1_000_000_000_000L;
   long wallMillis = 1_800_000_000_000L;
 
@@ -255,6 +256,7 @@ final class Node {
             () -> wallMillis,
             Trace.OFF);
     table = new SessionTable(0, edge, Integer.MAX_VALUE, 0);
+    acks = new HeldAcks(edge, (millis, task) -> tasks.add(task));
     bus.register(EDGE, batch -> tasks.add(() -> table.take(batch, now)));
   }
 
@@ -355,7 +357,8 @@ final class Node {
 
     Client(DeviceId id) {
       this.id = id;
-      session = new SessionLogic(table.nextId(), edge, this, new Sampler(StageWatch.NONE), now);
+      session =
+          new SessionLogic(table.nextId(), edge, this, new Sampler(StageWatch.NONE), acks, now);
       table.add(session);
       clients.put(session, this);
     }

@@ -63,6 +63,11 @@ final class SessionWorld extends FakeHost implements Commands, Readers, Authenti
       new PresenceDesk(hub, directory, this, (to, delivery) -> relayed.add(delivery), counters);
   final EdgeContext edge;
   final SessionTable table;
+  final HeldAcks acks;
+
+  /// Of `acks`.
+  final Deque<Runnable> ticks = new ArrayDeque<>();
+
   final SessionLogic session;
   final ByteBuf kept = Unpooled.buffer();
 
@@ -116,7 +121,8 @@ final class SessionWorld extends FakeHost implements Commands, Readers, Authenti
             () -> wallMillis,
             Trace.OFF);
     table = new SessionTable(0, edge, Integer.MAX_VALUE, 0);
-    session = new SessionLogic(table.nextId(), edge, this, new Sampler(StageWatch.NONE), now);
+    acks = new HeldAcks(edge, (millis, task) -> ticks.add(task));
+    session = new SessionLogic(table.nextId(), edge, this, new Sampler(StageWatch.NONE), acks, now);
     table.add(session);
   }
 

@@ -9,6 +9,7 @@ import io.tern.edge.session.Disconnector;
 import io.tern.edge.session.Drain;
 import io.tern.edge.session.EdgeBudgets;
 import io.tern.edge.session.EdgeContext;
+import io.tern.edge.session.HeldAcks;
 import io.tern.edge.session.KnownUsers;
 import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.Relay;
@@ -147,6 +148,7 @@ final class SimServer {
 
     private final EdgeContext edge;
     private final SessionTable sessions;
+    private final HeldAcks acks;
     private final Sampler sampler = new Sampler(StageWatch.NONE);
     private final List<Partition> partitions = new ArrayList<>();
     private final List<SimConnection> connections = new ArrayList<>();
@@ -166,14 +168,7 @@ final class SimServer {
       var hub = new MemoryPresenceHub(MemoryPresenceHub.WATCHES_MAX, world::millis);
       var desk = new PresenceDesk(hub, directory, readers, relay, counters);
       var turns = new Turns(TURNS, counters, world.random, world::nanos);
-      turns.runBy((millis, task) ->
-          world.in(
-              millis * 1_000,
-              () -> {
-                if (isAlive()) {
-                  task.run();
-                }
-              }));
+      turns.runBy(this::later);
       edge =
           new EdgeContext(
               id,
@@ -198,6 +193,7 @@ final class SimServer {
               world::wallMillis,
               Trace.OFF);
       sessions = new SessionTable(0, edge, 1, 4);
+      acks = new HeldAcks(edge, this::later);
       bus.register(id, this::deliver);
       for (Partition partition : partitions) {
         partition.recover();
@@ -205,12 +201,23 @@ final class SimServer {
       world.in(world.tickMicros(), this::tick);
     }
 
+    private void later(long millis, Runnable task) {
+      world.in(
+          millis * 1_000,
+          () -> {
+            if (isAlive()) {
+              task.run();
+            }
+          });
+    }
+
     boolean isAlive() {
       return life == this;
     }
 
     SessionLogic accept(SimConnection connection) {
-      var session = new SessionLogic(sessions.nextId(), edge, connection, sampler, world.nanos());
+      var session =
+          new SessionLogic(sessions.nextId(), edge, connection, sampler, acks, world.nanos());
       sessions.add(session);
       connections.add(connection);
       return session;
