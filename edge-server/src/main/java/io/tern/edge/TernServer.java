@@ -129,7 +129,8 @@ public final class TernServer implements AutoCloseable {
   ///
   /// @throws io.tern.edge.config.ConfigProblem with one line, when the configuration will not do
   /// @throws io.tern.store.rocks.CannotOpen with one line, when the data folder will not open
-  /// @throws IOException when an address cannot be had
+  /// @throws io.tern.edge.config.CannotListen with one line, when an address cannot be had
+  /// @throws IOException when a file cannot be read or written
   public static TernServer start(ServerConfig config) throws IOException {
     return start(config, TernServer::halt, System.out::println);
   }

@@ -1,6 +1,7 @@
 package io.tern.tools;
 
 import io.tern.edge.TernServer;
+import io.tern.edge.config.CannotListen;
 import io.tern.edge.config.ConfigProblem;
 import io.tern.edge.config.ServerConfig;
 import io.tern.edge.logging.Logging;
@@ -12,8 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,9 +31,6 @@ import picocli.CommandLine.Spec;
       "tls=HOST:PORT, websocket=HOST:PORT (wss= with TLS) and fingerprint=sha256:..., which clients give to --pin."
     })
 final class ServerCommand implements Callable<Integer> {
-
-  private static final Pattern PORT_TAKEN =
-      Pattern.compile("(\\S+) = /?(\\S+): .*Address already in use.*");
 
   /// Which option says where a door is.
   private static final Map<String, String> DOORS =
@@ -136,23 +132,23 @@ final class ServerCommand implements Callable<Integer> {
               ? "cannot use the data folder: " + Failure.reason(file)
               : String.valueOf(e.getMessage()),
           e);
+    } catch (CannotListen e) {
+      throw new Failure(ExitCode.FAILED, "cannot start: " + e.getMessage() + advice(e), e);
     } catch (IOException e) {
-      throw new Failure(ExitCode.FAILED, "cannot start: " + whyNot(e), e);
+      throw new Failure(ExitCode.FAILED, "cannot start: " + Failure.reason(e), e);
     }
   }
 
   /// Of a door that does not open: which, why, and by what it is given another place.
-  private static String whyNot(IOException e) {
-    Matcher taken = PORT_TAKEN.matcher(Failure.reason(e));
-    if (!taken.matches()) {
-      return Failure.reason(e);
-    }
-    String option = DOORS.get(taken.group(1));
-    return taken.group(1)
-        + " = "
-        + taken.group(2)
-        + ": another process has this port"
-        + (option == null ? "" : "; give this server another with " + option);
+  private static String advice(CannotListen door) {
+    String option = DOORS.get(door.key());
+    String how = option == null ? "--set " + door.key() + "=HOST:PORT" : option;
+    return switch (door.reason()) {
+      case TAKEN -> "; give this server another with " + how;
+      case NOT_HERE -> "; name one of its addresses with " + how;
+      case NOT_PERMITTED -> "; name one of 1024 and more with " + how;
+      case OTHER -> "";
+    };
   }
 
   /// `--set`, with the options that have a name of their own on top.

@@ -43,7 +43,16 @@ class TernTest {
     assertThat(out.toString())
         .contains("demo", "server", "chat", "send", "tail", "history", "chats", "token")
         .contains(
-            "group", "react", "edit", "revoke", "forward", "open", "timer", "info", "settings")
+            "group",
+            "react",
+            "edit",
+            "revoke",
+            "forward",
+            "open",
+            "timer",
+            "info",
+            "read",
+            "settings")
         .contains("presence", "devices")
         .contains("inspect", "load", "Exit codes");
   }
@@ -79,6 +88,7 @@ class TernTest {
         "revoke",
         "forward",
         "info",
+        "read",
         "settings",
         "settings list",
         "settings mute",
@@ -169,6 +179,7 @@ class TernTest {
         "tail --user alice --count 0 | --count: at least 1, not 0",
         "tail --user alice --timeout -1 | --timeout: 0 s or more",
         "history --user alice --with bob --limit -1 | --limit: 0 or more, not -1",
+        "read --user alice --with bob 0 | SEQ: 1 or more, not 0",
         "timer --user alice --with bob -1 | 0 to 4294967295 seconds, not -1",
         "send --user alice --to bob --ttl -5 hi | 0 to 4294967295 seconds, not -5",
         "send --user alice --to bob --ca /there/is/none hi | there is no such file or folder",
@@ -197,11 +208,12 @@ class TernTest {
 
   @Test
   void aServerWhosePortIsTakenSaysWhichAndHowToGiveItAnother() throws IOException {
+    var doors = List.of("listen", "tls", "websocket", "http", "admin");
     try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      for (String door : List.of("listen", "http", "admin")) {
+      for (String door : doors) {
         err.getBuffer().setLength(0);
         var words = new ArrayList<>(List.of("server", "--data", state.resolve("data").toString()));
-        for (String each : List.of("listen", "http", "admin")) {
+        for (String each : doors) {
           words.add("--" + each);
           words.add("127.0.0.1:" + (each.equals(door) ? taken.getLocalPort() : 0));
         }
@@ -210,11 +222,28 @@ class TernTest {
             .hasSize(1)
             .first()
             .asString()
-            .contains(
-                "127.0.0.1:" + taken.getLocalPort() + ": another process has this port",
-                "another with --" + door);
+            .startsWith("tern: cannot start: ")
+            .endsWith(
+                "listen = 127.0.0.1:"
+                    + taken.getLocalPort()
+                    + ": another process has this port; give this server another with --"
+                    + door);
       }
     }
+  }
+
+  /// 192.0.2.0/24 is kept for documentation: nobody has it.
+  @Test
+  void aServerWhoseAddressIsNotOfThisMachineSaysSo() {
+    var words = new ArrayList<>(List.of("server", "--data", state.resolve("data").toString()));
+    words.addAll(List.of("--listen", "192.0.2.1:7420", "--set", "net.plain-tcp=anywhere"));
+    words.addAll(List.of("--set", "auth.development-issuer=accept-anywhere"));
+    words.addAll(List.of("--admin", "127.0.0.1:0", "--http", "127.0.0.1:0"));
+    assertThat(run(words.toArray(String[]::new))).isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString().lines())
+        .containsExactly(
+            "tern: cannot start: net.listen = 192.0.2.1:7420: this machine has no such address;"
+                + " name one of its addresses with --listen");
   }
 
   @Test
@@ -251,6 +280,7 @@ class TernTest {
         "react --user alice --with bob 3 +",
         "settings list --user alice",
         "devices --user alice",
+        "read --user alice --with bob",
         "presence --user alice bob",
         "load --users 2"
       })

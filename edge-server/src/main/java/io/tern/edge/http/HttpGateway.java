@@ -44,6 +44,7 @@ import io.tern.accounts.budget.Budgets;
 import io.tern.edge.admin.AdminCredentials;
 import io.tern.edge.admin.AuditLog;
 import io.tern.edge.config.AdminConfig;
+import io.tern.edge.config.CannotListen;
 import io.tern.edge.config.HttpConfig;
 import io.tern.edge.config.Transport;
 import io.tern.edge.http.Reply.Refusal;
@@ -271,7 +272,8 @@ public final class HttpGateway implements AutoCloseable {
       throw new IOException("interrupted", e);
     } catch (ExecutionException | TimeoutException e) {
       close();
-      throw new IOException(name + ".listen = " + config.listen() + ": " + e.getCause(), e);
+      throw new CannotListen(
+          name + ".listen", Objects.requireNonNull(config.listen()), e.getCause());
     }
   }
 

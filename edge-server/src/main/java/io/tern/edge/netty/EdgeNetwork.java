@@ -14,6 +14,7 @@ import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
+import io.tern.edge.config.CannotListen;
 import io.tern.edge.config.NetConfig;
 import io.tern.edge.config.ProxyConfig;
 import io.tern.edge.config.Transport;
@@ -147,7 +148,7 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
 
   /// Binds every configured address of every door.
   ///
-  /// @throws IOException with the key and the address in its message
+  /// @throws CannotListen when an address cannot be had
   public Listening listen() throws IOException, InterruptedException {
     var channels = new ArrayList<Channel>();
     try {
@@ -209,8 +210,7 @@ public final class EdgeNetwork implements Deliveries, AutoCloseable {
                 });
     ChannelFuture binding = bootstrap.bind(address).await();
     if (!binding.isSuccess()) {
-      throw new IOException(
-          key + " = " + address + ": " + binding.cause().getMessage(), binding.cause());
+      throw new CannotListen(key, address, binding.cause());
     }
     Channel listener = binding.channel();
     channels.add(listener);
