@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /// `tern react`, `edit`, `revoke` and `forward`: what is done with a message.
@@ -21,12 +21,7 @@ public final class EventCommands {
   /// What is sent about the message at a seq of a chat.
   abstract static class About extends ClientCommand {
 
-    @Option(
-        names = {"-w", "--with"},
-        paramLabel = "NAME",
-        required = true,
-        description = "Whose chat with you, or +GROUP.")
-    String with;
+    @Mixin ChatOption with;
 
     @Parameters(index = "0", paramLabel = "SEQ", description = "Which message.")
     long seq;
@@ -38,7 +33,7 @@ public final class EventCommands {
 
     @Override
     void run(Session session) {
-      var chat = session.chat(with);
+      var chat = with.chat(session);
       Receipted sent = session.await(send(session, chat), notAllowed());
       session.print(
           Json.object()
@@ -98,16 +93,11 @@ public final class EventCommands {
       description = "Send a message on; it counts how often it was. Not what may be seen once.")
   static final class Forward extends About {
 
-    @Option(
-        names = {"-t", "--to"},
-        paramLabel = "NAME",
-        required = true,
-        description = "Who shall get it, or +GROUP.")
-    private String to;
+    @Mixin private RecipientOption to;
 
     @Override
     CompletableFuture<Receipted> send(Session session, ChatId chat) {
-      var target = session.chat(to);
+      var target = session.chat(to.name());
       return session.tern().send(target, forward(session.client(), chat, seq, connect.patience()));
     }
   }
@@ -138,7 +128,7 @@ public final class EventCommands {
 
     @Override
     void run(Session session) {
-      var chat = session.chat(with);
+      var chat = with.chat(session);
       var text = onceAt(session.client(), chat, seq, connect.patience());
       session.await(session.tern().opened(chat, seq));
       session.print(
@@ -169,12 +159,7 @@ public final class EventCommands {
       description = "Let the messages of a chat disappear some time after they were sent.")
   static final class Timer extends ClientCommand {
 
-    @Option(
-        names = {"-w", "--with"},
-        paramLabel = "NAME",
-        required = true,
-        description = "Whose chat with you, or +GROUP.")
-    private String with;
+    @Mixin private ChatOption with;
 
     @Parameters(
         index = "0",
@@ -194,7 +179,7 @@ public final class EventCommands {
 
     @Override
     void run(Session session) {
-      var chat = session.chat(with);
+      var chat = with.chat(session);
       Receipted sent = session.await(session.tern().setTimer(chat, seconds(seconds)));
       session.print(
           Json.object()

@@ -27,12 +27,7 @@ final class HistoryCommand implements Callable<Integer> {
   @Mixin private UserOptions user;
   @Mixin private OutputOptions output;
 
-  @Option(
-      names = {"-w", "--with"},
-      paramLabel = "NAME",
-      required = true,
-      description = "Whose chat with you, or +GROUP.")
-  private String with;
+  @Mixin private ChatOption with;
 
   @Option(
       names = {"-n", "--limit"},
@@ -60,10 +55,10 @@ final class HistoryCommand implements Callable<Integer> {
       throw new Failure(ExitCode.USAGE, "--limit: 0 or more, not " + limit);
     }
     var names = user.names();
-    names.learn(with);
+    names.learn(with.name());
     var out = spec.commandLine().getOut();
     try (var client = CommandClient.connect(user, DEVICE, connect, new ClientListener() {})) {
-      var chat = client.chat(with, connect.patience());
+      var chat = client.chat(with.name(), connect.patience());
       for (var entry : after == null ? newest(client, chat) : oldest(client, chat, after)) {
         var view = EntryView.of(entry, chat, user.id(), names);
         out.println(output.json ? view.json().toString() : view.line());

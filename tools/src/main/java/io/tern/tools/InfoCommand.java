@@ -12,19 +12,14 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /// `tern info`: ticks per member.
 @Command(name = "info", description = "Print who got a message of yours, who read it, and when.")
 public final class InfoCommand extends ClientCommand {
 
-  @Option(
-      names = {"-w", "--with"},
-      paramLabel = "NAME",
-      required = true,
-      description = "Whose chat with you, or +GROUP.")
-  private String with;
+  @Mixin private ChatOption with;
 
   @Parameters(index = "0", paramLabel = "SEQ", description = "Which message.")
   private long seq;
@@ -35,7 +30,7 @@ public final class InfoCommand extends ClientCommand {
         pages(
             session.tern(),
             answer -> session.await(answer, "who has got it is told to its sender only"),
-            session.chat(with),
+            with.chat(session),
             seq);
     for (var page : pages) {
       for (var member : page.getMembersList()) {

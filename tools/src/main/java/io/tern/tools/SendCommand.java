@@ -43,12 +43,7 @@ final class SendCommand implements Callable<Integer> {
   @Mixin private UserOptions user;
   @Mixin private OutputOptions output;
 
-  @Option(
-      names = {"-t", "--to"},
-      paramLabel = "NAME",
-      required = true,
-      description = "Who shall get it, or +GROUP.")
-  private String to;
+  @Mixin private RecipientOption to;
 
   @Option(
       names = "--timeout",
@@ -88,10 +83,10 @@ final class SendCommand implements Callable<Integer> {
   public Integer call() {
     // Refuses what no draft can be, before anything is asked.
     draft("");
-    user.names().learn(to);
+    user.names().learn(to.name());
     var out = spec.commandLine().getOut();
     try (var client = CommandClient.connect(user, DEVICE, connect, new ClientListener() {})) {
-      var chat = client.chat(to, connect.patience());
+      var chat = client.chat(to.name(), connect.patience());
       if (text.equals(List.of("-"))) {
         var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (var line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -137,7 +132,7 @@ final class SendCommand implements Callable<Integer> {
     if (output.json) {
       out.println(
           Json.object()
-              .put("chat", to)
+              .put("chat", to.name())
               .put("seq", sent.seq())
               .put("csn", sent.csn())
               .put("time", Instant.ofEpochMilli(sent.tsMillis()).toString())

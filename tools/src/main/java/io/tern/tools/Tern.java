@@ -48,6 +48,7 @@ import picocli.CommandLine.Spec;
       EventCommands.Open.class,
       EventCommands.Timer.class,
       InfoCommand.class,
+      ReadCommand.class,
       SettingsCommand.class,
       DevicesCommand.class,
       AccountCommand.class,

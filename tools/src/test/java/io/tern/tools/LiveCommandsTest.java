@@ -231,6 +231,45 @@ class LiveCommandsTest {
   }
 
   @Test
+  void readMarksAChatUpToAMessageAndThenAllOfIt() throws IOException {
+    for (String text : List.of("one", "two", "three")) {
+      server.run("send --user alice --to bob " + text);
+    }
+
+    var some = json(server.run("read --user bob --with alice 2 --json"));
+    assertThat(some.fieldNames())
+        .toIterable()
+        .containsExactly("chat", "read", "unread", "unread_mentions");
+    assertThat(some.get("read").asLong()).isEqualTo(2);
+    assertThat(some.get("unread").asLong()).isEqualTo(1);
+    assertThat(json(server.run("chats --user alice --json")).get("peer_read").asLong())
+        .isEqualTo(2);
+    assertThat(server.run("read --user bob --with alice").lines()).containsExactly("3\t0 unread");
+    assertThat(server.run("read --user bob --with alice 1").lines()).containsExactly("3\t0 unread");
+  }
+
+  @Test
+  void readOfAGroupCounts() {
+    server.run("group create --user alice terns bob");
+    server.run("send --user alice --to +terns hello");
+
+    assertThat(server.run("read --user bob --with +terns").lines()).containsExactly("2\t0 unread");
+    assertThat(server.run("info --user alice --with +terns 2").out()).contains("read by 1 of 1");
+  }
+
+  @Test
+  void readOfWhatIsNotThereSaysSo() {
+    Result nothing = server.run("read --user alice --with bob");
+    assertThat(nothing.exitCode()).isEqualTo(ExitCode.FAILED);
+    assertThat(nothing.err()).contains("there is no message in the chat with 'bob'");
+
+    server.run("send --user alice --to bob one");
+    Result beyond = server.run("read --user bob --with alice 2");
+    assertThat(beyond.exitCode()).isEqualTo(ExitCode.FAILED);
+    assertThat(beyond.err()).contains("there is no #2: the newest is #1");
+  }
+
+  @Test
   void textOfOthersCannotSteerTheTerminal() {
     server.run("send --user alice --to bob \u001b[2Jboo");
 
