@@ -3,9 +3,9 @@ package io.tern.router;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.UserId;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /// The members of a group, as they are for some of its entries, and which of these each of them has
@@ -18,7 +18,7 @@ final class Crowd {
     private final Crowd crowd;
     final long seq;
     final Watch.Round round;
-    private final long[] bits;
+    private final BitSet members;
     private int left;
 
     /// Of the same round.
@@ -28,7 +28,7 @@ final class Crowd {
       this.crowd = crowd;
       this.seq = seq;
       this.round = round;
-      bits = new long[(crowd.members.size() + 63) >>> 6];
+      members = new BitSet(crowd.members.size());
     }
 
     ChatId chat() {
@@ -47,7 +47,7 @@ final class Crowd {
     /// The member with this place in the list has not acknowledged it. Before
     /// [Watch#close(Waiting)], once for each.
     void add(int member) {
-      bits[member >>> 6] |= 1L << member;
+      members.set(member);
       left++;
       if (crowd.upTo[member] >= seq) {
         crowd.upTo[member] = seq - 1;
@@ -56,27 +56,26 @@ final class Crowd {
 
     /// Whether it was there.
     boolean remove(int member) {
-      long bit = 1L << member;
-      if ((bits[member >>> 6] & bit) == 0) {
+      if (!members.get(member)) {
         return false;
       }
-      bits[member >>> 6] &= ~bit;
+      members.clear(member);
       left--;
       return true;
     }
 
-    /// Who has not acknowledged it; the one that is visited may be removed.
-    void forEach(IntConsumer visitor) {
-      for (int i = 0; i < bits.length; i++) {
-        for (long rest = bits[i]; rest != 0; rest &= rest - 1) {
-          visitor.accept((i << 6) + Long.numberOfTrailingZeros(rest));
-        }
-      }
+    /// The first member from this place on who has not acknowledged it; -1 = there is none.
+    int next(int member) {
+      return members.nextSetBit(member);
+    }
+
+    UserId user(int member) {
+      return crowd.members.get(member);
     }
 
     /// In the unit of [Watch#weight].
     int weight() {
-      return 3 + bits.length / 6;
+      return 2 + crowd.members.size() / 400;
     }
   }
 

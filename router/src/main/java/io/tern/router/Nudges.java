@@ -69,11 +69,11 @@ final class Nudges {
   }
 
   private static void addSlow(Crowd.Waiting waiting, long nowMillis, List<News> slow) {
-    waiting.forEach(member -> {
+    for (int member = waiting.next(0); member >= 0; member = waiting.next(member + 1)) {
       if (waiting.crowd().nudge(member, nowMillis)) {
-        slow.add(new News(waiting.crowd().members.get(member), waiting.chat()));
+        slow.add(new News(waiting.user(member), waiting.chat()));
       }
-    });
+    }
   }
 
   /// What came while the directory did not answer. False: it still does not.

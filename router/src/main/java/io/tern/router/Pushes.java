@@ -22,6 +22,9 @@ final class Pushes {
   /// An entry that becomes a push intent when the edges have been served.
   private record PushNow(Watch.Round round, ChatId chat, UserId user, long seq) {}
 
+  /// An entry, and to how many of its members the queue had not taken it.
+  private record RefusedToMany(Crowd.Waiting waiting, int members) {}
+
   private final PushQueue queue;
   private final Watch watch;
   private final RouterMetrics metrics;
@@ -33,6 +36,12 @@ final class Pushes {
 
   /// Oldest first; acknowledged ones are passed over when their turn comes.
   private final ArrayDeque<Watch.Pending> refused = new ArrayDeque<>();
+
+  /// Of large groups, likewise: an entry stays until all its members are done.
+  private final ArrayDeque<RefusedToMany> refusedToMany = new ArrayDeque<>();
+
+  /// Their members.
+  private int refusedMembers;
 
   Pushes(
       PushQueue queue,
@@ -76,7 +85,7 @@ final class Pushes {
   /// acknowledgement still makes it unnecessary.
   void flush() {
     for (var push : pushesNow) {
-      if (!refused.isEmpty() || !offer(push.user, push.chat, push.seq)) {
+      if (waiting() > 0 || !offer(push.user, push.chat, push.seq)) {
         refused.add(watch.add(push.round, push.chat, push.user, push.seq));
       }
     }
@@ -102,7 +111,7 @@ final class Pushes {
       while (pending != null) {
         var next = pending.nextOfRound;
         metrics.onWatchExpired();
-        if (refused.isEmpty() && offer(pending.member.user, pending.member.chat, pending.seq)) {
+        if (waiting() == 0 && offer(pending.member.user, pending.member.chat, pending.seq)) {
           watch.pushed(pending);
         } else {
           refused.add(pending);
@@ -115,16 +124,26 @@ final class Pushes {
     }
   }
 
-  private void expire(Crowd.Waiting waiting) {
-    waiting.forEach(member -> {
+  private void expire(Crowd.Waiting entry) {
+    for (int left = entry.left(); left > 0; left--) {
       metrics.onWatchExpired();
-      var user = waiting.crowd().members.get(member);
-      if (refused.isEmpty() && offer(user, waiting.chat(), waiting.seq)) {
-        watch.pushed(waiting, member);
-      } else {
-        refused.add(watch.single(waiting, member));
+    }
+    if (waiting() > 0 || !offer(entry)) {
+      refusedToMany.add(new RefusedToMany(entry, entry.left()));
+      refusedMembers += entry.left();
+    }
+  }
+
+  /// Offers the entry to all who have not acknowledged it, until the queue refuses. Whether it took
+  /// all.
+  private boolean offer(Crowd.Waiting entry) {
+    for (int member = entry.next(0); member >= 0; member = entry.next(member + 1)) {
+      if (!offer(entry.user(member), entry.chat(), entry.seq)) {
+        return false;
       }
-    });
+      watch.pushed(entry, member);
+    }
+    return true;
   }
 
   /// Offers again what was refused, until the queue refuses.
@@ -138,10 +157,17 @@ final class Pushes {
       }
       refused.remove();
     }
+    for (var many = refusedToMany.peek(); many != null; many = refusedToMany.peek()) {
+      if (!offer(many.waiting)) {
+        return;
+      }
+      refusedToMany.remove();
+      refusedMembers -= many.members;
+    }
   }
 
-  /// How many wait for the push queue.
+  /// How many wait for the push queue, at most.
   int waiting() {
-    return refused.size();
+    return refused.size() + refusedMembers;
   }
 }

@@ -103,22 +103,23 @@ final class Watch {
   private @Nullable Round newest;
   private int size;
 
-  // Large groups in which something waits, or has until the last tick.
+  // Large groups in which something waits, or has until the last tick; their members count for one
+  // of `weight` each.
   private final Map<ChatId, Crowd> crowds = new HashMap<>();
-  private int crowdsWeight;
+  private int weight;
 
   Watch(LongConsumer settle) {
     this.settle = settle;
   }
 
-  /// Pending entries.
+  /// Recipients of entries that wait.
   int size() {
     return size;
   }
 
   /// What it takes, in pending entries of about 50 bytes.
   int weight() {
-    return size + crowdsWeight;
+    return weight;
   }
 
   /// Begins a round; [#close(Round)] ends its building.
@@ -165,7 +166,7 @@ final class Watch {
     if (crowd == null || crowd.members != members) {
       crowd = new Crowd(chat, members, crowd);
       crowds.put(chat, crowd);
-      crowdsWeight += members.size();
+      weight += members.size();
     }
     var waiting = crowd.add(seq, round);
     waiting.nextOfRound = round.firstOfCrowds;
@@ -177,7 +178,7 @@ final class Watch {
   /// All who wait have been added.
   void close(Crowd.Waiting waiting) {
     size += waiting.left();
-    crowdsWeight += waiting.weight();
+    weight += waiting.weight();
     if (waiting.left() == 0) {
       release(waiting.round);
       dropDone(waiting.crowd());
@@ -192,14 +193,6 @@ final class Watch {
     }
   }
 
-  /// The member waits by itself from now on: the others need not wait with it.
-  Pending single(Crowd.Waiting waiting, int member) {
-    var pending =
-        add(waiting.round, waiting.chat(), waiting.crowd().members.get(member), waiting.seq);
-    pushed(waiting, member);
-    return pending;
-  }
-
   /// One member less waits.
   void removed(Crowd.Waiting waiting) {
     size--;
@@ -209,7 +202,7 @@ final class Watch {
   }
 
   private void dropDone(Crowd crowd) {
-    crowdsWeight -= crowd.dropDone();
+    weight -= crowd.dropDone();
   }
 
   /// Lets go of groups in which nothing waits; once a tick.
@@ -219,7 +212,7 @@ final class Watch {
       dropEmpty(crowd);
       if (crowd.isEmpty() && crowd.older == null) {
         crowds.remove();
-        crowdsWeight -= crowd.members.size();
+        weight -= crowd.members.size();
       }
     }
   }
@@ -230,7 +223,7 @@ final class Watch {
     for (var older = crowd.older; older != null; older = older.older) {
       if (older.isEmpty()) {
         newer.older = older.older;
-        crowdsWeight -= older.members.size();
+        weight -= older.members.size();
       } else {
         newer = older;
       }
@@ -248,12 +241,17 @@ final class Watch {
     }
   }
 
-  /// `user` has not acknowledged `seq`. Rises with each call for the same chat and user, or is one
-  /// that waited in a crowd.
+  /// `user` has not acknowledged `seq`; rises with each call for the same chat and user.
   Pending add(Round round, ChatId chat, UserId user, long seq) {
     var member = member(chat, user);
     var pending = new Pending(member, seq, round);
-    insert(member, pending);
+    if (member.last == null) {
+      member.first = pending;
+    } else {
+      assert member.last.seq < seq : "seqs rise";
+      member.last.nextOfMember = pending;
+    }
+    member.last = pending;
     pending.nextOfRound = round.first;
     if (round.first != null) {
       round.first.previousOfRound = pending;
@@ -261,32 +259,8 @@ final class Watch {
     round.first = pending;
     round.open++;
     size++;
+    weight++;
     return pending;
-  }
-
-  private static void insert(Member member, Pending pending) {
-    var last = member.last;
-    if (last == null || last.seq < pending.seq) {
-      if (last == null) {
-        member.first = pending;
-      } else {
-        last.nextOfMember = pending;
-      }
-      member.last = pending;
-      return;
-    }
-    Pending before = null;
-    var at = Objects.requireNonNull(member.first);
-    while (at.seq < pending.seq) {
-      before = at;
-      at = Objects.requireNonNull(at.nextOfMember);
-    }
-    pending.nextOfMember = at;
-    if (before == null) {
-      member.first = pending;
-    } else {
-      before.nextOfMember = pending;
-    }
   }
 
   /// `user` has acknowledged everything up to `delivered`.
@@ -359,6 +333,7 @@ final class Watch {
   private void finish(Pending pending) {
     pending.done = true;
     size--;
+    weight--;
     var round = pending.round;
     if (pending.previousOfRound == null) {
       round.first = pending.nextOfRound;

@@ -78,6 +78,10 @@ abstract class DispatcherFixture {
   }
 
   Dispatcher dispatcher(Directory over) {
+    return dispatcher(over, CONFIG);
+  }
+
+  Dispatcher dispatcher(Directory over, DispatchConfig config) {
     return new Dispatcher(
         ADDRESS,
         over,
@@ -109,7 +113,7 @@ abstract class DispatcherFixture {
           }
           return ringsAccept;
         },
-        CONFIG,
+        config,
         RouterMetrics.NONE,
         settled::add);
   }

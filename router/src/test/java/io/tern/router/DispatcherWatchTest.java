@@ -2,8 +2,12 @@ package io.tern.router;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tern.protocol.DeviceId;
+import io.tern.protocol.UserId;
 import io.tern.store.Command;
 import io.tern.store.OutboxRecord;
+import io.tern.store.Outcome;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -109,6 +113,95 @@ class DispatcherWatchTest extends DispatcherFixture {
     assertThat(dispatcher.watched()).isEqualTo(CONFIG.watchedMax());
     assertThat(pushes).hasSize(2);
     assertThat(deliveries(EDGE, Delivery.Entries.class)).hasSize(CONFIG.watchedMax() + 2);
+  }
+
+  // ---- large groups
+
+  private static final int MEMBERS = 100;
+
+  /// A group of a hundred, all online, in a dispatcher that watches two hundred pairs by
+  /// themselves.
+  private List<UserId> crowd() {
+    dispatcher =
+        dispatcher(
+            directory,
+            new DispatchConfig(CONFIG.ackWatch(), CONFIG.nudgeAfter(), 200, CONFIG.retry()));
+    var members = new ArrayList<UserId>();
+    members.add(ALICE.user());
+    for (int i = 1; i < MEMBERS; i++) {
+      var device = new DeviceId(new UserId(5_000 + i), 1);
+      attach(device, EDGE, i);
+      members.add(device.user());
+    }
+    return List.copyOf(members);
+  }
+
+  private void write(List<UserId> members, int messages) {
+    for (int i = 0; i < messages; i++) {
+      on(
+          send(ALICE, GROUP),
+          Origin.NOBODY,
+          new Outcome.Sent(entry(ALICE, GROUP), false, members, List.of()));
+      endOfBatch();
+    }
+  }
+
+  /// A thousand members who get ten messages in the time of an acknowledgement are ten thousand
+  /// that wait, and nobody of them is absent.
+  @Test
+  void whoIsThereIsNotPushedToHoweverMuchALargeGroupWrites() {
+    var members = crowd();
+    write(members, 30);
+    assertThat(dispatcher.watched()).isEqualTo(30 * (MEMBERS - 1));
+    assertThat(pushes).isEmpty();
+    members.forEach(member -> ack(new DeviceId(member, 1), GROUP, 31));
+    endOfBatch();
+    pass(20);
+    assertThat(pushes).isEmpty();
+    assertThat(dispatcher.watched()).isZero();
+    assertThat(settled).hasSize(30).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void membersOfALargeGroupWhoAreSilentAreNudgedOnceAndThenPushedTo() {
+    var members = crowd();
+    write(members, 3);
+    var some = members.subList(1, 98);
+    some.forEach(member -> ack(new DeviceId(member, 1), GROUP, 4));
+    endOfBatch();
+    calls.clear();
+    pass(6);
+    assertThat(deliveries(EDGE, Delivery.Nudge.class)).hasSize(2);
+    pass(5);
+    assertThat(pushes)
+        .hasSize(6)
+        .doesNotHaveDuplicates()
+        .allMatch(push -> !some.contains(push.user()));
+    assertThat(settled).hasSize(3);
+  }
+
+  /// What the queue refuses stays, stops the shard's sends, and an acknowledgement still makes it
+  /// unnecessary.
+  @Test
+  void pushesToALargeGroupThatAreRefusedAreOfferedAgain() {
+    var members = crowd();
+    pushQueueAccepts = false;
+    write(members, 5);
+    pass(11);
+    assertThat(pushes).as("one try a tick").isNotEmpty().hasSizeLessThan(5);
+    assertThat(dispatcher.isFull()).isTrue();
+    ack(new DeviceId(members.get(1), 1), GROUP, 6);
+    endOfBatch();
+    pushes.clear();
+    pushQueueAccepts = true;
+    pass(1);
+    assertThat(pushes)
+        .hasSize(5 * (MEMBERS - 2))
+        .doesNotHaveDuplicates()
+        .noneMatch(push -> push.user().equals(members.get(1)));
+    assertThat(dispatcher.isFull()).isFalse();
+    assertThat(dispatcher.watched()).isZero();
+    assertThat(settled).hasSize(5);
   }
 
   @Test
