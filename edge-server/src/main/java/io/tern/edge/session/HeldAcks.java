@@ -73,7 +73,8 @@ public final class HeldAcks {
 
   /// The session's device has stored the group's entries up to `seq`, which was pushed to it.
   ///
-  /// @param first what the session holds; it keeps what is returned
+  /// @param first what the session holds; it keeps what is returned, unless that is null: then it
+  ///   holds as much as it may, and hands this one over itself
   @Nullable Held add(SessionLogic session, @Nullable Held first, ChatId group, long seq) {
     int groups = 0;
     for (Held held = first; held != null; held = held.next) {
@@ -84,13 +85,12 @@ public final class HeldAcks {
       }
       groups++;
     }
-    boolean gone = submit(session, group, seq);
-    if (gone && groups == GROUPS_MAX) {
-      return first;
+    if (groups == GROUPS_MAX) {
+      return null;
     }
     var held = new Held(session, group);
     // A full ring has it later.
-    held.seq = gone ? 0 : seq;
+    held.seq = submit(session, group, seq) ? 0 : seq;
     held.next = first;
     slots.get(slotOf(session)).add(held);
     size++;

@@ -282,8 +282,12 @@ final class Inbound {
       return true;
     }
     long seq = header.seq();
-    if (chat.isGroup() && session.outbound().isPushed(chat, seq)) {
-      heldAcks = session.acks().add(session, heldAcks, chat, seq);
+    HeldAcks.Held held =
+        chat.isGroup() && session.outbound().isPushed(chat, seq)
+            ? session.acks().add(session, heldAcks, chat, seq)
+            : null;
+    if (held != null) {
+      heldAcks = held;
     } else if (!edge.commands()
         .submit(new Command.Ack(session.who(), chat, seq), session.origin(0))) {
       return retryRing();

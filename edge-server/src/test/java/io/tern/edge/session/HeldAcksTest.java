@@ -145,6 +145,14 @@ class HeldAcksTest {
       ack(GROUP, seq);
       assertThat(gone()).containsExactly(acked(GROUP, seq));
     }
+    world.ringIsFull = true;
+    push(OTHER, 1, 1);
+    ack(OTHER, 1);
+    assertThat(world.session.isHeld()).as("nor is more kept for a full ring").isTrue();
+    world.ringIsFull = false;
+    world.session.onWake(world.now);
+    world.settle();
+    assertThat(gone()).containsExactly(acked(OTHER, 1));
   }
 
   @Test
