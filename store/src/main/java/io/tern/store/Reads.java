@@ -521,6 +521,11 @@ public final class Reads {
     return hidden;
   }
 
+  /// Whether this entry has been deleted for this user.
+  public static boolean isHidden(KeyValues shard, UserId user, ChatId chat, long seq) {
+    return shard.get(Keys.hide(user, chat, seq)) != null;
+  }
+
   private static Setting setting(KeyValues shard, byte[] key) {
     byte[] value = shard.get(key);
     return value == null ? Setting.getDefaultInstance() : Protos.parse(Setting.parser(), value);

@@ -20,6 +20,7 @@ import io.tern.protocol.v1.EntryInfoMember;
 import io.tern.protocol.v1.EntryInfoPage;
 import io.tern.protocol.v1.History;
 import io.tern.protocol.v1.HistoryPage;
+import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.Member;
 import io.tern.protocol.v1.PageEntry;
 import io.tern.protocol.v1.Reaction;
@@ -116,7 +117,9 @@ final class Pages {
             user);
     var page = new ArrayList<PageEntry>(entries.size());
     for (Entry entry : Hides.applied(shards, user, entries)) {
-      page.add(pageEntry(entry, user, reactions.getOrDefault(entry.seq(), List.of())));
+      boolean gone = entry.kind() == Kind.KIND_TOMBSTONE_VALUE;
+      List<Reaction> to = gone ? List.of() : reactions.getOrDefault(entry.seq(), List.of());
+      page.add(pageEntry(entry, user, to));
     }
     return page;
   }

@@ -18,6 +18,7 @@ import io.tern.protocol.v1.ChatSetting;
 import io.tern.protocol.v1.Chats;
 import io.tern.protocol.v1.ChatsPage;
 import io.tern.protocol.v1.Contact;
+import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
 import io.tern.protocol.v1.EntryInfo;
 import io.tern.protocol.v1.EntryInfoPage;
@@ -179,18 +180,46 @@ class SettingsTest {
             out.as(Deliver.getDefaultInstance()).getContent().getKind() == Kind.KIND_TOMBSTONE);
   }
 
+  @Test
+  void anEditOfWhatOneDeletedForOneselfSaysNothing() {
+    Node.Client laptop = node.login(ALICE, 2);
+    laptop.disconnect();
+    long seq = bob.text(CHAT, "embarrassing").seq();
+    alice.send(CHAT, about(Kind.KIND_REACTION, seq, "!"));
+    alice.set(Setting.newBuilder().setHide(Hide.newBuilder().setChat(BOB.value()).setSeq(seq)));
+    long edit = bob.send(CHAT, about(Kind.KIND_EDIT, seq, "still embarrassing")).seq();
+    Content nothing = Content.newBuilder().setKind(Kind.KIND_EDIT).build();
+
+    assertThat(item(alice, CHAT).getLast().getEntry().getContent()).isEqualTo(nothing);
+    assertThat(inHistory(alice, seq).getEntry().getContent().getKind())
+        .isEqualTo(Kind.KIND_TOMBSTONE);
+    assertThat(inHistory(alice, seq).getReactionsList()).isEmpty();
+    assertThat(inHistory(alice, edit).getEntry().getContent()).isEqualTo(nothing);
+    assertThat(inHistory(bob, edit).getEntry().getContent().getTarget()).isEqualTo(seq);
+    assertThat(inHistory(bob, seq).getReactionsList()).hasSize(1);
+    assertThat(node.login(ALICE, 2).take(FrameType.DELIVER))
+        .filteredOn(out -> out.chat() == BOB.value() && out.seq() == edit)
+        .singleElement()
+        .matches(out -> out.as(Deliver.getDefaultInstance()).getContent().equals(nothing));
+  }
+
+  private static Content.Builder about(Kind kind, long seq, String text) {
+    return Content.newBuilder().setKind(kind).setTarget(seq).setBody(ByteString.copyFromUtf8(text));
+  }
+
   private static Kind kindInHistory(Node.Client client, long seq) {
+    return inHistory(client, seq).getEntry().getContent().getKind();
+  }
+
+  private static PageEntry inHistory(Node.Client client, long seq) {
     return client
         .ask(FrameType.HISTORY, CHAT, History.getDefaultInstance())
         .as(HistoryPage.getDefaultInstance())
         .getEntriesList()
         .stream()
         .filter(entry -> entry.getSeq() == seq)
-        .map(PageEntry::getEntry)
         .findFirst()
-        .orElseThrow()
-        .getContent()
-        .getKind();
+        .orElseThrow();
   }
 
   // ---- read receipts ---------------------------------------------------------------------------

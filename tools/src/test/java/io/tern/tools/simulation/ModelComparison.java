@@ -110,7 +110,10 @@ final class ModelComparison {
         // What disappears by itself disappears from a screen by the app's clock.
         // And an edit that came in time keeps the words that it came with, as does what was changed
         // when its reader had left.
-        if (now < line.goneMillis && !line.isVoid(now) && line.changedBy <= part.left) {
+        if (now < line.goneMillis
+            && !line.isVoid(now)
+            && !editsHidden(me, room, line)
+            && line.changedBy <= part.left) {
           same(what, row.content, row.editedMillis, contentFor(me, room, line), line, row.isGone());
         }
       }
@@ -145,10 +148,15 @@ final class ModelComparison {
 
   /// The content that `user` gets of an entry now.
   private Content contentFor(long user, Room room, Line line) {
-    if (line.isVoid(now)) {
+    if (line.isVoid(now) || editsHidden(user, room, line)) {
       return VOID;
     }
     return line.isGone(now) || model.isHidden(user, room.id, line.seq) ? GONE : line.content;
+  }
+
+  /// Whether it edits a message that `user` has deleted for themselves.
+  private boolean editsHidden(long user, Room room, Line line) {
+    return line.edits != null && model.isHidden(user, room.id, line.edits.seq);
   }
 
   private void same(
