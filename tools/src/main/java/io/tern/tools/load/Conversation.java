@@ -1,10 +1,12 @@
 package io.tern.tools.load;
 
+import io.tern.protocol.FrameHeader;
 import java.util.ArrayDeque;
 import java.util.TreeSet;
 
-/// One user's side of a direct chat: the messages they send ([Flow]), those that wait for a place
-/// in flight, and how far they have every entry of the chat. Confined to the load's event loop.
+/// One user's side of a chat, direct or of a group: the messages they send ([Flow]), those that
+/// wait for a place in flight, and how far they have every entry of the chat. Confined to the
+/// load's event loop.
 ///
 /// Bounded: the backlog by `BACKLOG_MAX`, over which the run ends, since a server that far behind
 /// will not catch up within it.
@@ -13,12 +15,19 @@ final class Conversation {
   static final int BACKLOG_MAX = 1_000_000;
 
   final LoadUser owner;
-  final LoadUser peer;
+
+  /// The chat as its owner calls it on the wire, and the flags that go with it.
+  final long chat;
+
+  final int chatFlags;
+
+  /// To whom its messages are, as their stamps say: [Stamp#recipient].
+  final int addressee;
 
   /// Names this conversation in the request ids of its owner.
   final int ordinal;
 
-  final Flow flow = new Flow();
+  final Flow flow;
 
   /// Intended times of messages that are due and have not been sent.
   private final ArrayDeque<Long> backlog = new ArrayDeque<>();
@@ -28,6 +37,7 @@ final class Conversation {
   private final TreeSet<Long> beyond = new TreeSet<>();
   private long deliveredMax;
   private long acknowledged;
+  private boolean isBegun;
 
   /// Sends without an answer of any kind.
   int attemptsOut;
@@ -39,10 +49,26 @@ final class Conversation {
   long retryAtNanos;
   boolean isListedForAck;
 
-  Conversation(LoadUser owner, LoadUser peer, int ordinal) {
+  Conversation(LoadUser owner, long chat, int chatFlags, int addressee, int ordinal, Flow flow) {
     this.owner = owner;
-    this.peer = peer;
+    this.chat = chat;
+    this.chatFlags = chatFlags;
+    this.addressee = addressee;
     this.ordinal = ordinal;
+    this.flow = flow;
+  }
+
+  static Conversation direct(LoadUser owner, LoadUser peer, int ordinal) {
+    return new Conversation(
+        owner, peer.id.value(), FrameHeader.CHAT, peer.index, ordinal, new Flow());
+  }
+
+  /// @param id of the group on the wire
+  static Conversation in(LoadGroup group, long id, LoadUser owner) {
+    int chatFlags = FrameHeader.CHAT | FrameHeader.GROUP;
+    int recipients = group.isSender(owner) ? group.size() - 1 : 0;
+    return new Conversation(
+        owner, id, chatFlags, Stamp.group(group.ordinal), 0, Flow.toGroup(recipients));
   }
 
   void plan(long intendedNanos) {
@@ -75,6 +101,21 @@ final class Conversation {
     return seq > head && beyond.add(seq);
   }
 
+  /// Notes an entry of one's own, of which the server tells by an answer. What a group had before
+  /// its member came does not come.
+  void enterOwn(long seq) {
+    begin(seq);
+    enter(seq);
+  }
+
+  /// The first entry of a group that its member gets is the one that brought them in.
+  void begin(long seq) {
+    if (!isBegun) {
+      isBegun = true;
+      skipTo(seq - 1);
+    }
+  }
+
   /// Entries up to `seq` will not come.
   void skipTo(long seq) {
     head = Math.max(head, seq);
@@ -91,6 +132,11 @@ final class Conversation {
       return 0;
     }
     acknowledged = head;
+    return head;
+  }
+
+  /// Every entry up to here has come.
+  long head() {
     return head;
   }
 

@@ -1,9 +1,13 @@
 package io.tern.tools.load;
 
-import java.util.TreeSet;
+import java.util.stream.Stream;
 
-/// The messages from one user to another: what was sent, acknowledged, delivered and receipted, and
-/// whether all of that fits together. Numbers are 1, 2, 3… and equal the csns.
+/// The messages of one user in one chat: what was sent, acknowledged, delivered to each of the
+/// others and receipted, and whether all of that fits together. Numbers are 1, 2, 3… and equal the
+/// csns.
+///
+/// A message to one user is complete when its SENT and the delivered receipt are here; one to a
+/// group, whose receipts come once a second, when its SENT is here and every recipient has it.
 ///
 /// Judges by content, not by what the protocol says: a number that arrives twice is doubled, even
 /// at two different seqs; one that arrives after a later one is reordered; one whose SENT came and
@@ -11,15 +15,17 @@ import java.util.TreeSet;
 /// named, is wrong.
 ///
 /// Plain object without a clock; confined to the load's event loop. Bounded by the messages that
-/// are not complete, and by the missing numbers, at most `MISSING_MAX` of which are told apart.
+/// are not complete, and by what [Arrivals] keeps of each recipient.
 final class Flow {
-
-  static final int MISSING_MAX = 100_000;
 
   // Rings indexed by number; a slot is in use from send to completion.
   private long[] intended = new long[32];
   private long[] sentSeq = new long[32];
   private long[] deliveredSeq = new long[32];
+  private int[] arrived = new int[32];
+
+  private final Arrivals[] recipients;
+  private final boolean isReceipted;
 
   /// Last number given, last one acknowledged, last one complete: completed <= acked <= sent.
   private long sent;
@@ -27,18 +33,25 @@ final class Flow {
   private long acked;
   private long completed;
 
-  /// The highest number that arrived.
-  private long arrived;
-
   /// The sender's view of the recipient's watermark.
   private long receipted;
 
-  private final TreeSet<Long> missing = new TreeSet<>();
-  private long missingNotKept;
-
-  private long doubled;
-  private long reordered;
   private long wrong;
+
+  /// To one user.
+  Flow() {
+    this(1, true);
+  }
+
+  private Flow(int recipients, boolean isReceipted) {
+    this.recipients = Stream.generate(Arrivals::new).limit(recipients).toArray(Arrivals[]::new);
+    this.isReceipted = isReceipted;
+  }
+
+  /// To a group with so many members besides the sender; 0: of somebody who sends nothing.
+  static Flow toGroup(int recipients) {
+    return new Flow(recipients, false);
+  }
 
   /// Takes the next number for a message that should go out at `intendedNanos`.
   long send(long intendedNanos) {
@@ -50,6 +63,7 @@ final class Flow {
     intended[slot] = intendedNanos;
     sentSeq[slot] = 0;
     deliveredSeq[slot] = 0;
+    arrived[slot] = 0;
     return sent;
   }
 
@@ -70,36 +84,27 @@ final class Flow {
     }
   }
 
-  /// `number` arrived at the recipient, as the entry `seq`.
+  /// `number` arrived at the one recipient, as the entry `seq`.
   void delivered(long number, long seq) {
-    if (number < 1 || number > sent) {
+    delivered(0, number, seq);
+  }
+
+  /// `number` arrived at a recipient, as the entry `seq`.
+  void delivered(int recipient, long number, long seq) {
+    if (recipient >= recipients.length || number < 1 || number > sent) {
       wrong++;
       return;
     }
-    if (number == arrived + 1) {
-      arrived = number;
-    } else if (number > arrived) {
-      for (long n = arrived + 1; n < number; n++) {
-        if (missing.size() < MISSING_MAX) {
-          missing.add(n);
-        } else {
-          missingNotKept++;
-        }
-      }
-      arrived = number;
-    } else if (missing.remove(number)) {
-      reordered++;
-    } else {
-      doubled++;
+    if (!recipients[recipient].arrive(number) || number <= completed) {
       return;
     }
-    if (number > completed) {
-      int slot = slot(number);
-      deliveredSeq[slot] = seq;
-      if (sentSeq[slot] != 0 && sentSeq[slot] != seq) {
-        wrong++;
-      }
+    int slot = slot(number);
+    long known = deliveredSeq[slot] != 0 ? deliveredSeq[slot] : sentSeq[slot];
+    if (known != 0 && known != seq) {
+      wrong++;
     }
+    deliveredSeq[slot] = seq;
+    arrived[slot]++;
   }
 
   /// The recipient's delivered watermark, as told to the sender, reached `seq`.
@@ -107,15 +112,17 @@ final class Flow {
     receipted = Math.max(receipted, seq);
   }
 
-  /// The next message whose SENT and delivered receipt are both here: its number, once; 0 when
-  /// there is none. Its times are to be read before the next [#send].
+  /// The next message that is complete: its number, once; 0 when there is none. Its times are to be
+  /// read before the next [#send].
   long nextComplete() {
     long next = completed + 1;
     if (next > sent) {
       return 0;
     }
-    long seq = sentSeq[slot(next)];
-    if (seq == 0 || seq > receipted) {
+    int slot = slot(next);
+    long seq = sentSeq[slot];
+    boolean hasArrived = isReceipted ? seq <= receipted : arrived[slot] == recipients.length;
+    if (seq == 0 || !hasArrived) {
       return 0;
     }
     completed = next;
@@ -145,16 +152,28 @@ final class Flow {
     return sent - acked;
   }
 
-  /// Acknowledged and not arrived, so far.
+  /// Acknowledged and not arrived, so far, summed over the recipients.
   long lost() {
-    return missing.headSet(acked, true).size() + missingNotKept + Math.max(0, acked - arrived);
+    long lost = 0;
+    for (var recipient : recipients) {
+      lost += recipient.lost(acked);
+    }
+    return lost;
   }
 
   long doubled() {
+    long doubled = 0;
+    for (var recipient : recipients) {
+      doubled += recipient.doubled();
+    }
     return doubled;
   }
 
   long reordered() {
+    long reordered = 0;
+    for (var recipient : recipients) {
+      reordered += recipient.reordered();
+    }
     return reordered;
   }
 
@@ -171,16 +190,19 @@ final class Flow {
     var oldIntended = intended;
     var oldSent = sentSeq;
     var oldDelivered = deliveredSeq;
+    var oldArrived = arrived;
     int oldMask = oldIntended.length - 1;
     intended = new long[oldIntended.length * 2];
     sentSeq = new long[intended.length];
     deliveredSeq = new long[intended.length];
+    arrived = new int[intended.length];
     for (long n = completed + 1; n <= sent; n++) {
       int from = (int) n & oldMask;
       int to = slot(n);
       intended[to] = oldIntended[from];
       sentSeq[to] = oldSent[from];
       deliveredSeq[to] = oldDelivered[from];
+      arrived[to] = oldArrived[from];
     }
   }
 }

@@ -36,12 +36,18 @@ import picocli.CommandLine.Spec;
     name = "load",
     description = {
       "Make load, measure it, and check by content that nothing is lost, doubled or out of order.",
-      "A message is complete when its sender has SENT (it is durable) and the delivered receipt.",
+      "A message is complete when its sender has SENT (it is durable) and the delivered receipt; in"
+          + " groups, when its sender has SENT and every member has it.",
+      "One thread writes and reads for all: large groups at their peak measure it too, so give"
+          + " latencies of groups a --rate below the peak.",
       "Start the server with --set limits.send.rate=0, or it holds every user to its send limit."
     })
 public final class LoadCommand implements Callable<Integer> {
 
   private static final int IN_FLIGHT = 16;
+  private static final int USERS = 200;
+  private static final int GROUP_MEMBERS = 20;
+  private static final int GROUP_SENDERS = 4;
 
   /// How the users behave; without any of these they keep 16 messages in flight.
   static final class Mode {
@@ -49,7 +55,9 @@ public final class LoadCommand implements Callable<Integer> {
         names = "--in-flight",
         paramLabel = "W",
         description =
-            "Closed loop: each user keeps W messages in flight (default: " + IN_FLIGHT + ").")
+            "Closed loop: each user who writes keeps W messages in flight (default: "
+                + IN_FLIGHT
+                + ").")
     private int inFlight;
 
     @Option(
@@ -72,9 +80,34 @@ public final class LoadCommand implements Callable<Integer> {
   @Option(
       names = "--users",
       paramLabel = "N",
-      defaultValue = "200",
-      description = "How many users (default: ${DEFAULT-VALUE}).")
-  private int users;
+      description = "How many users (default: " + USERS + ").")
+  private @Nullable Integer users;
+
+  @Option(
+      names = "--groups",
+      paramLabel = "N",
+      description =
+          "N groups instead of direct chats, each with members of its own; it says how many users"
+              + " there are, in place of --users.")
+  private @Nullable Integer groups;
+
+  @Option(
+      names = "--group-members",
+      paramLabel = "M",
+      description =
+          "How many members each group has, all of them online (default: "
+              + GROUP_MEMBERS
+              + "). A server has no groups of more than its limits.group-members-max.")
+  private @Nullable Integer groupMembers;
+
+  @Option(
+      names = "--group-senders",
+      paramLabel = "K",
+      description =
+          "How many members of each group write; the others read (default: "
+              + GROUP_SENDERS
+              + ", or all of a smaller one).")
+  private @Nullable Integer groupSenders;
 
   @Option(
       names = "--seconds",
@@ -108,9 +141,8 @@ public final class LoadCommand implements Callable<Integer> {
   @Option(
       names = "--pattern",
       paramLabel = "pairs|random",
-      defaultValue = "pairs",
-      description = "Who talks to whom (default: ${DEFAULT-VALUE}).")
-  private LoadPlan.Pattern pattern;
+      description = "Who talks to whom (default: pairs).")
+  private LoadPlan.@Nullable Pattern pattern;
 
   @Option(
       names = "--drain",
@@ -135,9 +167,10 @@ public final class LoadCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var run = new LoadRun(plan(), identities());
+    var plan = plan();
+    var run = new LoadRun(plan, identities());
     try (run) {
-      var result = await(run);
+      var result = await(run, plan);
       print(result);
       return result.isSound() && result.unsent() == 0 ? ExitCode.OK : ExitCode.FAILED;
     }
@@ -153,17 +186,27 @@ public final class LoadCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--seconds, --warmup, --drain: no such time");
     }
+    if (groups == null && (groupMembers != null || groupSenders != null)) {
+      throw new ParameterException(
+          spec.commandLine(), "--group-members and --group-senders: of how many --groups?");
+    }
+    if (groups != null && (users != null || pattern != null)) {
+      throw new ParameterException(
+          spec.commandLine(), "--groups says who talks to whom: leave --users and --pattern out");
+    }
     try {
+      var inGroups = groups == null ? null : inGroups(groups);
       return new LoadPlan(
           connect.server.resolve(),
           connect.tls(),
-          users,
+          inGroups != null ? inGroups.users() : users == null ? USERS : users,
+          inGroups,
           inFlight,
           rate,
           duration(seconds),
           duration(warmup),
           size,
-          pattern,
+          pattern == null ? LoadPlan.Pattern.PAIRS : pattern,
           duration(drain),
           connect.patience(),
           ThreadLocalRandom.current().nextLong(),
@@ -171,6 +214,12 @@ public final class LoadCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
+  }
+
+  private LoadPlan.Groups inGroups(int count) {
+    int members = groupMembers == null ? GROUP_MEMBERS : groupMembers;
+    int senders = groupSenders == null ? Math.min(GROUP_SENDERS, members) : groupSenders;
+    return new LoadPlan.Groups(count, members, senders);
   }
 
   /// Users of the development issuer that no other run has.
@@ -189,7 +238,7 @@ public final class LoadCommand implements Callable<Integer> {
     };
   }
 
-  private LoadResult await(LoadRun run) {
+  private LoadResult await(LoadRun run, LoadPlan plan) {
     var err = spec.commandLine().getErr();
     boolean isTerminal = TerminalText.isTerminal();
     if (untilTold) {
@@ -207,8 +256,8 @@ public final class LoadCommand implements Callable<Integer> {
           }
           return result;
         } catch (TimeoutException e) {
-          isWarned = isWarned || warn(run, err);
-          show(run.progress(), err, isTerminal);
+          isWarned = isWarned || warn(run, plan, err);
+          show(run.progress(), plan, err, isTerminal);
         }
       }
     } catch (ExecutionException e) {
@@ -248,12 +297,12 @@ public final class LoadCommand implements Callable<Integer> {
   }
 
   /// Numbers under a send limit say how good the limit is, not how fast the server.
-  private boolean warn(LoadRun run, PrintWriter err) {
+  private boolean warn(LoadRun run, LoadPlan plan, PrintWriter err) {
     var limits = run.limits();
     if (limits == null || limits.getSendsPerS() == 0 || (mode != null && mode.idle)) {
       return limits != null;
     }
-    double perUser = mode == null || mode.rate == 0 ? Double.MAX_VALUE : mode.rate / users;
+    double perUser = mode == null || mode.rate == 0 ? Double.MAX_VALUE : mode.rate / plan.senders();
     if (perUser > limits.getSendsPerS()) {
       err.printf(
           "note: the server allows a device %d sends a second; for its own speed start it with"
@@ -263,18 +312,24 @@ public final class LoadCommand implements Callable<Integer> {
     return true;
   }
 
-  private void show(LoadRun.Progress now, PrintWriter err, boolean isTerminal) {
+  private void show(LoadRun.Progress now, LoadPlan plan, PrintWriter err, boolean isTerminal) {
     var line =
-        now.phase().equals("logging in")
-            ? String.format(Locale.ROOT, "%-10s %,d of %,d users", now.phase(), now.up(), users)
-            : String.format(
-                Locale.ROOT,
-                "%-10s %4.0f s  %,8d complete/s  sent p99 %7.2f ms  %,7d in flight",
-                now.phase(),
-                now.seconds(),
-                now.completePerSecond(),
-                now.sentP99Ms(),
-                now.inFlight());
+        switch (now.phase()) {
+          case "logging in" ->
+              String.format(
+                  Locale.ROOT, "%-10s %,d of %,d users", now.phase(), now.up(), plan.users());
+          case "making groups" ->
+              String.format(Locale.ROOT, "%-10s %,d made", now.phase(), now.groups());
+          default ->
+              String.format(
+                  Locale.ROOT,
+                  "%-10s %4.0f s  %,8d complete/s  sent p99 %7.2f ms  %,7d in flight",
+                  now.phase(),
+                  now.seconds(),
+                  now.completePerSecond(),
+                  now.sentP99Ms(),
+                  now.inFlight());
+        };
     if (isTerminal) {
       err.print("\r" + line + "\033[K");
     } else {

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param tls whom to trust; null for plain TCP
 /// @param users how many users; each has one device and one connection
+/// @param groups the groups that they talk in; null for direct chats
 /// @param inFlight closed loop: messages each user keeps going until their delivered receipts are
 ///   in; else 0
 /// @param ratePerSecond open loop: messages a second of all users together; else 0. With neither
@@ -25,6 +26,7 @@ record LoadPlan(
     InetSocketAddress connect,
     @Nullable ClientTls tls,
     int users,
+    @Nullable Groups groups,
     int inFlight,
     double ratePerSecond,
     Duration measured,
@@ -36,7 +38,34 @@ record LoadPlan(
     long run,
     long serverPid) {
 
-  /// Who talks to whom.
+  /// Groups of the same size, with members of their own.
+  ///
+  /// @param count how many groups
+  /// @param members of each
+  /// @param senders how many of them write
+  record Groups(int count, int members, int senders) {
+    Groups {
+      if (count < 1 || members < 2 || members > Limits.GROUP_MEMBERS_MAX) {
+        throw new IllegalArgumentException(
+            "a group has 2 to %,d members, and there is 1 at least"
+                .formatted(Limits.GROUP_MEMBERS_MAX));
+      }
+      if (senders < 1 || senders > members) {
+        throw new IllegalArgumentException("of %,d members 1 to all may write".formatted(members));
+      }
+      if ((long) count * members > USERS_MAX) {
+        throw new IllegalArgumentException("at most %,d users".formatted(USERS_MAX));
+      }
+    }
+
+    int users() {
+      return count * members;
+    }
+  }
+
+  private static final int USERS_MAX = 1_000_000;
+
+  /// Who talks to whom in direct chats.
   enum Pattern {
     /// User 0 with user 1, user 2 with user 3…
     PAIRS,
@@ -51,7 +80,7 @@ record LoadPlan(
     if (users < 1) {
       throw new IllegalArgumentException("no users, no load");
     }
-    if (inFlight > 0 || ratePerSecond > 0) {
+    if (groups == null && (inFlight > 0 || ratePerSecond > 0)) {
       requirePeers(users, pattern);
     }
     if (bodyBytes < Stamp.BYTES_MIN || bodyBytes > Limits.BODY_BYTES_MAX) {
@@ -71,6 +100,11 @@ record LoadPlan(
       throw new IllegalArgumentException(
           "at most " + LoadUser.CONVERSATIONS_MAX + " users can talk to each other at random");
     }
+  }
+
+  /// How many users write.
+  int senders() {
+    return groups == null ? users : groups.count() * groups.senders();
   }
 
   boolean isIdle() {

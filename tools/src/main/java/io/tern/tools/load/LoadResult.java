@@ -10,14 +10,20 @@ import org.HdrHistogram.Histogram;
 ///
 /// @param seconds how long the measured part was
 /// @param completePerSecond messages a second that were durable, delivered, acknowledged, and known
-///   to their sender to be, within the measured part
+///   to their sender to be, within the measured part; in groups: durable and with every member
 /// @param sent from the intended send to SENT, in nanoseconds
 /// @param delivered from the intended send to the DELIVER at the recipient
-/// @param receipt from the intended send to the delivered receipt at the sender
+/// @param receipt from the intended send to the delivered receipt at the sender; in groups: to the
+///   DELIVER at the last member
 /// @param lag how late the generator itself was with a send of the open loop
 /// @param serverCpuMicros CPU time of the server for one complete message; NaN when not measured
+/// @param deliveriesPerSecond messages that came to a recipient, counted for each, within the
+///   measured part
+/// @param serverCpuMicrosPerDelivery CPU time of the server for one of these
 /// @param messages sent in all
-/// @param incomplete sent without a SENT or a delivered receipt when the drain ended
+/// @param deliveries of them to a recipient, in all
+/// @param incomplete sent without a SENT or a delivered receipt (in groups: not with every member)
+///   when the drain ended
 /// @param unsent were due and never went out
 /// @param wrong answers and arrivals that contradict what was sent
 /// @param redelivered entries that came again and were dropped by seq
@@ -36,7 +42,10 @@ record LoadResult(
     Histogram lag,
     double serverCpuMicros,
     double generatorCpuMicros,
+    double deliveriesPerSecond,
+    double serverCpuMicrosPerDelivery,
     long messages,
+    long deliveries,
     long incomplete,
     long unsent,
     long lost,
@@ -62,14 +71,17 @@ record LoadResult(
   }
 
   Json json() {
+    var groups = plan.groups();
     var putOffCodes = Json.object();
     putOff.forEach((code, count) -> putOffCodes.put(Integer.toString(code), count));
     return Json.object()
         .put("complete_per_s", completePerSecond)
+        .put("deliveries_per_s", deliveriesPerSecond)
         .put("sent_ms", json(sent))
         .put("delivered_ms", json(delivered))
-        .put("receipt_ms", json(receipt))
+        .put(plan.groups() == null ? "receipt_ms" : "everyone_ms", json(receipt))
         .put("server_cpu_us_per_message", serverCpuMicros)
+        .put("server_cpu_us_per_delivery", serverCpuMicrosPerDelivery)
         .put("generator_cpu_us_per_message", generatorCpuMicros)
         .put("lost", lost)
         .put("doubled", doubled)
@@ -78,6 +90,7 @@ record LoadResult(
         .put("incomplete", incomplete)
         .put("unsent", unsent)
         .put("messages", messages)
+        .put("deliveries", deliveries)
         .put("redelivered", redelivered)
         .put("behind", behind)
         .put("put_off", putOffCodes)
@@ -86,12 +99,15 @@ record LoadResult(
         .put("server_rss_bytes_per_user", residentBytesPerUser())
         .put("generator_lag_ms", json(lag))
         .put("users", plan.users())
+        .put("groups", groups == null ? 0 : groups.count())
+        .put("group_members", groups == null ? 0 : groups.members())
+        .put("group_senders", groups == null ? 0 : groups.senders())
         .put("in_flight", plan.inFlight())
         .put("rate", plan.ratePerSecond())
         .put("seconds", seconds)
         .put("warmup", plan.warmup().toMillis() / 1e3)
         .put("size", plan.bodyBytes())
-        .put("pattern", plan.pattern().name().toLowerCase(Locale.ROOT));
+        .put("pattern", groups == null ? plan.pattern().name().toLowerCase(Locale.ROOT) : "groups");
   }
 
   /// For people.
@@ -117,15 +133,28 @@ record LoadResult(
       }
       return text.toString();
     }
+    boolean isGroups = plan.groups() != null;
     line(text, "complete messages", String.format(Locale.ROOT, "%,.0f /s", completePerSecond));
+    if (isGroups) {
+      line(text, "deliveries", String.format(Locale.ROOT, "%,.0f /s", deliveriesPerSecond));
+    }
     line(text, "sent (durable)", times(sent));
     line(text, "delivered", times(delivered));
-    line(text, "receipt", times(receipt));
+    line(text, isGroups ? "with everyone" : "receipt", times(receipt));
     if (plan.isOpenLoop()) {
       line(text, "generator late by", times(lag));
     }
     if (!Double.isNaN(serverCpuMicros)) {
-      line(text, "server CPU", String.format(Locale.ROOT, "%.1f µs a message", serverCpuMicros));
+      line(
+          text,
+          "server CPU",
+          isGroups
+              ? String.format(
+                  Locale.ROOT,
+                  "%.1f µs a message, %.2f µs a delivery",
+                  serverCpuMicros,
+                  serverCpuMicrosPerDelivery)
+              : String.format(Locale.ROOT, "%.1f µs a message", serverCpuMicros));
     }
     line(
         text, "generator CPU", String.format(Locale.ROOT, "%.1f µs a message", generatorCpuMicros));
@@ -134,8 +163,9 @@ record LoadResult(
         "checked by content",
         String.format(
             Locale.ROOT,
-            "%,d messages: %d lost, %d doubled, %d out of order, %d wrong, %d incomplete",
+            "%,d messages%s: %d lost, %d doubled, %d out of order, %d wrong, %d incomplete",
             messages,
+            isGroups ? String.format(Locale.ROOT, ", %,d deliveries", deliveries) : "",
             lost,
             doubled,
             reordered,

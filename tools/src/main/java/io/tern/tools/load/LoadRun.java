@@ -8,6 +8,7 @@ import io.tern.protocol.v1.SessionLimits;
 import io.tern.tools.ExitCode;
 import io.tern.tools.Failure;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -16,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
-/// One load run: all users log in, talk through warm-up and the measured part, then everything that
-/// is on its way arrives, and the books are checked.
+/// One load run: all users log in, make their groups if they talk in groups, talk through warm-up
+/// and the measured part, then everything that is on its way arrives, and the books are checked.
 ///
 /// All users live on one event loop, so that the generator can be pinned to one core and no lock
 /// disturbs what it measures. [#start] and [#progress] may be called from any thread, everything
@@ -39,6 +40,7 @@ final class LoadRun implements AutoCloseable {
       String phase,
       double seconds,
       int up,
+      int groups,
       long completePerSecond,
       long inFlight,
       double sentP99Ms) {}
@@ -47,6 +49,9 @@ final class LoadRun implements AutoCloseable {
 
   /// Below the heartbeat that the users announce.
   private static final long PING_SECONDS = LoadUser.PING_SECONDS - 40;
+
+  /// Groups that are being made at a time.
+  private static final int GROUPS_AT_ONCE = 32;
 
   private final LoadPlan plan;
   private final Identities identities;
@@ -58,6 +63,13 @@ final class LoadRun implements AutoCloseable {
   private final CompletableFuture<Void> measuring = new CompletableFuture<>();
 
   private final LoadUser[] users;
+  private final List<LoadGroup> groups = new ArrayList<>();
+
+  /// Those who write.
+  private final List<LoadUser> senders = new ArrayList<>();
+
+  private int groupsBegun;
+  private int groupsReady;
   private final @Nullable ServerProbe server;
   private final ServerProbe self = new ServerProbe(ProcessHandle.current().pid());
   private final SplittableRandom random;
@@ -69,8 +81,8 @@ final class LoadRun implements AutoCloseable {
   private long fromNanos;
   private long toNanos;
   private long drainUntilNanos;
-  private long lastUpNanos;
-  private int upAtLastLook;
+  private long lastDoneNanos;
+  private int doneAtLastLook;
   private boolean isTalking;
   private boolean isOver;
 
@@ -79,6 +91,8 @@ final class LoadRun implements AutoCloseable {
   private final Histogram receipt = new Histogram(3);
   private final Histogram lag = new Histogram(3);
   private long complete;
+  private long deliveries;
+  private long deliveriesMeasured;
   private double serverCpu;
   private double selfCpu;
   private long residentBefore;
@@ -88,11 +102,14 @@ final class LoadRun implements AutoCloseable {
   private long behind;
   private final Map<Integer, Long> putOff = new TreeMap<>();
 
+  /// Those who have something to write; one may be here several times.
+  private final ArrayList<LoadUser> woken = new ArrayList<>();
+
   /// Open loop: messages planned so far.
   private long planned;
 
   // For the progress line.
-  private volatile Progress progress = new Progress("logging in", 0, 0, 0, 0, 0);
+  private volatile Progress progress = new Progress("logging in", 0, 0, 0, 0, 0, 0);
   private final Histogram sentLately = new Histogram(3);
   private long completeEver;
   private long completeAtLastLook;
@@ -105,6 +122,18 @@ final class LoadRun implements AutoCloseable {
     this.users = new LoadUser[plan.users()];
     for (int i = 0; i < users.length; i++) {
       users[i] = new LoadUser(this, i, identities.id(i));
+    }
+    var inGroups = plan.groups();
+    if (inGroups == null) {
+      senders.addAll(List.of(users));
+    } else {
+      for (int i = 0; i < inGroups.count(); i++) {
+        int first = i * inGroups.members();
+        var members = List.of(users).subList(first, first + inGroups.members());
+        var made = new LoadGroup(this, i, members, inGroups.senders());
+        groups.add(made);
+        senders.addAll(made.senders());
+      }
     }
   }
 
@@ -158,12 +187,37 @@ final class LoadRun implements AutoCloseable {
   private void login() {
     var logins =
         new LoginGate(
-            group, plan.connect(), plan.tls(), users.length, i -> users[i], this::talk, this::fail);
+            group,
+            plan.connect(),
+            plan.tls(),
+            users.length,
+            i -> users[i],
+            this::onAllUp,
+            this::fail);
     gate = logins;
-    lastUpNanos = System.nanoTime();
+    lastDoneNanos = System.nanoTime();
     residentBefore = server == null ? 0 : server.residentBytes();
     loop.scheduleAtFixedRate(this::look, 1, 1, TimeUnit.SECONDS);
     logins.start();
+  }
+
+  private void onAllUp() {
+    if (groups.isEmpty()) {
+      talk();
+      return;
+    }
+    for (int i = 0; i < Math.min(GROUPS_AT_ONCE, groups.size()); i++) {
+      groups.get(groupsBegun++).create();
+    }
+  }
+
+  /// All members of one more group know that they are in it.
+  void onGroupReady() {
+    if (++groupsReady == groups.size()) {
+      talk();
+    } else if (groupsBegun < groups.size()) {
+      groups.get(groupsBegun++).create();
+    }
   }
 
   private void talk() {
@@ -181,9 +235,9 @@ final class LoadRun implements AutoCloseable {
       sendDue();
       return;
     }
-    for (var user : users) {
+    for (var user : senders) {
       for (int i = 0; i < plan.inFlight(); i++) {
-        user.say(peerOf(user), startNanos);
+        user.say(next(user), startNanos);
       }
       user.flush();
     }
@@ -243,8 +297,8 @@ final class LoadRun implements AutoCloseable {
       if (isMeasured(intended)) {
         lag.recordValue(-wait);
       }
-      var user = users[(int) (planned++ % users.length)];
-      user.say(peerOf(user), intended);
+      var user = senders.get((int) (planned++ % senders.size()));
+      user.say(next(user), intended);
       touched.add(user);
     }
     for (var user : touched) {
@@ -260,12 +314,16 @@ final class LoadRun implements AutoCloseable {
     }
   }
 
-  private LoadUser peerOf(LoadUser user) {
+  /// Where a user's next message goes.
+  private Conversation next(LoadUser user) {
+    if (plan.groups() != null) {
+      return user.seat();
+    }
     return switch (plan.pattern()) {
-      case PAIRS -> users[user.index ^ 1];
+      case PAIRS -> user.conversationWith(users[user.index ^ 1]);
       case RANDOM -> {
         int other = random.nextInt(users.length - 1);
-        yield users[other < user.index ? other : other + 1];
+        yield user.conversationWith(users[other < user.index ? other : other + 1]);
       }
     };
   }
@@ -297,7 +355,10 @@ final class LoadRun implements AutoCloseable {
         lag,
         complete == 0 ? Double.NaN : serverCpu / complete,
         complete == 0 ? Double.NaN : selfCpu / complete,
+        seconds == 0 ? 0 : deliveriesMeasured / seconds,
+        deliveriesMeasured == 0 ? Double.NaN : serverCpu / deliveriesMeasured,
         messages,
+        deliveries,
         inFlight(),
         unsent(),
         lost,
@@ -316,19 +377,24 @@ final class LoadRun implements AutoCloseable {
     long now = System.nanoTime();
     long perSecond = completeEver - completeAtLastLook;
     completeAtLastLook = completeEver;
+    boolean isUp = logins != null && logins.up() == users.length;
     if (logins != null && startNanos == 0 && !isOver) {
-      if (logins.up() > upAtLastLook) {
-        upAtLastLook = logins.up();
-        lastUpNanos = now;
-      } else if (now - lastUpNanos > plan.loginPatience().toNanos()) {
+      int done = logins.up() + groupsReady;
+      if (done > doneAtLastLook) {
+        doneAtLastLook = done;
+        lastDoneNanos = now;
+      } else if (now - lastDoneNanos > plan.loginPatience().toNanos()) {
         fail(
-            "the server lets nobody in: %,d of %,d users are logged in"
-                .formatted(logins.up(), users.length));
+            isUp
+                ? "the server makes no groups: %,d of %,d are made"
+                    .formatted(groupsReady, groups.size())
+                : "the server lets nobody in: %,d of %,d users are logged in"
+                    .formatted(logins.up(), users.length));
       }
     }
     String phase;
     if (startNanos == 0) {
-      phase = "logging in";
+      phase = isUp ? "making groups" : "logging in";
     } else if (now - fromNanos < 0) {
       phase = "warming up";
     } else {
@@ -339,6 +405,7 @@ final class LoadRun implements AutoCloseable {
             phase,
             startNanos == 0 ? 0 : (now - startNanos) / 1e9,
             logins == null ? 0 : logins.up(),
+            groupsReady,
             perSecond,
             inFlight(),
             LoadResult.millis(sentLately, 99));
@@ -382,8 +449,13 @@ final class LoadRun implements AutoCloseable {
 
   byte[] stamp(LoadUser from, Conversation conversation, long number) {
     long intended = conversation.flow.intendedNanos(number);
-    return new Stamp(plan.run(), from.index, conversation.peer.index, number, intended)
+    return new Stamp(plan.run(), from.index, conversation.addressee, number, intended)
         .encode(plan.bodyBytes());
+  }
+
+  /// Names the run.
+  long number() {
+    return plan.run();
   }
 
   boolean isOurs(Stamp stamp) {
@@ -418,6 +490,10 @@ final class LoadRun implements AutoCloseable {
   }
 
   void onDelivered(long intendedNanos, long now) {
+    deliveries++;
+    if (isMeasured(now)) {
+      deliveriesMeasured++;
+    }
     if (isMeasured(intendedNanos)) {
       delivered.recordValue(Math.max(0, now - intendedNanos));
     }
@@ -432,8 +508,20 @@ final class LoadRun implements AutoCloseable {
       complete++;
     }
     if (isTalking && plan.inFlight() > 0) {
-      sender.say(peerOf(sender), now);
+      sender.say(next(sender), now);
+      if (!groups.isEmpty()) {
+        // In a direct chat it is the sender who has just read the receipt.
+        woken.add(sender);
+      }
     }
+  }
+
+  /// Brings to their sockets what users write while another reads.
+  void flushWoken() {
+    for (int i = 0; i < woken.size(); i++) {
+      woken.get(i).flush();
+    }
+    woken.clear();
   }
 
   /// A message that this run did not send, or whose content is not what was sent.

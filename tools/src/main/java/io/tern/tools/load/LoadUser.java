@@ -22,6 +22,10 @@ import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.Deliver;
 import io.tern.protocol.v1.Error;
 import io.tern.protocol.v1.GoAway;
+import io.tern.protocol.v1.GroupCreate;
+import io.tern.protocol.v1.GroupCreated;
+import io.tern.protocol.v1.GroupEdit;
+import io.tern.protocol.v1.GroupEdited;
 import io.tern.protocol.v1.Hello;
 import io.tern.protocol.v1.HelloAck;
 import io.tern.protocol.v1.Kind;
@@ -30,6 +34,7 @@ import io.tern.protocol.v1.Send;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -49,6 +54,9 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
 
   private static final int NUMBER_MASK = (1 << NUMBER_BITS) - 1;
   static final int CONVERSATIONS_MAX = 1 << (32 - NUMBER_BITS - 1);
+
+  /// The request id of a change of a group: none of a message has its top bit.
+  private static final int CHANGE_RID = 1 << 31;
 
   /// The heartbeat this client promises.
   static final int PING_SECONDS = 240;
@@ -77,6 +85,13 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
   private final List<Conversation> conversations = new ArrayList<>(1);
   private final ArrayList<Conversation> ackList = new ArrayList<>(1);
 
+  // Of one whom the run has put into a group.
+  private @Nullable LoadGroup group;
+  private int place;
+  private @Nullable Conversation seat;
+  private @Nullable Runnable changeAgain;
+  private boolean isReady;
+
   LoadUser(LoadRun run, int index, UserId id) {
     this.run = run;
     this.index = index;
@@ -86,10 +101,9 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
   // ---- what the run asks
   // -------------------------------------------------------------------------
 
-  /// Plans one message to `peer` that should go out at `intendedNanos`, and sends what may be sent.
-  /// [#flush] brings it to the socket.
-  void say(LoadUser peer, long intendedNanos) {
-    var conversation = conversationWith(peer);
+  /// Plans one message that should go out at `intendedNanos`, and sends what may be sent. [#flush]
+  /// brings it to the socket.
+  void say(Conversation conversation, long intendedNanos) {
     conversation.plan(intendedNanos);
     if (conversation.planned() > Conversation.BACKLOG_MAX) {
       run.fail("the server is more than " + Conversation.BACKLOG_MAX + " messages behind");
@@ -131,11 +145,116 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
     }
     var conversation = map.get(peer.id.value());
     if (conversation == null) {
-      conversation = new Conversation(this, peer, conversations.size());
+      conversation = Conversation.direct(this, peer, conversations.size());
       map.put(peer.id.value(), conversation);
       conversations.add(conversation);
     }
     return conversation;
+  }
+
+  // ---- groups
+  // ------------------------------------------------------------------------------------
+
+  /// Takes its place in a group that will be made.
+  void join(LoadGroup of, int at) {
+    group = of;
+    place = at;
+  }
+
+  int place() {
+    return place;
+  }
+
+  /// The chat of its group.
+  Conversation seat() {
+    return Objects.requireNonNull(seat, "the group is not there yet");
+  }
+
+  /// Whether every entry of its group up to `seq` is here; true once only.
+  boolean isReady(long seq) {
+    if (isReady || seat == null || seat.head() < seq) {
+      return false;
+    }
+    isReady = true;
+    return true;
+  }
+
+  void create(GroupCreate request) {
+    ask(FrameType.GROUP_CREATE, FrameHeader.RID, 0, request.toByteArray());
+  }
+
+  void edit(Conversation in, GroupEdit request) {
+    ask(FrameType.GROUP_EDIT, FrameHeader.RID | in.chatFlags, in.chat, request.toByteArray());
+  }
+
+  /// Asks for a change of its group; one at a time.
+  private void ask(FrameType type, int flags, long chat, byte[] body) {
+    changeAgain =
+        () -> {
+          FrameWriter.write(out(), type, flags, CHANGE_RID, chat, 0, body);
+          flush();
+        };
+    changeAgain.run();
+  }
+
+  private @Nullable Conversation seatIn(long chat) {
+    if (seat == null && group != null) {
+      seat = Conversation.in(group, chat, this);
+      conversations.add(seat);
+    }
+    return seat == null || seat.chat != chat ? null : seat;
+  }
+
+  private void onChanged(int refused) {
+    var changing = group;
+    var mine = header.has(FrameHeader.CHAT) ? seatIn(header.chat()) : seat;
+    if (changing == null || mine == null || header.rid() != CHANGE_RID) {
+      run.fail("the server made a change of a group that nobody asked for");
+      return;
+    }
+    changing.onChanged(mine, header.seq(), refused);
+  }
+
+  private void onGroupDeliver(Deliver deliver, long now) {
+    var in = group;
+    var conversation = seatIn(header.chat());
+    if (in == null || conversation == null) {
+      run.onForeign();
+      return;
+    }
+    conversation.begin(header.seq());
+    if (deliver.getContent().getKind() == Kind.KIND_GROUP) {
+      if (conversation.enter(header.seq())) {
+        acknowledge(conversation);
+        in.onEntry(this);
+      }
+      return;
+    }
+    var stamp = Stamp.decode(deliver.getContent().getBody().toByteArray());
+    var sender = stamp == null ? null : run.user(stamp.sender());
+    if (stamp == null
+        || sender == null
+        || !run.isOurs(stamp)
+        || stamp.recipient() != conversation.addressee
+        || sender.group != in
+        || sender.id.value() != deliver.getSender()) {
+      run.onForeign();
+      return;
+    }
+    if (!conversation.enter(header.seq())) {
+      run.onRedelivered();
+      return;
+    }
+    var flow = sender.seat().flow;
+    flow.delivered(in.recipient(this, sender), stamp.number(), header.seq());
+    run.onDelivered(stamp.intendedNanos(), now);
+    acknowledge(conversation);
+    sender.complete(sender.seat(), now);
+  }
+
+  private void acknowledge(Conversation conversation) {
+    conversation.delivered(header.seq());
+    listForAck(conversation);
   }
 
   // ---- sending
@@ -164,9 +283,9 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
     FrameWriter.write(
         out(),
         FrameType.SEND,
-        FrameHeader.RID | FrameHeader.CHAT,
+        FrameHeader.RID | conversation.chatFlags,
         rid,
-        conversation.peer.id.value(),
+        conversation.chat,
         0,
         send);
     attemptsOut++;
@@ -281,14 +400,15 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
         FrameWriter.write(
             out(),
             FrameType.ACK,
-            FrameHeader.CHAT | FrameHeader.SEQ,
+            conversation.chatFlags | FrameHeader.SEQ,
             0,
-            conversation.peer.id.value(),
+            conversation.chat,
             seq);
       }
     }
     ackList.clear();
     flush();
+    run.flushWoken();
   }
 
   @Override
@@ -333,7 +453,16 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
       return;
     }
     switch (type) {
-      case DELIVER -> onDeliver(bytes, now);
+      case DELIVER -> {
+        var deliver = Deliver.parseFrom(body(bytes));
+        if (header.has(FrameHeader.GROUP)) {
+          onGroupDeliver(deliver, now);
+        } else {
+          onDeliver(deliver, now);
+        }
+      }
+      case GROUP_CREATED -> onChanged(GroupCreated.parseFrom(body(bytes)).getRefusedCount());
+      case GROUP_EDITED -> onChanged(GroupEdited.parseFrom(body(bytes)).getRefusedCount());
       case SENT -> onSent(now);
       case RECEIPT -> onReceipt(Receipt.parseFrom(body(bytes)), now);
       case HELLO_ACK -> onHelloAck(HelloAck.parseFrom(body(bytes)));
@@ -344,7 +473,8 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
       }
       case PING -> FrameWriter.write(out(), FrameType.PONG, 0, 0, 0, 0, bodyBytes(bytes));
       case RESET -> {
-        var conversation = known(header.chat());
+        var conversation =
+            header.has(FrameHeader.GROUP) ? seatIn(header.chat()) : known(header.chat());
         if (conversation != null) {
           conversation.skipTo(header.seq());
         }
@@ -392,8 +522,8 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
     pumpAll();
   }
 
-  private void onDeliver(ByteBuf bytes, long now) throws IOException {
-    var stamp = Stamp.decode(Deliver.parseFrom(body(bytes)).getContent().getBody().toByteArray());
+  private void onDeliver(Deliver deliver, long now) {
+    var stamp = Stamp.decode(deliver.getContent().getBody().toByteArray());
     if (stamp == null || !run.isOurs(stamp) || stamp.recipient() != index) {
       run.onForeign();
       return;
@@ -411,12 +541,12 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
     }
     sender.conversationWith(this).flow.delivered(stamp.number(), header.seq());
     run.onDelivered(stamp.intendedNanos(), now);
-    conversation.delivered(header.seq());
-    listForAck(conversation);
+    acknowledge(conversation);
   }
 
   private void onReceipt(Receipt receipt, long now) {
-    if (receipt.getMember() != 0 && receipt.getMember() != header.chat()) {
+    if (header.has(FrameHeader.GROUP)
+        || (receipt.getMember() != 0 && receipt.getMember() != header.chat())) {
       return;
     }
     var conversation = known(header.chat());
@@ -444,12 +574,19 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
         run.onPutOff(error.getCode());
         return;
       }
-      run.fail("the server refused user " + index + ": " + name(error.getCode()) + detail(error));
+      run.fail("the server refused user " + index + ": " + name(error));
+      return;
+    }
+    var changing = group;
+    var again = changeAgain;
+    if (header.rid() == CHANGE_RID && changing != null && again != null) {
+      run.onPutOff(error.getCode());
+      changing.onRefused(error, again);
       return;
     }
     var conversation = asked(header.rid());
     if (conversation == null) {
-      run.fail("the server refused a request nobody made: " + name(error.getCode()));
+      run.fail("the server refused a request nobody made: " + name(error));
       return;
     }
     long number = number(conversation.flow, header.rid());
@@ -461,7 +598,7 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
       case REQUEST -> {
         boolean follows = conversation.isBlocked() && number > conversation.resendFrom;
         if (error.getCode() != ErrorCode.OUT_OF_ORDER.number()) {
-          run.fail("a message was refused: " + name(error.getCode()) + detail(error));
+          run.fail("a message was refused: " + name(error));
         } else if (!follows) {
           block(conversation, error.getCsn() == 0 ? number : error.getCsn(), 1);
         }
@@ -515,7 +652,8 @@ final class LoadUser extends ChannelInboundHandlerAdapter {
     return known == null ? "code " + code : known.toString();
   }
 
-  private static String detail(Error error) {
-    return error.getDetail().isEmpty() ? "" : " (" + error.getDetail() + ")";
+  static String name(Error error) {
+    var detail = error.getDetail();
+    return name(error.getCode()) + (detail.isEmpty() ? "" : " (" + detail + ")");
   }
 }

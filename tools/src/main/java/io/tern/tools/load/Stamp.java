@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /// ```
 /// run        8   this run, so that leftovers of another are noticed
 /// sender     4   index of the sending user
-/// recipient  4
+/// recipient  4   index of the receiving user, or -1 - ordinal of a group
 /// number     8   1, 2, 3… from this sender to this recipient
 /// intended   8   when it should have been sent, in nanoseconds of the run's clock
 /// filler     n   bytes that follow from the number
@@ -20,6 +20,11 @@ record Stamp(long run, int sender, int recipient, long number, long intendedNano
 
   /// The smallest body.
   static final int BYTES_MIN = 36;
+
+  /// What `recipient` is of a message to this group.
+  static int group(int ordinal) {
+    return -1 - ordinal;
+  }
 
   byte[] encode(int bytes) {
     var body = ByteBuffer.allocate(Math.max(bytes, BYTES_MIN));

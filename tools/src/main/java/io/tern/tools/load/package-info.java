@@ -2,9 +2,10 @@
 /// lost, doubled or out of order.
 ///
 /// [io.tern.tools.load.LoadCommand] reads the options, [io.tern.tools.load.LoadRun] runs them,
-/// [io.tern.tools.load.Flow] is the bookkeeping of one sender and one recipient, and knows no
-/// sockets. It speaks the wire protocol by itself rather than through the SDK: the generator must
-/// cost less than the server it measures, and a second client keeps the specification honest.
+/// [io.tern.tools.load.Flow] is the bookkeeping of one sender and those who get it, and knows no
+/// sockets; [io.tern.tools.load.LoadGroup] makes a group. It speaks the wire protocol by itself
+/// rather than through the SDK: the generator must cost less than the server it measures, and a
+/// second client keeps the specification honest.
 @NullMarked
 package io.tern.tools.load;
 

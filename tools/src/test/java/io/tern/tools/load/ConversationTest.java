@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 class ConversationTest {
 
   @SuppressWarnings("NullAway") // what is tested needs no users
-  private final Conversation conversation = new Conversation(null, null, 0);
+  private final Conversation conversation = new Conversation(null, 1, 0, 1, 0, new Flow());
 
   @Test
   void acknowledgesWhatWasDeliveredWithoutAHole() {
@@ -49,5 +49,19 @@ class ConversationTest {
     conversation.enter(6);
 
     assertThat(conversation.ackDue()).isEqualTo(4);
+  }
+
+  @Test
+  void whatAGroupHadBeforeItsMemberCameIsNotWaitedFor() {
+    conversation.begin(7);
+    conversation.enter(7);
+    conversation.delivered(7);
+
+    assertThat(conversation.head()).isEqualTo(7);
+    assertThat(conversation.hasHole()).isFalse();
+    assertThat(conversation.ackDue()).isEqualTo(7);
+
+    conversation.begin(9);
+    assertThat(conversation.head()).as("only the first entry begins").isEqualTo(7);
   }
 }

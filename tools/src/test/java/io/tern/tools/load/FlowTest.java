@@ -162,6 +162,69 @@ class FlowTest {
     assertThat(flow.nextComplete()).isEqualTo(2);
   }
 
+  @Test
+  void aMessageToAGroupIsCompleteWhenEveryRecipientHasIt() {
+    var group = Flow.toGroup(3);
+    group.send(0);
+    group.delivered(0, 1, 4);
+    group.delivered(2, 1, 4);
+    group.acked(1, 4);
+    assertThat(group.nextComplete()).isZero();
+    assertThat(group.lost()).isEqualTo(1);
+
+    group.delivered(1, 1, 4);
+    assertThat(group.nextComplete()).isEqualTo(1);
+    assertThat(group.lost()).isZero();
+    assertThat(group.wrong()).isZero();
+  }
+
+  @Test
+  void aReceiptDoesNotCompleteAMessageToAGroup() {
+    var group = Flow.toGroup(2);
+    group.send(0);
+    group.acked(1, 4);
+    group.receipted(4);
+
+    assertThat(group.nextComplete()).isZero();
+  }
+
+  @Test
+  void faultsAreToldApartForEachRecipient() {
+    var group = Flow.toGroup(2);
+    for (int number = 1; number <= 3; number++) {
+      group.send(0);
+      group.acked(number, number);
+    }
+    group.delivered(0, 1, 1);
+    group.delivered(0, 3, 3);
+    group.delivered(0, 2, 2);
+    group.delivered(1, 1, 1);
+    group.delivered(1, 1, 4);
+
+    assertThat(group.reordered()).isEqualTo(1);
+    assertThat(group.doubled()).isEqualTo(1);
+    assertThat(group.lost()).isEqualTo(2);
+  }
+
+  @Test
+  void oneMessageAtTwoSeqsForTwoRecipientsIsWrong() {
+    var group = Flow.toGroup(2);
+    group.send(0);
+    group.delivered(0, 1, 4);
+    group.delivered(1, 1, 5);
+
+    assertThat(group.wrong()).isEqualTo(1);
+  }
+
+  @Test
+  void aMessageOfSomebodyWhoOnlyReadsIsWrong() {
+    var reader = Flow.toGroup(0);
+    reader.delivered(0, 1, 1);
+
+    assertThat(reader.wrong()).isEqualTo(1);
+    assertThat(reader.inFlight()).isZero();
+  }
+
   private void sendAndAck(int messages) {
     for (int i = 1; i <= messages; i++) {
       flow.send(0);

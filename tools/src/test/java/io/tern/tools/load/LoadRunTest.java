@@ -243,6 +243,7 @@ class LoadRunTest {
         server,
         null,
         2,
+        null,
         inFlight,
         rate,
         measured,
