@@ -30,6 +30,10 @@ final class Appender {
     chat.uncounted++;
     long seq = chat.head + 1;
     chat.tsMillis = Math.max(chat.tsMillis, nowMillis);
+    ChatState.Member author = chat.member(by.user());
+    if (author != null) {
+      chat.wrote(author, seq);
+    }
     byte[] content = Content.newBuilder().setKind(kind).setBody(body).build().toByteArray();
     int headerBytes =
         EntryCodec.writeHeader(

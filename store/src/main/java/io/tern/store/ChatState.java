@@ -36,6 +36,17 @@ final class ChatState {
 
     long lastMessageSeq;
 
+    /// In groups: the newest entries in a row that are by this member, sends and what the server
+    /// made of other requests of theirs. Both inclusive; 0 = none is known.
+    long ownFromSeq;
+
+    long ownToSeq;
+
+    /// How far the marks had reached when that row began.
+    long deliveredBefore;
+
+    long readBefore;
+
     /// In groups.
     Role role = Role.ROLE_UNSPECIFIED;
 
@@ -86,6 +97,32 @@ final class ChatState {
 
     boolean sees(long seq) {
       return ChatState.sees(joinedSeq, leftSeq, seq);
+    }
+
+    /// How far the member has got and read in a group, as others may know it: nobody acknowledges
+    /// or reads what is by themselves, or what was there before they came. To write is neither:
+    /// what others wrote before waits for the mark.
+    long reachedDelivered() {
+      return reach(Math.max(deliveredBefore, shownDelivered));
+    }
+
+    long reachedRead() {
+      return reach(Math.max(readBefore, shownRead));
+    }
+
+    private long reach(long mark) {
+      long reached = Math.max(joinedSeq - 1, mark);
+      return reached >= ownFromSeq - 1 ? Math.max(reached, ownToSeq) : reached;
+    }
+
+    /// Entry `seq` is by this member. While the marks are not loaded, less is known of them.
+    private void wrote(long seq) {
+      if (seq != ownToSeq + 1) {
+        deliveredBefore = reachedDelivered();
+        readBefore = reachedRead();
+        ownFromSeq = seq;
+      }
+      ownToSeq = seq;
     }
 
     @Nullable Sender device(int index) {
@@ -256,6 +293,14 @@ final class ChatState {
       member.leftSeq = from.getLeftSeq();
       member.lastOwnSeq = from.getLastOwnSeq();
       member.lastMessageSeq = from.getLastMessageSeq();
+      if (id.isGroup()) {
+        // An earlier version's snapshot knows no row: the newest send is one.
+        boolean isKnown = from.getOwnToSeq() > 0;
+        member.ownFromSeq = isKnown ? from.getOwnFromSeq() : member.lastOwnSeq;
+        member.ownToSeq = isKnown ? from.getOwnToSeq() : member.lastOwnSeq;
+        member.deliveredBefore = from.getDeliveredBefore();
+        member.readBefore = from.getReadBefore();
+      }
       member.registeredMillis = from.getRegisteredMs();
       Role role = Role.forNumber(from.getRole());
       member.role = role == null ? Role.ROLE_UNSPECIFIED : role;
@@ -315,6 +360,10 @@ final class ChatState {
               .setLeftSeq(member.leftSeq)
               .setLastOwnSeq(member.lastOwnSeq)
               .setLastMessageSeq(member.lastMessageSeq)
+              .setOwnFromSeq(member.ownFromSeq)
+              .setOwnToSeq(member.ownToSeq)
+              .setDeliveredBefore(member.deliveredBefore)
+              .setReadBefore(member.readBefore)
               .setRole(member.role.getNumber())
               .setRegisteredMs(member.registeredMillis);
       for (Sender device : member.devices) {
@@ -350,12 +399,20 @@ final class ChatState {
 
   /// Notes that entry `seq` is the device's send `csn`.
   void sent(Member member, Sender device, long csn, long seq, boolean isMessage) {
+    wrote(member, seq);
     member.lastOwnSeq = seq;
     if (isMessage) {
       member.lastMessageSeq = seq;
     }
     device.lastCsn = csn;
     device.lastSeq = seq;
+  }
+
+  /// Notes that entry `seq` is by the member. Only groups ask.
+  void wrote(Member member, long seq) {
+    if (group != null) {
+      member.wrote(seq);
+    }
   }
 
   @Nullable Member member(UserId user) {

@@ -125,11 +125,8 @@ final class GroupMarks {
     long read = Long.MAX_VALUE;
     for (Member member : chat.members) {
       if (member.isIn()) {
-        long before = member.joinedSeq - 1;
-        // Who writes has seen what is there; their own device does not acknowledge what it sent.
-        long own = Math.max(before, member.lastOwnSeq);
-        delivered = Math.min(delivered, Math.max(own, member.shownDelivered));
-        read = Math.min(read, Math.max(own, member.shownRead));
+        delivered = Math.min(delivered, member.reachedDelivered());
+        read = Math.min(read, member.reachedRead());
       }
     }
     if (delivered == Long.MAX_VALUE) {

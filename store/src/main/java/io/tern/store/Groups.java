@@ -73,6 +73,7 @@ final class Groups {
         appender.event(chat, command.from(), Kind.KIND_GROUP, event.toByteString(), nowMillis);
     group.changed(creator, command.opId(), entry.seq());
     round.snapshot(chat);
+    marks.note(chat);
     return appender.appended(chat, entry, chat.everyone());
   }
 

@@ -21,6 +21,7 @@ import io.tern.protocol.v1.Kind;
 import io.tern.store.GroupProgress.Author;
 import io.tern.store.Reads.EntryInfo;
 import io.tern.store.Reads.MemberTimes;
+import io.tern.store.v1.ChatSnapshot;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -142,7 +143,7 @@ class ReceiptsTest {
   }
 
   @Test
-  void whoWritesHasReadAndWhoComesLaterIsNotWaitedFor() {
+  void whoComesLaterIsNotWaitedFor() {
     node.create(ALICE_1, GROUP, BOB);
     node.send(ALICE_1, GROUP, 1, "one");
     node.send(BOB_1, GROUP, 1, "two");
@@ -152,7 +153,7 @@ class ReceiptsTest {
 
     assertThat(node.tick())
         .containsExactly(
-            progress(3, 2, new Author(ALICE, 2, 1, 1, 0), new Author(BOB, 3, 1, 1, 0)));
+            progress(3, 0, new Author(ALICE, 2, 1, 1, 0), new Author(BOB, 3, 1, 1, 0)));
     node.edit(ALICE_1, GROUP, new GroupChange.Remove(BOB));
     ack(ALICE_1, 5);
     read(ALICE_1, 5);
@@ -182,15 +183,107 @@ class ReceiptsTest {
     assertThat(info(2).delivered()).isEqualTo(1);
   }
 
-  /// A device does not acknowledge what it sent itself.
+  /// A device does not acknowledge what it sent itself, and nobody reads what they wrote.
   @Test
-  void whoWritesHasWhatIsThere() {
+  void onesOwnEntriesNeedNoReceipt() {
+    node.create(ALICE_1, GROUP, BOB);
+    read(ALICE_1, 1);
+    node.send(ALICE_1, GROUP, 1, "one");
+    node.send(ALICE_1, GROUP, 2, "two");
+    ack(BOB_1, 3);
+    assertThat(node.tick()).containsExactly(progress(3, 0, new Author(ALICE, 3, 1, 1, 0)));
+    node.restart();
+    read(BOB_1, 3);
+    assertThat(node.tick()).containsExactly(progress(3, 3, new Author(ALICE, 3, 1, 1, 1)));
+  }
+
+  @Test
+  void toWriteIsNeitherToGetNorToReadWhatIsThere() {
+    node.create(ALICE_1, GROUP, BOB);
+    ack(ALICE_1, 1);
+    ack(BOB_1, 1);
+    node.send(ALICE_1, GROUP, 1, "one");
+    node.send(BOB_1, GROUP, 1, "written before Bob saw it");
+    read(ALICE_1, 3);
+
+    assertThat(node.tick().getFirst()).matches(is -> is.allDelivered() == 1 && is.allRead() == 0);
+    read(BOB_1, 2);
+    assertThat(node.tick().getFirst()).matches(is -> is.allDelivered() == 3 && is.allRead() == 3);
+  }
+
+  @Test
+  void whoWritesAgainBeforeTheyReadKeepsWhatTheyHadReached() {
     node.create(ALICE_1, GROUP, BOB);
     node.send(ALICE_1, GROUP, 1, "one");
-    ack(BOB_1, 2);
-    assertThat(node.tick()).containsExactly(progress(2, 0, new Author(ALICE, 2, 1, 1, 0)));
+    node.send(BOB_1, GROUP, 1, "two");
+    node.send(ALICE_1, GROUP, 2, "written before Alice saw it");
+    // A change of the group writes a snapshot.
+    node.edit(ALICE_1, GROUP, new GroupChange.Add(List.of(EVE)));
+    node.restart();
+    read(BOB_1, 5);
+    node.tick();
+    assertThat(group(BOB_1).allRead()).isEqualTo(2);
+
+    read(ALICE_1, 3);
+    node.tick();
+    assertThat(group(BOB_1).allRead()).isEqualTo(4);
+  }
+
+  @Test
+  void whoHidesWhatTheyReadDoesNotShowItByWriting() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    readHidden(BOB_1, GROUP, 2);
+    node.send(BOB_1, GROUP, 1, "two");
+    read(ALICE_1, 3);
+    node.tick();
+
+    assertThat(group(ALICE_1).allRead()).isZero();
+    assertThat(group(ALICE_1).allDelivered()).isEqualTo(3);
+  }
+
+  @Test
+  void aSnapshotOfAnEarlierVersionKnowsOfTheNewestSend() throws Exception {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    node.send(BOB_1, GROUP, 1, "two");
+    read(ALICE_1, 3);
     read(BOB_1, 2);
-    assertThat(node.tick()).containsExactly(progress(2, 2, new Author(ALICE, 2, 1, 1, 1)));
+    // A change of the group writes a snapshot of everything up to it.
+    node.edit(ALICE_1, GROUP, new GroupChange.Add(List.of(EVE)));
+    ChatSnapshot.Builder snapshot =
+        ChatSnapshot.parseFrom(node.storage.get(Keys.chat(GROUP))).toBuilder();
+    snapshot
+        .getMembersBuilderList()
+        .forEach(m -> m.clearOwnFromSeq().clearOwnToSeq().clearReadBefore());
+    var batch = new Batch();
+    batch.put(Keys.chat(GROUP), snapshot.build().toByteArray());
+    node.storage.write(batch, true);
+    node.restart();
+
+    assertThat(node.tick().getFirst()).matches(is -> is.allDelivered() == 3 && is.allRead() == 3);
+    node.send(EVE_1, GROUP, 1, "three");
+    read(ALICE_1, 5);
+    node.tick();
+    assertThat(group(ALICE_1).allRead()).isEqualTo(3);
+    read(EVE_1, 4);
+    read(BOB_1, 5);
+    assertThat(node.tick().getFirst()).matches(is -> is.allDelivered() == 5 && is.allRead() == 5);
+  }
+
+  @Test
+  void whoLeftAndCameBackIsWaitedForFromThenOn() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(BOB_1, GROUP, 1, "one");
+    node.edit(BOB_1, GROUP, new GroupChange.Leave());
+    node.send(ALICE_1, GROUP, 1, "two");
+    node.edit(ALICE_1, GROUP, new GroupChange.Add(List.of(BOB)));
+    read(ALICE_1, 5);
+    node.tick();
+    assertThat(group(ALICE_1).allRead()).isEqualTo(4);
+    read(BOB_1, 5);
+    node.tick();
+    assertThat(group(ALICE_1).allRead()).isEqualTo(5);
   }
 
   @Test

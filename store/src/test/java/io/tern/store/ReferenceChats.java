@@ -155,6 +155,11 @@ final class ReferenceChats {
     boolean adminOnlyEdit;
     int invite;
 
+    /// What has been told at the least that everyone has got and read, as of the newest tick.
+    long toldDelivered;
+
+    long toldRead;
+
     Chat(ChatId id) {
       this.id = id;
       if (!id.isGroup()) {
@@ -181,6 +186,8 @@ final class ReferenceChats {
       copy.adminOnlySend = adminOnlySend;
       copy.adminOnlyEdit = adminOnlyEdit;
       copy.invite = invite;
+      copy.toldDelivered = toldDelivered;
+      copy.toldRead = toldRead;
       return copy;
     }
 
@@ -223,6 +230,36 @@ final class ReferenceChats {
       return last;
     }
 
+    /// A mark, and one's own entries that follow it.
+    ///
+    /// @param newestRow only those that one wrote last in a row: a shard that has been away need
+    ///   not know of more
+    private long reach(UserId user, Membership member, long mark, boolean newestRow) {
+      long reached = Math.max(member.joined - 1, mark);
+      long end = reached;
+      while (isBy(user, end + 1)) {
+        end++;
+      }
+      for (long seq = end + 1; newestRow && seq <= head(); seq++) {
+        if (isBy(user, seq)) {
+          return reached;
+        }
+      }
+      return end;
+    }
+
+    private boolean isBy(UserId user, long seq) {
+      return seq <= head() && line(seq).from.user().equals(user);
+    }
+
+    /// At a tick: what has been told does not go back.
+    void tell() {
+      if (id.isGroup() && membersIn() > 0) {
+        toldDelivered = Math.max(toldDelivered, allDelivered(true));
+        toldRead = Math.max(toldRead, allRead(true));
+      }
+    }
+
     // ---- what is asked
 
     /// The newest entry that a user who is or was in the chat sees.
@@ -253,25 +290,24 @@ final class ReferenceChats {
       return unread;
     }
 
-    long allDelivered() {
+    long allDelivered(boolean newestRow) {
       long all = Long.MAX_VALUE;
       for (var member : members.entrySet()) {
         if (member.getValue().isIn()) {
           UserId user = member.getKey();
-          long shown = Math.max(marks(user).shownDelivered, lastOwn(user));
-          all = Math.min(all, Math.max(member.getValue().joined - 1, shown));
+          all =
+              Math.min(all, reach(user, member.getValue(), marks(user).shownDelivered, newestRow));
         }
       }
       return all;
     }
 
-    long allRead() {
+    long allRead(boolean newestRow) {
       long all = Long.MAX_VALUE;
       for (var member : members.entrySet()) {
         if (member.getValue().isIn()) {
           UserId user = member.getKey();
-          long read = Math.max(marks(user).shownRead, lastOwn(user));
-          all = Math.min(all, Math.max(member.getValue().joined - 1, read));
+          all = Math.min(all, reach(user, member.getValue(), marks(user).shownRead, newestRow));
         }
       }
       return all;

@@ -35,6 +35,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /// Everything that devices see, when nothing is under way, against the model.
@@ -293,8 +294,17 @@ final class ModelComparison {
         run.expect(where + "title", item.getTitle(), room.title);
         run.expect(where + "picture", item.getPicture(), room.picture);
         run.expect(where + "members", (long) item.getMembers(), room.members());
-        run.expect(where + "all delivered", item.getAllDelivered(), allDelivered(room));
-        run.expect(where + "all read", item.getAllRead(), allRead(room, me));
+        atMost(where + "all delivered", item.getAllDelivered(), allDelivered(room));
+        atMost(
+            where + "all delivered, at least",
+            everyone(room, other -> other.shownDelivered, true),
+            item.getAllDelivered());
+        boolean hides = model.hidesReading(me);
+        atMost(where + "all read", item.getAllRead(), hides ? 0 : allRead(room));
+        atMost(
+            where + "all read, at least",
+            hides ? 0 : everyone(room, other -> other.shownRead, true),
+            item.getAllRead());
       }
     } else if (!room.id.isSelf()) {
       Part peer = must(room.parts.get(room.id.peerOf(device.id.user()).value()));
@@ -323,25 +333,40 @@ final class ModelComparison {
         .count();
   }
 
-  /// Who writes has what is there.
-  private long allDelivered(Room room) {
-    return room.parts.values().stream()
-        .filter(Part::isIn)
-        .mapToLong(part -> Math.max(part.joined - 1, Math.max(part.shownDelivered, part.lastOwn)))
+  /// How far everyone has got, by a mark of each, when what is by oneself needs none.
+  ///
+  /// @param lastOnly only of what they wrote last in a row: a server need not know more
+  private static long everyone(Room room, ToLongFunction<Part> mark, boolean lastOnly) {
+    return room.parts.entrySet().stream()
+        .filter(part -> part.getValue().isIn())
+        .mapToLong(part -> {
+          Part of = part.getValue();
+          long reached = Math.max(of.joined - 1, mark.applyAsLong(of));
+          long end = reached;
+          while (isBy(room, end + 1, part.getKey())) {
+            end++;
+          }
+          for (long seq = end + 1; lastOnly && seq <= room.lines.size(); seq++) {
+            if (isBy(room, seq, part.getKey())) {
+              return reached;
+            }
+          }
+          return end;
+        })
         .min()
         .orElse(0);
   }
 
-  private long allRead(Room room, long asker) {
-    return model.hidesReading(asker) ? 0 : allRead(room);
+  private static boolean isBy(Room room, long seq, long user) {
+    return seq <= room.lines.size() && room.lines.get((int) seq - 1).from.user().value() == user;
   }
 
-  private long allRead(Room room) {
-    return room.parts.values().stream()
-        .filter(Part::isIn)
-        .mapToLong(part -> Math.max(part.joined - 1, Math.max(part.shownRead, part.lastOwn)))
-        .min()
-        .orElse(0);
+  private static long allDelivered(Room room) {
+    return everyone(room, part -> part.shownDelivered, false);
+  }
+
+  private static long allRead(Room room) {
+    return everyone(room, part -> part.shownRead, false);
   }
 
   private void history(ModelDevice device, Room room) {
