@@ -51,11 +51,14 @@ final class EdgeLoop {
   /// without a bound the peak falls to a fifth (docs/adr/0010).
   private static final int AHEAD = 65_536;
 
-  /// About 0.3 ms.
-  private static final int RECIPIENTS_A_PASS = 512;
+  /// About 0.1 ms.
+  private static final int RECIPIENTS_A_PASS = 192;
 
-  /// About 0.3 ms.
-  private static final int WRITES_A_PASS = 128;
+  /// About 0.4 ms: a write to the socket of somebody in the same machine takes 10 µs. A SEND lies
+  /// in its socket for as long as a pass takes, and so does its answer. 128 took a millisecond and
+  /// a half: senders waited 4 ms in the median beside a large group instead of 2.6
+  /// (docs/performance.md).
+  private static final int WRITES_A_PASS = 32;
 
   private static final long PAUSE_FROM_NANOS = 2_000_000;
   private static final long PAUSE_NANOS_MAX = 15_000_000;
