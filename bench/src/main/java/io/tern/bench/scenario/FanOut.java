@@ -10,12 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// A group of 1,000 with everybody online: the peak, and what its senders wait at 80 % of it. Each
-/// round is a server of its own, and measures both in [#TURNS] turns.
+/// round is a server of its own, and measures both in [#TURNS] turns, each between two peaks.
 final class FanOut {
 
   private static final int MEMBERS = 1_000;
   private static final double SHARE_OF_PEAK = 0.8;
-  private static final int TURNS = 3;
+  private static final int TURNS = 8;
   private static final int EXTRA_SECONDS = 240;
 
   private final Bench bench;
@@ -25,6 +25,8 @@ final class FanOut {
   }
 
   /// @param deliveriesPerCpuSecond by the server's CPU time: what one core could do
+  /// @param steadyMessagesPerSecond this and what follows: medians of the turns that count
+  /// @param turns all of them, in their order
   record Result(
       int members,
       double deliveriesPerSecond,
@@ -34,12 +36,12 @@ final class FanOut {
       double steadyMessagesPerSecond,
       double steadySentP50Millis,
       double steadySentP99Millis,
-      List<Double> steadySentP99s,
+      List<ShareTurn> turns,
       double faults) {}
 
   Result run() throws IOException, InterruptedException {
     var peaks = new ArrayList<JsonNode>();
-    var steady = new ArrayList<JsonNode>();
+    var turns = new ArrayList<ShareTurn>();
     double faults = 0;
     for (int round = 1; round <= bench.rounds(); round++) {
       Path data = bench.newData();
@@ -47,22 +49,23 @@ final class FanOut {
           Subject.TERN.server(bench, bench.serverOptions(), data, bench.log("fan-out"))) {
         JsonNode result = load(server, server.ready().listen(), "fan-out-" + round);
         result.path("peak").forEach(peaks::add);
-        result.path("share").forEach(steady::add);
+        turns.addAll(ShareTurn.of(result));
         faults += faults(result);
       } finally {
         Folders.delete(data);
       }
     }
+    List<ShareTurn> steady = turns.stream().filter(ShareTurn::isSteady).toList();
     return new Result(
         MEMBERS,
         Medians.of(peaks, "deliveries_per_s"),
         Medians.of(peaks, "deliveries_per_cpu_s"),
         Medians.of(peaks, "server_cpu_us_per_delivery"),
         Medians.of(peaks, "sent_ms", "p99"),
-        Medians.of(steady, "messages_per_s"),
-        Medians.of(steady, "sent_ms", "p50"),
-        Medians.of(steady, "sent_ms", "p99"),
-        steady.stream().map(one -> Json.number(one, "sent_ms", "p99")).toList(),
+        ShareTurn.median(steady, ShareTurn::messagesPerSecond),
+        ShareTurn.median(steady, ShareTurn::sentP50Millis),
+        ShareTurn.median(steady, ShareTurn::sentP99Millis),
+        List.copyOf(turns),
         faults);
   }
 
@@ -84,15 +87,16 @@ final class FanOut {
             FanOutSessions.class.getName(),
             args,
             bench.log(name))) {
-      int exit = child.await(2 * (TURNS * bench.seconds() + bench.warmup()) + EXTRA_SECONDS);
+      int exit = child.await(2 * ((TURNS + 1) * bench.seconds() + bench.warmup()) + EXTRA_SECONDS);
       if (!Files.exists(json)) {
         throw new IOException(name + ": no result, exit code " + exit);
       }
     }
     JsonNode result = Json.read(json);
+    print(name + " peak", result.path("peak").path(0));
     for (int turn = 0; turn < TURNS; turn++) {
-      print(name + " peak", result.path("peak").path(turn));
       print(name + " 80 %", result.path("share").path(turn));
+      print(name + " peak", result.path("peak").path(turn + 1));
     }
     return result;
   }

@@ -272,7 +272,8 @@ final class Report {
             "%n## A large group%n%n%,d members, all online: %,.0f deliveries/s, each acknowledged, at"
                 + " %.1f µs of the server's CPU time (%,.0f for a second of it); SENT p99 %.1f ms. At"
                 + " 80 %% of that, %,.1f messages a second, SENT p50 is %.3f ms and p99 %.3f ms"
-                + " (one by one: %s).%n",
+                + " in the median of the turns between two peaks that differ by no more than a tenth"
+                + " (all turns, those that count in bold: %s).%n",
             result.members(),
             result.deliveriesPerSecond(),
             result.cpuMicrosPerDelivery(),
@@ -281,8 +282,10 @@ final class Report {
             result.steadyMessagesPerSecond(),
             result.steadySentP50Millis(),
             result.steadySentP99Millis(),
-            result.steadySentP99s().stream()
-                .map(one -> String.format(Locale.ROOT, "%.1f", one))
+            result.turns().stream()
+                .map(turn ->
+                    String.format(
+                        Locale.ROOT, turn.isSteady() ? "**%.1f**" : "%.1f", turn.sentP99Millis()))
                 .collect(Collectors.joining(", "))));
     double perCore = result.deliveriesPerCpuSecond();
     double p99 = result.steadySentP99Millis();

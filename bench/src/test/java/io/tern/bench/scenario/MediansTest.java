@@ -3,6 +3,8 @@ package io.tern.bench.scenario;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -32,5 +34,25 @@ class MediansTest {
     assertThat(felt.ratio()).isEqualTo(2.2);
     assertThat(felt.aloneMillis()).isEqualTo(6.0);
     assertThat(felt.besideMillis()).isEqualTo(30.0);
+  }
+
+  @Test
+  void aShareOfThePeakCountsWhenTheMachineWasAsFastAfterItAsBefore() throws Exception {
+    JsonNode result =
+        new ObjectMapper()
+            .readTree(
+                """
+                {"peak": [{"messages_per_s": 1000}, {"messages_per_s": 900}, {"messages_per_s": 1001}],
+                 "share": [{"messages_per_s": 800, "sent_ms": {"p50": 5.0, "p99": 14.0}},
+                           {"messages_per_s": 720, "sent_ms": {"p50": 4.0, "p99": 9.0}}]}
+                """);
+
+    assertThat(ShareTurn.of(result))
+        .containsExactly(
+            new ShareTurn(1000, 900, 800, 5.0, 14.0), new ShareTurn(900, 1001, 720, 4.0, 9.0));
+    assertThat(ShareTurn.of(result)).extracting(ShareTurn::isSteady).containsExactly(true, false);
+    // Neither a good figure nor a bad one makes a turn count.
+    assertThat(new ShareTurn(900, 1001, 720, 0.1, 0.1).isSteady()).isFalse();
+    assertThat(new ShareTurn(1000, 1000, 800, 500, 500).isSteady()).isTrue();
   }
 }
