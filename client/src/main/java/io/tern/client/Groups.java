@@ -3,6 +3,7 @@ package io.tern.client;
 import com.google.protobuf.ByteString;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.ErrorCode;
+import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatInfoPage;
 import io.tern.protocol.v1.GroupCreate;
@@ -10,6 +11,7 @@ import io.tern.protocol.v1.GroupEdit;
 import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.RoleChange;
 import io.tern.protocol.v1.Users;
+import java.security.SecureRandom;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -18,10 +20,11 @@ import java.util.concurrent.CompletableFuture;
 /// all others, to its [ChatId].
 ///
 /// Each change has exactly one effect: it goes out again, with the same operation id, until it is
-/// answered, over lost connections (not over restarts of the app). It fails with NOT_ALLOWED for
-/// who lacks the right, with CONFLICT when it would change nothing, with NOT_MEMBER also for a
-/// group that does not exist. Changes under way at the same time may be carried out in any order:
-/// wait for one where the next depends on it.
+/// answered, over lost connections. Over restarts of the app too, when the app keeps the operation
+/// id and asks again: [#withOpId]. It fails with NOT_ALLOWED for who lacks the right, with CONFLICT
+/// when it would change nothing, with NOT_MEMBER also for a group that does not exist. Changes
+/// under way at the same time may be carried out in any order: wait for one where the next depends
+/// on it.
 ///
 /// Every change is an entry of the group ([Body.Group]), which every member gets in order, on all
 /// devices, this one included.
@@ -29,10 +32,47 @@ import java.util.concurrent.CompletableFuture;
 /// Thread-safe; nothing blocks.
 public final class Groups {
 
+  private static final SecureRandom RANDOM = new SecureRandom();
+
   private final TernClient client;
 
+  /// Of the next change; empty: each has a random one.
+  private final ByteString opId;
+
   Groups(TernClient client) {
+    this(client, ByteString.EMPTY);
+  }
+
+  private Groups(TernClient client, ByteString opId) {
     this.client = client;
+    this.opId = opId;
+  }
+
+  /// A new operation id: 16 random bytes, for an app that keeps it with what it is about to change.
+  public static byte[] newOpId() {
+    var id = new byte[Limits.OP_ID_BYTES];
+    RANDOM.nextBytes(id);
+    return id;
+  }
+
+  /// For one change that may have to be asked again after a restart of the app:
+  ///
+  /// ```java
+  /// keep(opId, "add bob");                      // before it is asked for
+  /// groups.withOpId(opId).add(group, List.of(bob)).thenRun(() -> forget(opId));
+  /// ```
+  ///
+  /// What is asked with the same id, from whichever of this user's devices, has the place of the
+  /// first and no second effect, also when it is something else: one id for one change. Who was
+  /// refused then is not told again. A group remembers the ids of its last 128 changes: asked again
+  /// later than that, it is a new change. A creation is remembered for as long as its group is.
+  ///
+  /// @param opId 16 bytes, from [#newOpId]
+  public Groups withOpId(byte[] opId) {
+    if (opId.length != Limits.OP_ID_BYTES) {
+      throw new IllegalArgumentException("opId: " + Limits.OP_ID_BYTES + " bytes");
+    }
+    return new Groups(client, ByteString.copyFrom(opId));
   }
 
   /// A change that was made.
@@ -54,7 +94,11 @@ public final class Groups {
   public CompletableFuture<Changed> create(
       String title, Collection<UserId> members, String description, String picture) {
     GroupCreate.Builder group =
-        GroupCreate.newBuilder().setTitle(title).setDescription(description).setPicture(picture);
+        GroupCreate.newBuilder()
+            .setOpId(opId)
+            .setTitle(title)
+            .setDescription(description)
+            .setPicture(picture);
     members.forEach(user -> group.addMembers(user.value()));
     return client.ask((core, done, refused) -> core.changes().createGroup(group, done, refused));
   }
@@ -146,7 +190,7 @@ public final class Groups {
     if (!group.isGroup()) {
       throw new IllegalArgumentException("not a group: " + group);
     }
-    return client.ask(
-        (core, done, refused) -> core.changes().editGroup(group, change, done, refused));
+    return client.ask((core, done, refused) ->
+        core.changes().editGroup(group, change.setOpId(opId), done, refused));
   }
 }

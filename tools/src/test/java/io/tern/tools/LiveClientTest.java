@@ -10,6 +10,7 @@ import io.tern.client.ClientListener;
 import io.tern.client.ClientStore;
 import io.tern.client.Draft;
 import io.tern.client.GroupChange;
+import io.tern.client.Groups;
 import io.tern.client.TernClient;
 import io.tern.client.TernException;
 import io.tern.client.netty.TernTransport;
@@ -75,6 +76,27 @@ class LiveClientTest {
     await().until(() -> alice.seqs(group).equals(List.of(1L, 2L, 3L, 4L)));
     await().until(() -> bob.seqs(group).equals(List.of(1L, 2L, 4L)));
     await().until(() -> second.seqs(group).equals(List.of(2L, 3L, 4L)));
+  }
+
+  @Test
+  void aChangeWithTheSameOperationIdIsMadeOnceOverRestarts() throws Exception {
+    byte[] creation = Groups.newOpId();
+    byte[] addition = Groups.newOpId();
+    new Device(BOB, 1);
+    new Device(CAROL, 1);
+    var alice = new Device(ALICE, 1);
+    var created = get(alice.tern().groups().withOpId(creation).create("terns", List.of(BOB)));
+    var group = created.group();
+    var added = get(alice.tern().groups().withOpId(addition).add(group, List.of(CAROL)));
+    alice.away();
+    alice.back();
+
+    var again = get(alice.tern().groups().withOpId(creation).create("terns", List.of(BOB)));
+    assertThat(again.group()).isEqualTo(group);
+    assertThat(again.seq()).isEqualTo(created.seq());
+    assertThat(get(alice.tern().groups().withOpId(addition).add(group, List.of(CAROL))).seq())
+        .isEqualTo(added.seq());
+    assertRefused(alice.tern().groups().add(group, List.of(CAROL)), ErrorCode.CONFLICT);
   }
 
   @Test

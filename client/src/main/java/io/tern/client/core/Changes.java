@@ -6,6 +6,7 @@ import io.tern.client.Groups.Changed;
 import io.tern.client.TernException;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.FrameType;
+import io.tern.protocol.Limits;
 import io.tern.protocol.v1.DeviceRemove;
 import io.tern.protocol.v1.GroupCreate;
 import io.tern.protocol.v1.GroupCreated;
@@ -18,16 +19,15 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// What an app may change with one request. Each has exactly one effect: what belongs to a group
-/// has a random operation id, the rest sets absolute values, so all of them are asked again until
-/// they are answered, over lost connections and however often the server says "later".
+/// has an operation id, the app's own or a random one, the rest sets absolute values, so all of
+/// them are asked again until they are answered, over lost connections and however often the server
+/// says "later".
 ///
 /// A change of a group, or of a setting, is an entry; one that the server does not push to this
 /// device is read by HISTORY, so that the listener hears of all of them in order.
 ///
 /// For [ClientCore]'s thread.
 public final class Changes {
-
-  private static final int OP_ID_BYTES = 16;
 
   private final ClientCore core;
 
@@ -37,7 +37,7 @@ public final class Changes {
 
   /// Creates a group.
   ///
-  /// @param group without its operation id
+  /// @param group without an operation id, or with one that the app keeps
   public void createGroup(
       GroupCreate.Builder group, Consumer<Changed> onDone, Consumer<TernException> onRefused) {
     core.questions.ask(
@@ -45,7 +45,7 @@ public final class Changes {
                 FrameType.GROUP_CREATE,
                 0,
                 0,
-                group.setOpId(opId()).build().toByteArray(),
+                group.clone().setOpId(opId(group.getOpId())).build().toByteArray(),
                 bytes -> {
                   GroupCreated created = GroupCreated.parseFrom(bytes);
                   Chat chat = core.chatOfHeader();
@@ -62,7 +62,7 @@ public final class Changes {
 
   /// Changes a group in one way.
   ///
-  /// @param change without its operation id
+  /// @param change without an operation id, or with one that the app keeps
   public void editGroup(
       ChatId group,
       GroupEdit.Builder change,
@@ -74,7 +74,7 @@ public final class Changes {
                 FrameType.GROUP_EDIT,
                 chat.wireFlags,
                 chat.wireId,
-                change.setOpId(opId()).build().toByteArray(),
+                change.clone().setOpId(opId(change.getOpId())).build().toByteArray(),
                 bytes -> {
                   GroupEdited edited = GroupEdited.parseFrom(bytes);
                   onDone.accept(changed(chat, edited.getMembersVersion(), edited.getRefusedList()));
@@ -89,8 +89,11 @@ public final class Changes {
     return new Changed(chat.id, seq, membersVersion, GroupChange.users(refused));
   }
 
-  private ByteString opId() {
-    var id = new byte[OP_ID_BYTES];
+  private ByteString opId(ByteString ofTheApp) {
+    if (!ofTheApp.isEmpty()) {
+      return ofTheApp;
+    }
+    var id = new byte[Limits.OP_ID_BYTES];
     core.random.nextBytes(id);
     return ByteString.copyFrom(id);
   }
