@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 /// @param ping silence after which a PING goes out; from 210 s on the client tries longer ones, up
 ///   to 600 s
 /// @param pendingSendsMax sends kept while there is no answer; one more is refused with QUOTA
+/// @param pendingSendBytesMax bytes of these together; a send that goes over is refused with QUOTA.
+///   What an earlier process has left is sent all the same, however much it is
 /// @param tls whom to trust; null for plain TCP, which servers have on loopback only
 /// @param activity whether a person is looking at the app when it starts
 public record ClientConfig(
@@ -31,11 +33,13 @@ public record ClientConfig(
     String app,
     Duration ping,
     int pendingSendsMax,
+    int pendingSendBytesMax,
     @Nullable ClientTls tls,
     ClientActivity activity) {
 
   public static final Duration PING = Duration.ofMinutes(4);
   public static final int PENDING_SENDS_MAX = 10_000;
+  public static final int PENDING_SEND_BYTES_MAX = 16 * 1024 * 1024;
 
   public ClientConfig {
     edges = List.copyOf(edges);
@@ -53,6 +57,10 @@ public record ClientConfig(
     }
     if (pendingSendsMax < 1) {
       throw new IllegalArgumentException("pendingSendsMax: at least 1");
+    }
+    if (pendingSendBytesMax < Limits.FRAME_BYTES_MAX) {
+      throw new IllegalArgumentException(
+          "pendingSendBytesMax: at least " + Limits.FRAME_BYTES_MAX + ", so that each send fits");
     }
   }
 
@@ -72,34 +80,81 @@ public record ClientConfig(
         "tern-java",
         PING,
         PENDING_SENDS_MAX,
+        PENDING_SEND_BYTES_MAX,
         null,
         ClientActivity.CLIENT_ACTIVITY_ACTIVE);
   }
 
   public ClientConfig withApp(String name) {
     return new ClientConfig(
-        user, device, edges, token, store, name, ping, pendingSendsMax, tls, activity);
+        user,
+        device,
+        edges,
+        token,
+        store,
+        name,
+        ping,
+        pendingSendsMax,
+        pendingSendBytesMax,
+        tls,
+        activity);
   }
 
   public ClientConfig withPing(Duration interval) {
     return new ClientConfig(
-        user, device, edges, token, store, app, interval, pendingSendsMax, tls, activity);
+        user,
+        device,
+        edges,
+        token,
+        store,
+        app,
+        interval,
+        pendingSendsMax,
+        pendingSendBytesMax,
+        tls,
+        activity);
   }
 
   public ClientConfig withPendingSendsMax(int max) {
-    return new ClientConfig(user, device, edges, token, store, app, ping, max, tls, activity);
+    return new ClientConfig(
+        user, device, edges, token, store, app, ping, max, pendingSendBytesMax, tls, activity);
+  }
+
+  public ClientConfig withPendingSendBytesMax(int max) {
+    return new ClientConfig(
+        user, device, edges, token, store, app, ping, pendingSendsMax, max, tls, activity);
   }
 
   /// Every connection goes over TLS and to a server that `trusted` trusts.
   public ClientConfig withTls(ClientTls trusted) {
     return new ClientConfig(
-        user, device, edges, token, store, app, ping, pendingSendsMax, trusted, activity);
+        user,
+        device,
+        edges,
+        token,
+        store,
+        app,
+        ping,
+        pendingSendsMax,
+        pendingSendBytesMax,
+        trusted,
+        activity);
   }
 
   /// An app that a push starts is PASSIVE until somebody opens it ([TernClient#setActivity]): so
   /// its user is not online for others.
   public ClientConfig withActivity(ClientActivity atStart) {
     return new ClientConfig(
-        user, device, edges, token, store, app, ping, pendingSendsMax, tls, atStart);
+        user,
+        device,
+        edges,
+        token,
+        store,
+        app,
+        ping,
+        pendingSendsMax,
+        pendingSendBytesMax,
+        tls,
+        atStart);
   }
 }

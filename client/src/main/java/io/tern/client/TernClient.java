@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -34,11 +35,12 @@ import org.jspecify.annotations.Nullable;
 /// the client's event loop, which must not be blocked: to wait there for a future of a client on
 /// that loop throws [IllegalStateException], for nothing would ever complete it.
 ///
-/// A client that is not connected keeps sends (at most `ClientConfig.pendingSendsMax`) and repeats
-/// them with the same csn until they are answered, over restarts too if its [ClientStore] outlives
-/// them. Questions and changes (at most 64) wait for a connection too, however long that takes: who
-/// does not want to wait gives up by [CompletableFuture#orTimeout] or [CompletableFuture#cancel].
-/// That gives the place back; a change that was given up may have been made, or not.
+/// A client that is not connected keeps sends (at most `ClientConfig.pendingSendsMax`, and
+/// `ClientConfig.pendingSendBytesMax` bytes of them) and repeats them with the same csn until they
+/// are answered, over restarts too if its [ClientStore] outlives them. Questions and changes (at
+/// most 64) wait for a connection too, however long that takes: who does not want to wait gives up
+/// by [CompletableFuture#orTimeout] or [CompletableFuture#cancel]. That gives the place back; a
+/// change that was given up may have been made, or not.
 ///
 /// A chat that is not this user's, and a null where none is allowed, are errors of the app: such
 /// calls throw [IllegalArgumentException] or [NullPointerException] and do nothing. All other
@@ -54,6 +56,8 @@ public final class TernClient implements AutoCloseable {
 
   /// Sends on their way from other threads to the loop: bounded as those that the loop keeps.
   private final AtomicInteger handedOver = new AtomicInteger();
+
+  private final AtomicLong handedOverBytes = new AtomicLong();
 
   private TernClient(ClientConfig config, ClientListener listener, TernTransport transport) {
     this.config = config;
@@ -147,26 +151,36 @@ public final class TernClient implements AutoCloseable {
   }
 
   /// Sends once, and tells `callback`: at once and on the calling thread when more are under way
-  /// than `pendingSendsMax` allows, else on the event loop.
+  /// than `pendingSendsMax` or `pendingSendBytesMax` allow, else on the event loop.
   public void send(ChatId chat, Content content, SendCallback callback) {
     checkOurs(chat);
     requireNonNull(content, "content");
     requireNonNull(callback, "callback");
-    if (handedOver.incrementAndGet() > config.pendingSendsMax()) {
-      handedOver.decrementAndGet();
+    int bytes = content.getSerializedSize();
+    int sends = handedOver.incrementAndGet();
+    long allBytes = handedOverBytes.addAndGet(bytes);
+    // One by itself goes on, whatever its size: the core says that it is too large.
+    boolean isTooMuch = allBytes > config.pendingSendBytesMax() && allBytes > bytes;
+    if (sends > config.pendingSendsMax() || isTooMuch) {
+      takenOver(bytes);
       callback.onRefused(
           chat, new TernException(ErrorCode.QUOTA, 0, "too many sends without an answer"));
       return;
     }
     boolean isRun =
         link.execute((core, now) -> {
-          handedOver.decrementAndGet();
+          takenOver(bytes);
           core.send(now, chat, content, callback);
         });
     if (!isRun) {
-      handedOver.decrementAndGet();
+      takenOver(bytes);
       callback.onRefused(chat, isClosed());
     }
+  }
+
+  private void takenOver(int bytes) {
+    handedOver.decrementAndGet();
+    handedOverBytes.addAndGet(-bytes);
   }
 
   /// Marks everything up to `seq` as read.

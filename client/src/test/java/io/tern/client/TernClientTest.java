@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
@@ -451,6 +452,77 @@ class TernClientTest {
     alice.close();
     get(alice.closed());
     assertThatThrownBy(last::join).hasMessageContaining("TIMEOUT");
+  }
+
+  @Test
+  void aChangeOfAGroupThatIsAskedAgainAfterARestartHasOneEffect() throws Exception {
+    byte[] creation = Groups.newOpId();
+    byte[] title = Groups.newOpId();
+    var store = new MemoryClientStore();
+    var before = connect(ALICE, store, new Recorder());
+    var created = get(before.groups().withOpId(creation).create("terns", List.of(BOB)));
+    var named = get(before.groups().withOpId(title).setTitle(created.group(), "gulls"));
+    before.close();
+    get(before.closed());
+
+    var after = connect(ALICE, store, new Recorder());
+    assertThat(get(after.groups().withOpId(creation).create("terns", List.of(BOB))).group())
+        .isEqualTo(created.group());
+    assertThat(get(after.groups().withOpId(title).setTitle(created.group(), "gulls")).seq())
+        .isEqualTo(named.seq());
+    assertThat(get(after.groups().setTitle(created.group(), "skuas")).seq())
+        .as("one without an id of its own is another change")
+        .isEqualTo(named.seq() + 1);
+  }
+
+  @Test
+  void anOperationIdHas16Bytes() {
+    var alice = connect(ALICE, new MemoryClientStore(), new Recorder());
+    assertThat(Groups.newOpId()).hasSize(16).isNotEqualTo(Groups.newOpId());
+    assertThatThrownBy(() -> alice.groups().withOpId(new byte[15]))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("16 bytes");
+  }
+
+  @Test
+  void whatWaitsForABusyLoopIsBoundedInBytes() throws Exception {
+    var alice =
+        TernClient.start(
+            config(ALICE, 1, new MemoryClientStore()).withPendingSendBytesMax(64 * 1024),
+            new Recorder(),
+            transport);
+    clients.add(alice);
+    var busy = new CountDownLatch(1);
+    var goOn = new CountDownLatch(1);
+    alice.send(
+        alice.direct(BOB),
+        Draft.text("x".repeat(20_000)).content(),
+        new SendCallback() {
+          @Override
+          public void onSent(ChatId in, long seq, long csn, long tsMillis, boolean repeat) {}
+
+          @Override
+          public void onRefused(ChatId in, TernException tooLarge) {
+            busy.countDown();
+            try {
+              goOn.await();
+            } catch (InterruptedException e) {
+              Thread.currentThread().interrupt();
+            }
+          }
+        });
+    assertThat(busy.await(10, TimeUnit.SECONDS)).isTrue();
+    var sends = new ArrayList<CompletableFuture<Receipted>>();
+    for (int i = 0; i < 5; i++) {
+      sends.add(alice.sendText(alice.direct(BOB), "x".repeat(16_000)));
+    }
+    assertThat(sends.get(4)).isCompletedExceptionally();
+    assertThatThrownBy(sends.get(4)::join).hasMessageContaining("QUOTA");
+    assertThat(sends.get(3)).isNotDone();
+    goOn.countDown();
+    for (int i = 0; i < 4; i++) {
+      get(sends.get(i));
+    }
   }
 
   @Test

@@ -58,8 +58,9 @@ import org.slf4j.LoggerFactory;
 /// ([Queries] and [Changes] make them), [Watching] is presence and typing, [Output] is what a pass
 /// writes.
 ///
-/// Bounds: `pendingSendsMax` sends, [#REQUESTS_MAX] questions, [#BEHIND_MAX] entries behind a hole;
-/// per chat one object. What is over a bound is refused with QUOTA, or, for entries, read again.
+/// Bounds: `pendingSendsMax` sends of `pendingSendBytesMax` together, [#REQUESTS_MAX] questions,
+/// [#BEHIND_MAX] entries behind a hole; per chat one object. What is over a bound is refused with
+/// QUOTA, or, for entries, read again.
 public final class ClientCore {
 
   /// Questions (history, chats) without an answer.
@@ -268,6 +269,12 @@ public final class ClientCore {
           "a link preview of over " + Limits.LINK_PREVIEW_BYTES_MAX + " bytes");
     } else if (FrameOut.sendBytesMax(content.getSerializedSize()) > Limits.FRAME_BYTES_MAX) {
       sends.refuse(callback, chatId, ErrorCode.BODY_TOO_LARGE, "it fits no frame");
+    } else if (sends.pendingBytes() + content.getSerializedSize() > config.pendingSendBytesMax()) {
+      sends.refuse(
+          callback,
+          chatId,
+          ErrorCode.QUOTA,
+          "over " + config.pendingSendBytesMax() + " bytes of sends without an answer");
     } else {
       try {
         sends.accept(chat(chatId), content.toByteArray(), callback);

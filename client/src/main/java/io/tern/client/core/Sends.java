@@ -39,6 +39,10 @@ final class Sends {
   private int inFlightMax = Limits.SENDS_IN_FLIGHT_MAX;
   private int generation;
   private int pendingSends;
+
+  /// Bytes of their contents.
+  private long pendingBytes;
+
   private int bodyBytesMax = Limits.BODY_BYTES_MAX;
   private @Nullable Chat firstReady;
   private @Nullable Chat lastReady;
@@ -66,6 +70,11 @@ final class Sends {
     return pendingSends;
   }
 
+  /// Bytes of the contents of what is pending.
+  long pendingBytes() {
+    return pendingBytes;
+  }
+
   int bodyBytesMax() {
     return bodyBytesMax;
   }
@@ -79,11 +88,11 @@ final class Sends {
     return firstReady != null || !blocked.isEmpty();
   }
 
-  /// A send that an earlier process has left.
+  /// A send that an earlier process has left. It has been promised, so no bound refuses it.
   void restore(Chat chat, PendingSend pending) {
     chat.append(new Outgoing(chat, pending.csn(), pending.content(), null));
     chat.lastCsn = Math.max(chat.lastCsn, pending.csn());
-    pendingSends++;
+    count(pending.content());
     offerReady(chat);
   }
 
@@ -149,6 +158,7 @@ final class Sends {
       }
     });
     pendingSends = 0;
+    pendingBytes = 0;
   }
 
   long deadline() {
@@ -183,9 +193,14 @@ final class Sends {
     long csn = chat.lastCsn + 1;
     core.store.addSend(new PendingSend(chat.id, csn, content));
     chat.lastCsn = csn;
-    pendingSends++;
+    count(content);
     chat.append(new Outgoing(chat, csn, content, callback));
     offerReady(chat);
+  }
+
+  private void count(byte[] content) {
+    pendingSends++;
+    pendingBytes += content.length;
   }
 
   private void offerReady(Chat chat) {
@@ -351,6 +366,7 @@ final class Sends {
     core.store.removeSend(send.chat.id, send.csn);
     send.chat.remove(send);
     pendingSends--;
+    pendingBytes -= send.content.length;
   }
 
   /// An ERROR that names a send.

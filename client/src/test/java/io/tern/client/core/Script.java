@@ -94,6 +94,7 @@ final class Script implements ClientIo, ClientListener, SendCallback {
                 store)
             .withPing(ping)
             .withPendingSendsMax(1000)
+            .withPendingSendBytesMax(4 * 64 * 1024)
             .withActivity(activity);
     return new ClientCore(config, this, this, new SplittableRandom(seed));
   }

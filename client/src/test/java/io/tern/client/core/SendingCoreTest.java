@@ -10,6 +10,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.UnknownFieldSet;
 import io.tern.client.ClientListener.ConnectionState.Refused;
 import io.tern.client.ClientListener.ConnectionState.Up;
+import io.tern.client.ClientStore.PendingSend;
 import io.tern.client.TernClient.Receipted;
 import io.tern.client.TernException;
 import io.tern.client.core.Script.Out;
@@ -253,6 +254,52 @@ class SendingCoreTest {
     }
     assertThat(client.refused).hasSize(2);
     assertThat(client.refused.get(1).code()).isEqualTo(ErrorCode.QUOTA);
+  }
+
+  @Test
+  void theBytesOfSendsWithoutAnAnswerAreBounded() {
+    client.numberedAndUp();
+    for (int i = 0; i < 20; i++) {
+      client.send("x".repeat(16_000));
+    }
+    // 16 of them and their few bytes around are within 256 KiB.
+    assertThat(client.refused).hasSize(4);
+    assertThat(client.refused.get(0).code()).isEqualTo(ErrorCode.QUOTA);
+    assertThat(client.refused.get(0)).hasMessageContaining("262144 bytes");
+    assertThat(client.store.pendingSends()).hasSize(16);
+
+    client.send("a small one has a place");
+    assertThat(client.refused).hasSize(4);
+
+    List<Out> out = client.out(FrameType.SEND);
+    client.sentAnswer(out.get(0).rid(), 1).send("x".repeat(16_000));
+    assertThat(client.refused).as("an answer makes room").hasSize(4);
+    client.send("x".repeat(16_000));
+    assertThat(client.refused).hasSize(5);
+  }
+
+  @Test
+  void whatAnEarlierProcessLeftIsSentHoweverMuchItIs() {
+    client.store.renumberSends(CHAT, 0, 0);
+    byte[] content = Script.content("x".repeat(16_000)).toByteArray();
+    for (int csn = 1; csn <= 30; csn++) {
+      client.store.addSend(new PendingSend(CHAT, csn, content));
+    }
+    client.up();
+    client.send("x");
+    assertThat(client.refused).hasSize(1);
+    assertThat(client.refused.get(0).code()).isEqualTo(ErrorCode.QUOTA);
+
+    int seq = 0;
+    for (var out = client.out(FrameType.SEND); !out.isEmpty(); out = client.out(FrameType.SEND)) {
+      for (Out send : out) {
+        client.sentAnswer(send.rid(), ++seq);
+      }
+    }
+    assertThat(seq).isEqualTo(30);
+    assertThat(client.store.pendingSends()).isEmpty();
+    client.send("x");
+    assertThat(client.refused).hasSize(1);
   }
 
   /// Kept and written it would end every connection it goes out on, and the next process's too.
