@@ -15,10 +15,19 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Confined to its shard. Bounds: between batches [ShardConfig#hotChatsMax] chats, and
 /// [ShardConfig#hotMembersMax] members of all of them; within a batch as many more as it touches.
+/// One batch writes down [#LEAVING_BYTES_MAX] of what leaves memory, and a chat: what does not fit
+/// stays for the next one, and counts as bytes of it ([#excessBytes]), so that batches become
+/// smaller rather than the excess larger.
 final class HotChats {
 
   /// A chat is written down at least this often, so that it loads with one get and a short scan.
   static final int SNAPSHOT_ENTRIES = 256;
+
+  /// Snapshots that one batch writes of chats that leave memory.
+  static final int LEAVING_BYTES_MAX = 256 * 1024;
+
+  /// A chat's snapshot without its members, about.
+  private static final int CHAT_BYTES = 128;
 
   private final KeyValues storage;
   private final Round round;
@@ -120,8 +129,16 @@ final class HotChats {
     chat.snapshotDue = false;
   }
 
+  /// What is in memory and has no room there, as bytes of a batch, about: it is to be written down.
+  int excessBytes() {
+    long moreChats = Math.max(0, chats.size() - config.hotChatsMax());
+    long moreMembers = chats.size() > 1 ? Math.max(0, members - config.hotMembersMax()) : 0;
+    long bytes = Math.max(moreChats * CHAT_BYTES, moreMembers * Round.MEMBER_BYTES);
+    return (int) Math.min(bytes, Integer.MAX_VALUE / 2);
+  }
+
   /// Nothing is touched any more. Of too many chats, those used longest ago are written down and
-  /// dropped.
+  /// dropped, as many as a batch may.
   void letGo() {
     for (int i = 0; i < touched.size(); i++) {
       touched.get(i).touched = false;
@@ -131,7 +148,8 @@ final class HotChats {
       return;
     }
     Iterator<ChatState> eldest = chats.values().iterator();
-    while (isOverfull()) {
+    int before = round.batch.bytes();
+    while (isOverfull() && round.batch.bytes() - before < LEAVING_BYTES_MAX) {
       ChatState chat = eldest.next();
       if (chat.head > chat.snapshotSeq) {
         putSnapshot(chat);

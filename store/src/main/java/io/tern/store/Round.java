@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class Round implements KeyValues {
 
   /// A member in a snapshot, about.
-  private static final int MEMBER_BYTES = 48;
+  static final int MEMBER_BYTES = 48;
 
   final Batch batch = new Batch();
   final Erasures erasures;

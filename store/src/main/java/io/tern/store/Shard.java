@@ -165,7 +165,7 @@ public final class Shard {
 
   /// Bytes of the open batch, for the owner to bound it. What commit will add is estimated.
   public int openBytes() {
-    return batch.bytes() + round.pendingBytes;
+    return batch.bytes() + round.pendingBytes + chats.excessBytes();
   }
 
   /// Makes the open batch durable and starts the next. Returns its number, or 0 when there was

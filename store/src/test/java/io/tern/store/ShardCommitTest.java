@@ -160,6 +160,38 @@ class ShardCommitTest {
     }
   }
 
+  @Test
+  void whatLeavesMemoryIsWrittenDownABoundedPieceABatch() {
+    int members = 1_000;
+    int groups = 60;
+    var guests = new UserId[members - 1];
+    for (int i = 0; i < guests.length; i++) {
+      guests[i] = new UserId(10_000 + i);
+    }
+    for (int i = 1; i <= groups; i++) {
+      sent(node.create(ALICE_1, ChatId.group(i), guests));
+    }
+    node.hotMembersMax = members;
+    node.restart();
+    for (int i = 1; i <= groups; i++) {
+      node.prepare(new Command.Send(ALICE_1, ChatId.group(i), ShardNode.body(1, "text")));
+    }
+    assertThat(node.shard.openBytes()).isGreaterThan((groups - 1) * members * Round.MEMBER_BYTES);
+
+    node.shard.commit();
+
+    assertThat(node.lastBatchBytes()).isLessThan(HotChats.LEAVING_BYTES_MAX + 128 * 1024);
+    int batches = 1;
+    while (node.shard.openBytes() > 1_000) {
+      node.prepare(new Command.Tick(0, true, true));
+      node.shard.commit();
+      assertThat(node.lastBatchBytes()).isLessThan(HotChats.LEAVING_BYTES_MAX + 128 * 1024);
+      batches++;
+    }
+    assertThat(batches).isBetween(2, groups);
+    assertThat(sent(node.send(ALICE_1, ChatId.group(1), 1, "text")).repeat()).isTrue();
+  }
+
   // ---- outbox
   // ------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ final class ShardNode {
   private int ops;
   Shard shard;
   private int lastBatchPuts;
+  private int lastBatchBytes;
 
   ShardNode() {
     start();
@@ -59,6 +60,7 @@ final class ShardNode {
     CommitLog log =
         (batch, sync) -> {
           lastBatchPuts = batch.count();
+          lastBatchBytes = batch.bytes();
           local.commit(batch, sync);
         };
     var config =
@@ -111,6 +113,10 @@ final class ShardNode {
   /// Records of the batch that was committed last.
   int lastBatchPuts() {
     return lastBatchPuts;
+  }
+
+  int lastBatchBytes() {
+    return lastBatchBytes;
   }
 
   Outcome ack(DeviceId from, long seq) {
