@@ -14,6 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `tern history`: the entries of one chat, oldest first.
@@ -53,6 +54,10 @@ final class HistoryCommand implements Callable<Integer> {
   public Integer call() {
     if (limit < 0) {
       throw new Failure(ExitCode.USAGE, "--limit: 0 or more, not " + limit);
+    }
+    if (before < 0 || (after != null && after < 0)) {
+      throw new ParameterException(
+          spec.commandLine(), "--before and --after: the seq of an entry, or 0");
     }
     var names = user.names();
     names.learn(with.name());

@@ -20,6 +20,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -83,6 +84,10 @@ final class SendCommand implements Callable<Integer> {
   public Integer call() {
     // Refuses what no draft can be, before anything is asked.
     draft("");
+    if (timeoutSeconds < 0) {
+      throw new ParameterException(
+          spec.commandLine(), "--timeout: 0 s or more, not " + timeoutSeconds);
+    }
     user.names().learn(to.name());
     var out = spec.commandLine().getOut();
     try (var client = CommandClient.connect(user, DEVICE, connect, new ClientListener() {})) {

@@ -56,7 +56,7 @@ final class Settings {
   }
 
   private static Config read(Path file) {
-    if (!Files.isReadable(file)) {
+    if (Files.isDirectory(file) || !Files.isReadable(file)) {
       throw new ConfigProblem("--config = " + file + ": must be a readable file");
     }
     try {

@@ -663,6 +663,9 @@ class ServerConfigTest {
     assertThatThrownBy(() -> ServerConfig.load(folder.resolve("none.conf"), Map.of()))
         .isInstanceOf(ConfigProblem.class)
         .hasMessageContaining("must be a readable file");
+    assertThatThrownBy(() -> ServerConfig.load(folder, Map.of()))
+        .isInstanceOf(ConfigProblem.class)
+        .hasMessageContaining("must be a readable file");
     Path file = folder.resolve("bad.conf");
     Files.writeString(file, "limits {\n");
     assertThatThrownBy(() -> ServerConfig.load(file, Map.of()))

@@ -46,6 +46,7 @@ public final class LoadCommand implements Callable<Integer> {
 
   private static final int IN_FLIGHT = 16;
   private static final int USERS = 200;
+  private static final double SECONDS_MAX = 365 * 86_400;
   private static final int GROUP_MEMBERS = 20;
   private static final int GROUP_SENDERS = 4;
 
@@ -168,11 +169,29 @@ public final class LoadCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     var plan = plan();
+    checkReport();
     var run = new LoadRun(plan, identities());
     try (run) {
       var result = await(run, plan);
       print(result);
       return result.isSound() && result.unsent() == 0 ? ExitCode.OK : ExitCode.FAILED;
+    }
+  }
+
+  /// A report that cannot be written is better known before the run than after it.
+  private void checkReport() {
+    if (json == null || json.equals("-")) {
+      return;
+    }
+    var file = Path.of(json).toAbsolutePath();
+    var folder = file.getParent();
+    boolean isWritable =
+        Files.exists(file)
+            ? !Files.isDirectory(file) && Files.isWritable(file)
+            : folder != null && Files.isDirectory(folder) && Files.isWritable(folder);
+    if (!isWritable) {
+      throw new ParameterException(
+          spec.commandLine(), "--json: cannot write " + json + ": is its folder there, and yours?");
     }
   }
 
@@ -185,6 +204,10 @@ public final class LoadCommand implements Callable<Integer> {
     if (seconds <= 0 || warmup < 0 || drain < 0) {
       throw new ParameterException(
           spec.commandLine(), "--seconds, --warmup, --drain: no such time");
+    }
+    if (Math.max(seconds, Math.max(warmup, drain)) > SECONDS_MAX) {
+      throw new ParameterException(
+          spec.commandLine(), "--seconds, --warmup, --drain: at most a year");
     }
     if (groups == null && (groupMembers != null || groupSenders != null)) {
       throw new ParameterException(

@@ -64,6 +64,7 @@ record LoadPlan(
   }
 
   private static final int USERS_MAX = 1_000_000;
+  private static final int RATE_MAX = 10_000_000;
 
   /// Who talks to whom in direct chats.
   enum Pattern {
@@ -79,6 +80,14 @@ record LoadPlan(
     }
     if (users < 1) {
       throw new IllegalArgumentException("no users, no load");
+    }
+    if (users > USERS_MAX) {
+      throw new IllegalArgumentException("at most %,d users".formatted(USERS_MAX));
+    }
+    if (inFlight > Conversation.BACKLOG_MAX || ratePerSecond > RATE_MAX) {
+      throw new IllegalArgumentException(
+          "at most %,d messages in flight, or %,d a second"
+              .formatted(Conversation.BACKLOG_MAX, RATE_MAX));
     }
     if (groups == null && (inFlight > 0 || ratePerSecond > 0)) {
       requirePeers(users, pattern);

@@ -16,6 +16,7 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.tern.client.ClientTls;
 import io.tern.client.netty.TlsClient;
+import java.net.ConnectException;
 import java.net.SocketAddress;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -104,9 +105,17 @@ final class LoginGate {
                 connect -> {
                   if (!connect.isSuccess()) {
                     onFailed.accept(
-                        "user " + index + " cannot connect: " + connect.cause().getMessage());
+                        "user " + index + " cannot connect: " + whyNot(connect.cause()));
                   }
                 });
+  }
+
+  /// What a person can use of it; Netty says which call it was.
+  private static String whyNot(Throwable cause) {
+    var message = String.valueOf(cause.getMessage());
+    return cause instanceof ConnectException && message.contains("Connection refused")
+        ? "connection refused (tern server starts one)"
+        : message;
   }
 
   /// Of one user: alone, or behind TLS.
