@@ -1,5 +1,7 @@
 package io.tern.edge;
 
+import static io.tern.edge.config.Addresses.text;
+
 import io.tern.accounts.Accounts;
 import io.tern.accounts.AccountsEvent;
 import io.tern.accounts.Admin.SmsSpend;
@@ -577,11 +579,6 @@ public final class TernServer implements AutoCloseable {
 
   private static @Nullable InetSocketAddress first(List<InetSocketAddress> addresses) {
     return addresses.isEmpty() ? null : addresses.getFirst();
-  }
-
-  private static String text(InetSocketAddress address) {
-    String host = address.getAddress().getHostAddress();
-    return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + address.getPort();
   }
 
   /// Ends in order, within the configured time: takes no more connections and frames, commits and

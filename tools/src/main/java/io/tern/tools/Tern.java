@@ -99,7 +99,9 @@ public final class Tern implements Runnable {
   }
 
   static CommandLine commandLine() {
-    return new CommandLine(new Tern())
+    var commands = new CommandLine(new Tern());
+    Numbers.registerWith(commands);
+    return commands
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler(Tern::onBadCommandLine)
         .setExecutionExceptionHandler((e, command, parsed) -> onFailure(e, command));

@@ -1,6 +1,7 @@
 package io.tern.edge.config;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /// A configured address at which the server cannot listen. The message is one line: the key, the
@@ -46,15 +47,16 @@ public final class CannotListen extends IOException {
   private final Reason reason;
 
   /// @param cause what the attempt ended with
-  public CannotListen(String key, Object address, @Nullable Throwable cause) {
+  public CannotListen(String key, InetSocketAddress address, @Nullable Throwable cause) {
     this(key, address, Reason.of(cause), cause);
   }
 
-  private CannotListen(String key, Object address, Reason reason, @Nullable Throwable cause) {
+  private CannotListen(
+      String key, InetSocketAddress address, Reason reason, @Nullable Throwable cause) {
     super(
         key
             + " = "
-            + withoutSlash(address.toString())
+            + Addresses.text(address)
             + ": "
             + (reason == Reason.OTHER ? said(cause) : reason.words),
         cause);
@@ -69,12 +71,6 @@ public final class CannotListen extends IOException {
 
   public Reason reason() {
     return reason;
-  }
-
-  /// An address as it is written in a configuration: the JDK sets the name it was asked for, or
-  /// nothing, before a slash.
-  private static String withoutSlash(String address) {
-    return address.substring(address.indexOf('/') + 1);
   }
 
   private static String said(@Nullable Throwable cause) {

@@ -1,5 +1,7 @@
 package io.tern.edge.config;
 
+import java.net.InetSocketAddress;
+
 /// A configuration that the server will not start with. The message is one line: the key, its
 /// value, and what would be valid.
 public final class ConfigProblem extends RuntimeException {
@@ -11,6 +13,7 @@ public final class ConfigProblem extends RuntimeException {
 
   /// The usual shape of the line.
   public static ConfigProblem of(String key, Object value, String wanted) {
-    return new ConfigProblem(key + " = " + value + ": must be " + wanted);
+    Object shown = value instanceof InetSocketAddress address ? Addresses.text(address) : value;
+    return new ConfigProblem(key + " = " + shown + ": must be " + wanted);
   }
 }

@@ -395,7 +395,7 @@ class ServerConfigTest {
           net.transport                 | pigeon      | net.transport = pigeon: must be auto, epoll, nio, io_uring
           net.listen                    | 127.0.0.1   | net.listen = 127.0.0.1: must be HOST:PORT
           net.listen                    | 127.0.0.1:99999 | net.listen = 127.0.0.1:99999: must be HOST:PORT, port 0 to 65535
-          net.listen                    | 0.0.0.0:1   | on loopback, because it is plain TCP
+          net.listen                    | 0.0.0.0:1   | net.listen = 0.0.0.0:1: must be on loopback, because it is plain TCP
           net.plain-tcp                 | yes         | net.plain-tcp = yes: must be loopback-only, anywhere
           net.listen                    | []          | net.listen = []: must be at least one HOST:PORT, or net.tls.listen
           net.tls.listen                | nowhere     | net.tls.listen = nowhere: must be HOST:PORT
