@@ -66,7 +66,8 @@ class DispatcherReceiptsTest extends DispatcherFixture {
     on(
         new Command.Tick(0, false),
         Origin.NOBODY,
-        new Outcome.Ticked(List.of(new GroupProgress(GROUP, 30, 20, List.of(author))), false));
+        new Outcome.Ticked(
+            List.of(new GroupProgress(GROUP, 30, 20, List.of(author))), false, Long.MAX_VALUE));
     endOfBatch();
 
     assertThat(only(EDGE, Delivery.Progress.class))

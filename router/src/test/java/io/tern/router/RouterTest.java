@@ -196,10 +196,10 @@ class RouterTest {
     await().until(() -> answered(3));
   }
 
-  /// With one tick a second, or one in ten while nothing happens, this would take half a minute.
+  /// With one tick a second this would take 24.
   @Test
   void whatExpiresAtOnceIsErasedWithoutWaitingForTicks() {
-    int messages = 3_000;
+    int messages = 6_000;
     for (int csn = 1; csn <= messages; csn++) {
       var content = Content.newBuilder().setKind(Kind.KIND_TEXT).setTtlS(1);
       var body = Send.newBuilder().setCsn(csn).setContent(content).build().toByteArray();
@@ -213,6 +213,22 @@ class RouterTest {
           var entries = Reads.after(shard, CHAT, BOB.user(), 1, messages, 1 << 20).entries();
           return entries.size() == messages
               && entries.stream().allMatch(entry -> entry.kind() == Kind.KIND_TOMBSTONE_VALUE);
+        });
+  }
+
+  /// With one tick in ten while nothing happens, this would take more than ten.
+  @Test
+  void aMessageIsErasedWhenItsTimeHasComeThoughNothingElseHappens() {
+    var content = Content.newBuilder().setKind(Kind.KIND_TEXT).setTtlS(3);
+    var body = Send.newBuilder().setCsn(1).setContent(content).build().toByteArray();
+    assertThat(router.submit(new Command.Send(ALICE, CHAT, body), Origin.NOBODY)).isTrue();
+    var shard = storages.get(Slots.shardOf(Slots.of(CHAT), SHARDS));
+
+    await()
+        .atMost(8, SECONDS)
+        .until(() -> {
+          var entries = Reads.after(shard, CHAT, BOB.user(), 1, 1, 1 << 20).entries();
+          return !entries.isEmpty() && entries.getFirst().kind() == Kind.KIND_TOMBSTONE_VALUE;
         });
   }
 

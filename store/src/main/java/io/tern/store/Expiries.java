@@ -94,6 +94,16 @@ final class Expiries {
     return left <= 0 || slotsLooked < soonestExpiry.length;
   }
 
+  /// Before this time nothing expires of what has been committed; Long.MAX_VALUE = nothing ever
+  /// does, Long.MIN_VALUE = not all slots have been looked at.
+  long soonestMillis() {
+    long soonest = NOTHING_EXPIRES;
+    for (long time : soonestExpiry) {
+      soonest = Math.min(soonest, time);
+    }
+    return soonest;
+  }
+
   private long soonestExpiry(int slot, long fromMillis) {
     long[] soonest = {NOTHING_EXPIRES};
     boolean[] isRecord = {true};

@@ -67,6 +67,11 @@ final class GroupMarks {
     }
   }
 
+  /// Whether there is nothing to count.
+  boolean isEmpty() {
+    return moved.isEmpty();
+  }
+
   /// Counts what was noted, as much as one tick may.
   List<GroupProgress> count(HotChats chats) {
     if (moved.isEmpty()) {

@@ -101,8 +101,10 @@ public sealed interface Outcome {
   /// @param progress groups in which something moved that is to be told; at most
   ///   [GroupMarks#GROUPS_PER_TICK]
   /// @param more what has expired is more than one tick erases: the next should follow at once
-  record Ticked(List<GroupProgress> progress, boolean more) implements Outcome {
-    public static final Ticked NOTHING = new Ticked(List.of(), false);
+  /// @param dueMillis when the next tick has something to do, if no other command comes before it;
+  ///   Long.MIN_VALUE = it has already, Long.MAX_VALUE = never
+  record Ticked(List<GroupProgress> progress, boolean more, long dueMillis) implements Outcome {
+    public static final Ticked NOTHING = new Ticked(List.of(), false, Long.MAX_VALUE);
   }
 
   /// Done, or had been done before, and nobody is waiting to hear more.

@@ -152,9 +152,8 @@ public final class Shard {
     swept = true;
     boolean more = expiries.sweep(nowMillis);
     List<GroupProgress> progress = command.onlyExpired() ? List.of() : marks.count(chats);
-    return more || !progress.isEmpty()
-        ? new Outcome.Ticked(progress, more)
-        : Outcome.Ticked.NOTHING;
+    return new Outcome.Ticked(
+        progress, more, marks.isEmpty() ? expiries.soonestMillis() : Long.MIN_VALUE);
   }
 
   /// The outbox record of batch `n` has done its work: deletes it with the open batch.

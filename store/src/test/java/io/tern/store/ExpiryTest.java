@@ -142,6 +142,49 @@ class ExpiryTest {
     assertThat(node.texts()).allMatch(String::isEmpty);
   }
 
+  private long dueMillis() {
+    return ((Outcome.Ticked) node.run(new Command.Tick(0, false))).dueMillis();
+  }
+
+  @Test
+  void aTickSaysWhenTheNextMessageExpires() {
+    tickOften();
+    assertThat(dueMillis()).as("nothing ever does").isEqualTo(Long.MAX_VALUE);
+    long first = sent(sendExpiring(ALICE_1, CHAT, 1, 600)).entry().tsMillis() + 600_000;
+    node.shard.commit();
+    assertThat(dueMillis()).isEqualTo(first);
+    long sooner = sent(sendExpiring(ALICE_1, CHAT, 2, 60)).entry().tsMillis() + 60_000;
+    node.shard.commit();
+    assertThat(dueMillis()).isEqualTo(sooner);
+
+    node.now = sooner;
+
+    assertThat(dueMillis()).as("that one is erased").isEqualTo(first);
+    node.now = first;
+    assertThat(dueMillis()).isEqualTo(Long.MAX_VALUE);
+    assertThat(node.texts()).containsExactly("", "");
+  }
+
+  @Test
+  void aTickSaysWhenTheNextRecordEnds() {
+    tickOften();
+    var key = RecordKey.ofUser('a', ALICE);
+    node.run(new Command.PutRecord(key, 0, new byte[] {1}, node.now + 60_000));
+
+    assertThat(dueMillis()).isEqualTo(node.now + 60_000);
+  }
+
+  @Test
+  void anotherLifeKnowsWhatIsDueOnceItHasLookedAtEverySlot() {
+    long expires = sent(sendExpiring(ALICE_1, CHAT, 1, 600)).entry().tsMillis() + 600_000;
+    node.shard.commit();
+    node.restart();
+
+    assertThat(dueMillis()).as("not all slots looked at").isLessThanOrEqualTo(node.now);
+    tickOften();
+    assertThat(dueMillis()).isEqualTo(expires);
+  }
+
   @Test
   void aNewLifeGoesOnUntilItHasLookedAtEverySlot() {
     int ticks = 1;

@@ -317,6 +317,23 @@ class ReceiptsTest {
   }
 
   @Test
+  void whileThereAreGroupsToCountTheNextTickIsDueAtOnce() {
+    Outcome.Ticked lookedAtSlots;
+    do {
+      lookedAtSlots = ticked(true);
+    } while (lookedAtSlots.more());
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+
+    assertThat(ticked(true).dueMillis()).as("counts no groups").isLessThanOrEqualTo(node.now);
+    assertThat(ticked(false).dueMillis()).isEqualTo(Long.MAX_VALUE);
+  }
+
+  private Outcome.Ticked ticked(boolean onlyExpired) {
+    return (Outcome.Ticked) node.run(new Command.Tick(0, false, onlyExpired));
+  }
+
+  @Test
   void fewerLargeGroupsFitIntoATick() {
     List<DeviceId> guests = guests(1_000);
     List<DeviceId> authors = guests.subList(0, GroupMarks.AUTHORS_PER_GROUP);

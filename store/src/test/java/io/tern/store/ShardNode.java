@@ -182,7 +182,7 @@ final class ShardNode {
   /// What a tick tells.
   List<GroupProgress> tick() {
     if (run(new Command.Tick(0, false))
-        instanceof Outcome.Ticked(List<GroupProgress> progress, _)) {
+        instanceof Outcome.Ticked(List<GroupProgress> progress, _, _)) {
       return progress;
     }
     throw new AssertionError("not ticked");

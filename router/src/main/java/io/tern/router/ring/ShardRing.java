@@ -66,7 +66,8 @@ public final class ShardRing implements Commands, AutoCloseable {
   /// How long acknowledgements wait for a send (docs/adr/0007).
   private static final long LINGER_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
-  /// Expiry is looked after every so many ticks when nothing else happens.
+  /// Every so many ticks the shard has one, whatever there is to do: operators see from it that the
+  /// ring turns ([Router.Health#sinceCommitMillis]).
   private static final int QUIET_TICKS = 10;
 
   private static final long CLOSE_LOOK_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
@@ -330,6 +331,10 @@ public final class ShardRing implements Commands, AutoCloseable {
     /// A tick has left something that has expired.
     private boolean expired;
 
+    /// When the shard has something to do though nobody asks, as its ticks have said since the last
+    /// one was given to it. A former life may have left something.
+    private long dueMillis = Long.MIN_VALUE;
+
     Dispatch(Rounds rounds) {
       this.rounds = rounds;
     }
@@ -347,11 +352,12 @@ public final class ShardRing implements Commands, AutoCloseable {
       Command command = Objects.requireNonNull(event.command);
       Outcome outcome = Objects.requireNonNull(event.outcome);
       rounds.on(command, event.origin, outcome, nowMillis);
-      // Where groups had something to tell there may be more of them than one tick counts.
-      active |=
-          !(command instanceof Command.Tick)
-              || (outcome instanceof Outcome.Ticked ticked && !ticked.progress().isEmpty());
-      expired |= outcome instanceof Outcome.Ticked ticked && ticked.more();
+      // What a command has brought to the shard no tick before knew of.
+      active |= !(command instanceof Command.Tick);
+      if (outcome instanceof Outcome.Ticked ticked) {
+        expired |= ticked.more();
+        dueMillis = Math.min(dueMillis, ticked.dueMillis());
+      }
       events++;
       bytes += event.bytes;
       boolean last = event.last;
@@ -396,11 +402,13 @@ public final class ShardRing implements Commands, AutoCloseable {
       noteFull();
       if (active
           || !settled.isEmpty()
+          || clock.millis() >= dueMillis
           || now - shardTickedAt >= QUIET_TICKS * config.tickMillis()) {
         // A full ring has commands whose batches do the same work.
         if (!closed && publish(new Command.Tick(config.slot(), false), Origin.NOBODY)) {
           shardTickedAt = now;
           active = false;
+          dueMillis = Long.MAX_VALUE;
         }
       }
     }

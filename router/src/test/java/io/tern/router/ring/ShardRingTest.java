@@ -12,6 +12,7 @@ import io.tern.store.Command;
 import io.tern.store.Outcome;
 import io.tern.store.Storage;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -222,6 +223,52 @@ class ShardRingTest {
     await().atMost(Duration.ofSeconds(20)).until(() -> rounds.ticks.get() >= 2);
   }
 
+  /// Without that the first of these ticks would come after five seconds, and the other one too.
+  @Test
+  void theShardHasATickAsSoonAsItHasSaidThatSomethingIsDue() {
+    var clock = new AtomicLong(100);
+    var machine = new Notes();
+    machine.dueMillis = 1_000;
+    var rounds = new Rounded(machine);
+    start(
+        config(64).withTick(Duration.ofMillis(500)),
+        machine,
+        rounds,
+        () -> Instant.ofEpochMilli(clock.get()));
+
+    await()
+        .atMost(Duration.ofSeconds(4))
+        .untilAsserted(() -> assertThat(machine.ticks).containsExactly(100L));
+    int ticks = rounds.ticks.get();
+    await().until(() -> rounds.ticks.get() >= ticks + 2);
+    assertThat(machine.ticks).as("nothing is due").containsExactly(100L);
+
+    clock.set(1_000);
+    await()
+        .atMost(Duration.ofSeconds(4))
+        .untilAsserted(() -> assertThat(machine.ticks).containsExactly(100L, 1_000L));
+    int more = rounds.ticks.get();
+    await().until(() -> rounds.ticks.get() >= more + 2);
+    assertThat(machine.ticks).as("nothing ever is").containsExactly(100L, 1_000L);
+  }
+
+  /// What a command brings may be due before anything that a tick has said.
+  @Test
+  void afterACommandTheShardHasATickThoughNothingIsDue() {
+    var machine = new Notes();
+    var ring =
+        start(
+            config(64).withTick(Duration.ofMillis(500)),
+            machine,
+            new Rounded(machine),
+            InstantSource.system());
+    await().until(() -> machine.ticks.size() == 1);
+
+    ring.submit(ack(1), Origin.NOBODY);
+
+    await().atMost(Duration.ofSeconds(4)).until(() -> machine.ticks.size() == 2);
+  }
+
   @Test
   void closeLetsEverythingBeCommittedAndDispatched() {
     var machine = new Notes();
@@ -393,6 +440,15 @@ class ShardRingTest {
   }
 
   private ShardRing start(Shape shape, Notes machine, Rounded rounds, RouterMetrics metrics) {
+    return start(shape, machine, rounds, metrics, InstantSource.system());
+  }
+
+  private ShardRing start(Shape shape, Notes machine, Rounded rounds, InstantSource clock) {
+    return start(shape, machine, rounds, RouterMetrics.NONE, clock);
+  }
+
+  private ShardRing start(
+      Shape shape, Notes machine, Rounded rounds, RouterMetrics metrics, InstantSource clock) {
     var config =
         new ShardRing.Config(
             7,
@@ -407,7 +463,7 @@ class ShardRingTest {
             config,
             machine,
             metrics,
-            InstantSource.system(),
+            clock,
             (what, cause) -> fatal.add(what + ": " + cause.getMessage()));
     ring.start(rounds);
     open = ring;
@@ -449,6 +505,13 @@ class ShardRingTest {
     volatile boolean silent;
 
     volatile long bugAt = -1;
+
+    /// When something is due that the next tick does.
+    volatile long dueMillis = Long.MAX_VALUE;
+
+    /// When each tick was.
+    final List<Long> ticks = new CopyOnWriteArrayList<>();
+
     final AtomicInteger commits = new AtomicInteger();
     volatile long committedSeq;
     private long lastSeq;
@@ -467,6 +530,11 @@ class ShardRingTest {
         lastSeq = ack.seq();
       }
       events++;
+      if (command instanceof Command.Tick) {
+        ticks.add(nowMillis);
+        return new Outcome.Ticked(
+            List.of(), false, nowMillis < dueMillis ? dueMillis : Long.MAX_VALUE);
+      }
       return Outcome.Done.DONE;
     }
 
