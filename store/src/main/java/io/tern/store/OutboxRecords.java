@@ -15,8 +15,9 @@ import java.util.List;
 /// be one seek for each.
 final class OutboxRecords {
 
-  /// Entries in a page, but for a record that has more by itself. With the largest bodies 64 MiB.
-  static final int ENTRIES_MAX = 4096;
+  /// Entries and duties in a page, but for a record that has more by itself. With the largest
+  /// bodies 64 MiB.
+  static final int OWED_MAX = 4096;
 
   /// One record while it is put together.
   private static final class Owed {
@@ -52,7 +53,7 @@ final class OutboxRecords {
   static List<OutboxRecord> after(KeyValues storage, long n) {
     var page = new ArrayList<Owed>();
     var runs = new ArrayList<Run>();
-    long[] entries = {0};
+    long[] size = {0};
     storage.scan(
         Keys.outbox(n + 1),
         Keys.outbox(-1),
@@ -64,11 +65,12 @@ final class OutboxRecords {
             long count = outbox.getEntries(i + 3);
             var chat = new ChatId(outbox.getEntries(i), outbox.getEntries(i + 1));
             owed.runs.add(new Run(chat, from, from + count));
-            entries[0] += count;
+            size[0] += count;
           }
+          size[0] += dutiesCount(outbox);
           page.add(owed);
           runs.addAll(owed.runs);
-          return entries[0] < ENTRIES_MAX;
+          return size[0] < OWED_MAX;
         });
     readEntries(storage, runs);
     return page.stream().map(OutboxRecords::record).toList();
@@ -80,6 +82,13 @@ final class OutboxRecords {
       due.addAll(run.due);
     }
     return new OutboxRecord(owed.n, List.copyOf(due), duties(owed.outbox));
+  }
+
+  private static int dutiesCount(Outbox outbox) {
+    return outbox.getListsCount() / 3
+        + outbox.getBlocksCount() / 5
+        + outbox.getLeavesCount() / 3
+        + outbox.getNoticesCount() / 5;
   }
 
   static List<Command> duties(Outbox outbox) {

@@ -225,7 +225,7 @@ class ShardCommitTest {
   /// Many small batches over a few chats, as a crash under load leaves them.
   @Test
   void aLargeOutboxComesInPages() {
-    int batches = 3 * OutboxRecords.ENTRIES_MAX / 4;
+    int batches = 3 * OutboxRecords.OWED_MAX / 4;
     var csns = new long[5];
     var expected = new ArrayList<String>();
     for (int batch = 0; batch < batches; batch++) {
@@ -257,8 +257,30 @@ class ShardCommitTest {
       page = node.shard.outboxAfter(page.getLast().n());
     }
     assertThat(found).isEqualTo(expected);
-    assertThat(pages).isEqualTo(3);
+    // The first entry of each chat owes two lists besides.
+    assertThat(pages).isEqualTo(4);
     assertThat(node.shard.outbox()).hasSize(batches);
+  }
+
+  @Test
+  void aPageOfTheOutboxIsBoundedByDutiesToo() {
+    int chats = Notices.CHATS_MAX;
+    for (int i = 1; i <= chats; i++) {
+      node.prepare(new Command.ListChat(ALICE, ChatId.direct(ALICE, new UserId(1_000_000 + i))));
+    }
+    node.shard.commit();
+    int records = 2 * OutboxRecords.OWED_MAX / chats;
+    for (int i = 1; i <= records; i++) {
+      node.run(new Command.Announce(ALICE_1, i, null));
+    }
+    node.restart();
+
+    List<OutboxRecord> first = node.shard.outboxAfter(0);
+    List<OutboxRecord> second = node.shard.outboxAfter(first.getLast().n());
+
+    assertThat(first).hasSize(records / 2).allMatch(record -> record.duties().size() == chats);
+    assertThat(second).hasSize(records / 2);
+    assertThat(node.shard.outboxAfter(second.getLast().n())).isEmpty();
   }
 
   @Test
