@@ -175,7 +175,7 @@ public final class Reads {
       return new Page(List.of(), false, 0, 0);
     }
     long first = Math.max(fromSeq, visible.first);
-    var page = new PageBuilder(chat, visible.last, entriesMax, bytesMax);
+    var page = new PageBuilder(chat, entriesMax, bytesMax);
     if (first <= visible.last) {
       shard.scan(Keys.entry(chat, first), endOf(chat, visible.last), page);
     }
@@ -193,7 +193,7 @@ public final class Reads {
     if (visible == null) {
       return new Page(List.of(), false, 0, 0);
     }
-    var page = new PageBuilder(chat, visible.last, entriesMax, bytesMax);
+    var page = new PageBuilder(chat, entriesMax, bytesMax);
     if (beforeSeq > visible.first) {
       long last = Math.min(beforeSeq - 1, visible.last);
       shard.scanDown(Keys.entry(chat, visible.first), endOf(chat, last), page);
@@ -215,7 +215,7 @@ public final class Reads {
     if (visible == null) {
       return null;
     }
-    var tail = new Tail(chat, visible.last, viewer);
+    var tail = new Tail(chat, viewer);
     shard.scanDown(
         Keys.entry(chat, Math.max(1, Math.min(snapshot.seq, visible.last))),
         endOf(chat, visible.last),
@@ -416,9 +416,7 @@ public final class Reads {
   }
 
   /// The reactions to the entries `first` to `last`, by seq: of each entry the texts that are most
-  /// frequent. A page of entries at a time: every member may have reacted to each. None for who has
-  /// left: what is kept of a reaction is the newest, not since when it is there, and those up to
-  /// their leaving are entries of the log.
+  /// frequent. A page of entries at a time: every member may have reacted to each.
   public static Map<Long, List<Reaction>> reactions(
       KeyValues shard, ChatId chat, long first, long last, UserId viewer) {
     var found = new HashMap<Long, Map<String, Reaction.Builder>>();
@@ -437,9 +435,6 @@ public final class Reads {
           }
           return true;
         });
-    if (!found.isEmpty() && !isMember(shard, chat, viewer)) {
-      return Map.of();
-    }
     var reactions = new HashMap<Long, List<Reaction>>();
     found.forEach((seq, texts) ->
         reactions.put(
@@ -757,15 +752,13 @@ public final class Reads {
 
   private static final class PageBuilder implements KeyValues.Visitor {
     final ChatId chat;
-    final long lastSeq;
     final int entriesMax;
     final List<Entry> entries = new ArrayList<>();
     int bytesLeft;
     boolean more;
 
-    PageBuilder(ChatId chat, long lastSeq, int entriesMax, int bytesMax) {
+    PageBuilder(ChatId chat, int entriesMax, int bytesMax) {
       this.chat = chat;
-      this.lastSeq = lastSeq;
       this.entriesMax = entriesMax;
       this.bytesLeft = bytesMax;
     }
@@ -777,7 +770,7 @@ public final class Reads {
         more = true;
         return false;
       }
-      Entry entry = EntryCodec.decodeUpTo(lastSeq, chat, Keys.entrySeq(key), value);
+      Entry entry = EntryCodec.decode(chat, Keys.entrySeq(key), value);
       entries.add(entry);
       bytesLeft -= ENTRY_BYTES + entry.content().length;
       return true;
@@ -787,16 +780,14 @@ public final class Reads {
   /// Walks down from the head to the snapshot, or until there is nothing more to learn.
   private static final class Tail implements KeyValues.Visitor {
     final ChatId chat;
-    final long lastSeq;
     final DeviceId viewer;
     final EntryCodec.Header header = new EntryCodec.Header();
     @Nullable Entry last;
     long lastOwnSeq;
     long lastCsn;
 
-    Tail(ChatId chat, long lastSeq, DeviceId viewer) {
+    Tail(ChatId chat, DeviceId viewer) {
       this.chat = chat;
-      this.lastSeq = lastSeq;
       this.viewer = viewer;
     }
 
@@ -804,7 +795,7 @@ public final class Reads {
     public boolean visit(byte[] key, byte[] value) {
       long seq = Keys.entrySeq(key);
       if (last == null) {
-        last = EntryCodec.decodeUpTo(lastSeq, chat, seq, value);
+        last = EntryCodec.decode(chat, seq, value);
       }
       header.read(value);
       if (header.csn != 0 && header.sender == viewer.user().value()) {

@@ -141,31 +141,6 @@ class MessagesTest {
     refused(node.send(BOB_1, GROUP, 1, reaction(3, "+")), ErrorCode.NOT_FOUND);
   }
 
-  @Test
-  void whoHasLeftSeesNothingOfWhatBecameOfMessagesLater() {
-    node.create(ALICE_1, GROUP, BOB);
-    node.send(ALICE_1, GROUP, 1, "early");
-    node.send(ALICE_1, GROUP, 2, edit(2, "in time"));
-    node.send(ALICE_1, GROUP, 3, "late");
-    node.send(ALICE_1, GROUP, 4, reaction(4, "a"));
-    node.edit(BOB_1, GROUP, new GroupChange.Leave());
-    node.send(ALICE_1, GROUP, 5, edit(4, "after he left"));
-    node.send(ALICE_1, GROUP, 6, reaction(2, "b"));
-
-    Entry early = node.entry(GROUP, BOB, 2);
-    assertThat(ShardNode.textOf(early)).isEqualTo("in time");
-    assertThat(early.editedMillis()).isPositive();
-    Entry late = node.entry(GROUP, BOB, 4);
-    assertThat(late.kind()).isEqualTo(Kind.KIND_TOMBSTONE_VALUE);
-    assertThat(late.editedMillis()).isZero();
-    assertThat(Reads.before(node.storage, GROUP, BOB, 5, 1, 1000).entries().getFirst().kind())
-        .isEqualTo(Kind.KIND_TOMBSTONE_VALUE);
-    assertThat(Reads.reactions(node.storage, GROUP, 1, 9, BOB)).isEmpty();
-
-    assertThat(ShardNode.textOf(node.entry(GROUP, ALICE, 4))).isEqualTo("after he left");
-    assertThat(Reads.reactions(node.storage, GROUP, 1, 9, ALICE)).containsOnlyKeys(2L, 4L);
-  }
-
   // ---- revokes
 
   @Test

@@ -90,8 +90,6 @@ final class ReferenceChats {
     static final Marks NONE = new Marks(0, 0, 0, 0);
   }
 
-  static final Content TOMBSTONE = Content.newBuilder().setKind(Kind.KIND_TOMBSTONE).build();
-
   static final class Line {
     final DeviceId from;
     final long csn;
@@ -426,7 +424,7 @@ final class ReferenceChats {
     void erase(long seq) {
       Line target = line(seq);
       voidEdit(target);
-      target.content = TOMBSTONE;
+      target.content = Content.newBuilder().setKind(Kind.KIND_TOMBSTONE).build();
       target.editedMillis = 0;
       target.editSeq = 0;
       target.asSent = false;

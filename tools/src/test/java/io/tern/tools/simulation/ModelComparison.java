@@ -152,18 +152,7 @@ final class ModelComparison {
     if (line.isVoid(now) || editsHidden(user, room, line)) {
       return VOID;
     }
-    return line.isGone(now)
-            || model.isHidden(user, room.id, line.seq)
-            || wasEditedAfter(user, room, line)
-        ? GONE
-        : line.content;
-  }
-
-  /// Whether what `user` could know of it is no longer there.
-  private static boolean wasEditedAfter(long user, Room room, Line line) {
-    Part part = room.parts.get(user);
-    Line edit = line.lastEdit;
-    return part != null && edit != null && edit.seq > part.left;
+    return line.isGone(now) || model.isHidden(user, room.id, line.seq) ? GONE : line.content;
   }
 
   /// Whether it edits a message that `user` has deleted for themselves.
@@ -428,9 +417,7 @@ final class ModelComparison {
       got.getReactionsList()
           .forEach(r -> reactions.put(r.getText(), r.getCount() + (r.getOwn() ? " own" : "")));
       Map<String, Integer> counts = new TreeMap<>();
-      if (must(room.parts.get(me)).isIn()) {
-        line.reactions.values().forEach(text -> counts.merge(text, 1, Integer::sum));
-      }
+      line.reactions.values().forEach(text -> counts.merge(text, 1, Integer::sum));
       Map<String, String> theirs = new TreeMap<>();
       counts.forEach((text, count) ->
           theirs.put(text, count + (text.equals(line.reactions.get(me)) ? " own" : "")));
