@@ -124,6 +124,18 @@ final class EntryCodec {
         header.editedMillis);
   }
 
+  /// As [#decode] for somebody who sees nothing behind `lastSeq`: what a message said before it was
+  /// edited is gone, so of one that was edited later a tombstone is left.
+  static Entry decodeUpTo(long lastSeq, ChatId chat, long seq, byte[] value) {
+    Entry entry = decode(chat, seq, value);
+    if (entry.editedMillis() == 0 || lastSeq == Long.MAX_VALUE) {
+      return entry;
+    }
+    var header = new Header();
+    header.read(value);
+    return header.editSeq <= lastSeq ? entry : decode(chat, seq, erased(header));
+  }
+
   /// The same entry without what was said.
   static byte[] erased(Header header) {
     return rewritten(header, (header.flags & ~EDITED) | ERASED, 0, 0, TOMBSTONE);

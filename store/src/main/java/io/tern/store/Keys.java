@@ -25,7 +25,7 @@ import java.util.Arrays;
 ///                                      were hidden, or under a block. A hidden read that delivers
 ///                                      has a 'd' too
 /// slot 'V' chat user device        24  what the device itself has acknowledged: seq, a varint
-/// slot 'R' chat seq user           29  the user's reaction to message seq: its text
+/// slot 'R' chat seq user           29  the user's reaction to message seq, see Reactions
 /// slot '@' chat user seq           29  message seq mentions the user; no value
 /// slot 'E' chat block              23  which of the entries block*256+1 … block*256+256 were
 ///                                      erased: a bitmap of 32 bytes, first entry = bit 0 of byte 0

@@ -133,8 +133,7 @@ final class Messages {
         if (send.bodyBytes() == 0) {
           round.delete(key);
         } else {
-          int from = send.bodyOffset();
-          round.put(key, Arrays.copyOfRange(body, from, from + send.bodyBytes()));
+          round.put(key, Reactions.value(seq, body, send.bodyOffset(), send.bodyBytes()));
         }
       }
       case Kind.KIND_TIMER_VALUE -> {

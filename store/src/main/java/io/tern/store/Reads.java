@@ -3,12 +3,10 @@ package io.tern.store;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
-import io.tern.protocol.Limits;
 import io.tern.protocol.UserId;
 import io.tern.protocol.v1.ChatSetting;
 import io.tern.protocol.v1.Contact;
 import io.tern.protocol.v1.Privacy;
-import io.tern.protocol.v1.Reaction;
 import io.tern.protocol.v1.Role;
 import io.tern.protocol.v1.Setting;
 import io.tern.store.Watermarks.Marks;
@@ -20,17 +18,13 @@ import io.tern.store.v1.Progress;
 import io.tern.store.v1.Record;
 import io.tern.store.v1.SenderSnapshot;
 import io.tern.store.v1.User;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// The questions that pass no ring: history, chat list, catch-up. Pure functions of a snapshot;
@@ -175,7 +169,7 @@ public final class Reads {
       return new Page(List.of(), false, 0, 0);
     }
     long first = Math.max(fromSeq, visible.first);
-    var page = new PageBuilder(chat, entriesMax, bytesMax);
+    var page = new PageBuilder(chat, visible.last, entriesMax, bytesMax);
     if (first <= visible.last) {
       shard.scan(Keys.entry(chat, first), endOf(chat, visible.last), page);
     }
@@ -193,7 +187,7 @@ public final class Reads {
     if (visible == null) {
       return new Page(List.of(), false, 0, 0);
     }
-    var page = new PageBuilder(chat, entriesMax, bytesMax);
+    var page = new PageBuilder(chat, visible.last, entriesMax, bytesMax);
     if (beforeSeq > visible.first) {
       long last = Math.min(beforeSeq - 1, visible.last);
       shard.scanDown(Keys.entry(chat, visible.first), endOf(chat, last), page);
@@ -215,7 +209,7 @@ public final class Reads {
     if (visible == null) {
       return null;
     }
-    var tail = new Tail(chat, viewer);
+    var tail = new Tail(chat, visible.last, viewer);
     shard.scanDown(
         Keys.entry(chat, Math.max(1, Math.min(snapshot.seq, visible.last))),
         endOf(chat, visible.last),
@@ -413,38 +407,6 @@ public final class Reads {
         .filter(user -> !user.equals(without))
         .sorted(Comparator.comparingLong(UserId::value))
         .toList();
-  }
-
-  /// The reactions to the entries `first` to `last`, by seq: of each entry the texts that are most
-  /// frequent. A page of entries at a time: every member may have reacted to each.
-  public static Map<Long, List<Reaction>> reactions(
-      KeyValues shard, ChatId chat, long first, long last, UserId viewer) {
-    var found = new HashMap<Long, Map<String, Reaction.Builder>>();
-    shard.scan(
-        Keys.reactionsFrom(chat, first),
-        Keys.reactionsFrom(chat, last + 1),
-        (key, value) -> {
-          String text = new String(value, StandardCharsets.UTF_8);
-          Reaction.Builder reaction =
-              found
-                  .computeIfAbsent(Keys.reactionSeq(key), seq -> new TreeMap<>())
-                  .computeIfAbsent(text, t -> Reaction.newBuilder().setText(t));
-          reaction.setCount(reaction.getCount() + 1);
-          if (Keys.reactionUser(key) == viewer.value()) {
-            reaction.setOwn(true);
-          }
-          return true;
-        });
-    var reactions = new HashMap<Long, List<Reaction>>();
-    found.forEach((seq, texts) ->
-        reactions.put(
-            seq,
-            texts.values().stream()
-                .sorted(Comparator.comparingInt(Reaction.Builder::getCount).reversed())
-                .limit(Limits.PAGE_REACTIONS_MAX)
-                .map(Reaction.Builder::build)
-                .toList()));
-    return reactions;
   }
 
   // ---- of users: `shard` is the user's ----------------------------------------------------------
@@ -752,13 +714,15 @@ public final class Reads {
 
   private static final class PageBuilder implements KeyValues.Visitor {
     final ChatId chat;
+    final long lastSeq;
     final int entriesMax;
     final List<Entry> entries = new ArrayList<>();
     int bytesLeft;
     boolean more;
 
-    PageBuilder(ChatId chat, int entriesMax, int bytesMax) {
+    PageBuilder(ChatId chat, long lastSeq, int entriesMax, int bytesMax) {
       this.chat = chat;
+      this.lastSeq = lastSeq;
       this.entriesMax = entriesMax;
       this.bytesLeft = bytesMax;
     }
@@ -770,7 +734,7 @@ public final class Reads {
         more = true;
         return false;
       }
-      Entry entry = EntryCodec.decode(chat, Keys.entrySeq(key), value);
+      Entry entry = EntryCodec.decodeUpTo(lastSeq, chat, Keys.entrySeq(key), value);
       entries.add(entry);
       bytesLeft -= ENTRY_BYTES + entry.content().length;
       return true;
@@ -780,14 +744,16 @@ public final class Reads {
   /// Walks down from the head to the snapshot, or until there is nothing more to learn.
   private static final class Tail implements KeyValues.Visitor {
     final ChatId chat;
+    final long lastSeq;
     final DeviceId viewer;
     final EntryCodec.Header header = new EntryCodec.Header();
     @Nullable Entry last;
     long lastOwnSeq;
     long lastCsn;
 
-    Tail(ChatId chat, DeviceId viewer) {
+    Tail(ChatId chat, long lastSeq, DeviceId viewer) {
       this.chat = chat;
+      this.lastSeq = lastSeq;
       this.viewer = viewer;
     }
 
@@ -795,7 +761,7 @@ public final class Reads {
     public boolean visit(byte[] key, byte[] value) {
       long seq = Keys.entrySeq(key);
       if (last == null) {
-        last = EntryCodec.decode(chat, seq, value);
+        last = EntryCodec.decodeUpTo(lastSeq, chat, seq, value);
       }
       header.read(value);
       if (header.csn != 0 && header.sender == viewer.user().value()) {

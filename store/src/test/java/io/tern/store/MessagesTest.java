@@ -23,6 +23,7 @@ import io.tern.protocol.v1.Kind;
 import io.tern.protocol.v1.LinkPreview;
 import io.tern.protocol.v1.Reaction;
 import io.tern.protocol.v1.Role;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -141,6 +142,34 @@ class MessagesTest {
     refused(node.send(BOB_1, GROUP, 1, reaction(3, "+")), ErrorCode.NOT_FOUND);
   }
 
+  @Test
+  void whoHasLeftSeesNothingOfWhatBecameOfMessagesLater() {
+    node.create(ALICE_1, GROUP, BOB, EVE);
+    node.send(ALICE_1, GROUP, 1, "early");
+    node.send(ALICE_1, GROUP, 2, edit(2, "in time"));
+    node.send(ALICE_1, GROUP, 3, "late");
+    node.send(ALICE_1, GROUP, 4, reaction(2, "a"));
+    node.send(EVE_1, GROUP, 1, reaction(2, "a"));
+    node.edit(BOB_1, GROUP, new GroupChange.Leave());
+    node.send(ALICE_1, GROUP, 5, edit(4, "after he left"));
+    node.send(ALICE_1, GROUP, 6, reaction(2, "b"));
+    node.send(EVE_1, GROUP, 2, reaction(4, "c"));
+
+    Entry early = node.entry(GROUP, BOB, 2);
+    assertThat(ShardNode.textOf(early)).isEqualTo("in time");
+    assertThat(early.editedMillis()).isPositive();
+    Entry late = node.entry(GROUP, BOB, 4);
+    assertThat(late.kind()).isEqualTo(Kind.KIND_TOMBSTONE_VALUE);
+    assertThat(late.editedMillis()).isZero();
+    assertThat(Reads.before(node.storage, GROUP, BOB, 5, 1, 1000).entries().getFirst().kind())
+        .isEqualTo(Kind.KIND_TOMBSTONE_VALUE);
+    assertThat(node.reactions(GROUP, 1, 9, BOB))
+        .isEqualTo(Map.of(2L, List.of(Reaction.newBuilder().setText("a").setCount(1).build())));
+
+    assertThat(ShardNode.textOf(node.entry(GROUP, ALICE, 4))).isEqualTo("after he left");
+    assertThat(node.reactions(GROUP, 1, 9, ALICE)).containsOnlyKeys(2L, 4L);
+  }
+
   // ---- revokes
 
   @Test
@@ -160,7 +189,7 @@ class MessagesTest {
     assertThat(content(1).getKind()).isEqualTo(Kind.KIND_TOMBSTONE);
     assertThat(content(1).getMentionsList()).isEmpty();
     assertThat(node.entry(CHAT, ALICE, 1).editedMillis()).isZero();
-    assertThat(Reads.reactions(node.storage, CHAT, 1, 9, BOB)).isEmpty();
+    assertThat(node.reactions(CHAT, 1, 9, BOB)).isEmpty();
     assertThat(node.summary(BOB_1).unread()).isZero();
     assertThat(node.summary(BOB_1).unreadMentions()).isZero();
     assertThat(sent(node.send(ALICE_1, CHAT, 1, text("one"))).repeat()).isTrue();
@@ -179,7 +208,7 @@ class MessagesTest {
     node.shard.commit();
 
     assertThat(node.texts()).containsExactly("", "", "+", "");
-    assertThat(Reads.reactions(node.storage, CHAT, 1, 9, BOB)).isEmpty();
+    assertThat(node.reactions(CHAT, 1, 9, BOB)).isEmpty();
     assertThat(node.summary(BOB_1).unread()).isZero();
   }
 
@@ -215,7 +244,7 @@ class MessagesTest {
     node.send(BOB_1, GROUP, 1, reaction(2, "b"));
     node.send(EVE_1, GROUP, 1, reaction(2, "b"));
 
-    assertThat(Reads.reactions(node.storage, GROUP, 1, 2, ALICE))
+    assertThat(node.reactions(GROUP, 1, 2, ALICE))
         .isEqualTo(
             Map.of(
                 2L,
@@ -225,10 +254,22 @@ class MessagesTest {
 
     node.send(ALICE_1, GROUP, 3, reaction(2, "b"));
     node.send(EVE_1, GROUP, 2, reaction(2, ""));
-    assertThat(Reads.reactions(node.storage, GROUP, 2, 2, EVE))
+    assertThat(node.reactions(GROUP, 2, 2, EVE))
         .isEqualTo(Map.of(2L, List.of(Reaction.newBuilder().setText("b").setCount(2).build())));
-    assertThat(Reads.reactions(node.storage, GROUP, 3, 9, EVE)).isEmpty();
+    assertThat(node.reactions(GROUP, 3, 9, EVE)).isEmpty();
     assertThat(node.summary(GROUP, EVE_1).unread()).isZero();
+  }
+
+  @Test
+  void aReactionThatAnEarlierVersionKeptIsTold() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    var batch = new Batch();
+    batch.put(Keys.reaction(GROUP, 2, ALICE), "a".getBytes(StandardCharsets.UTF_8));
+    node.storage.write(batch, true);
+
+    assertThat(node.reactions(GROUP, 2, 2, BOB))
+        .isEqualTo(Map.of(2L, List.of(Reaction.newBuilder().setText("a").setCount(1).build())));
   }
 
   @Test
@@ -255,7 +296,7 @@ class MessagesTest {
       sent(node.send(guest, GROUP, 2, reaction(node.summary(GROUP, guest).head() - 1, "r" + i)));
     }
 
-    assertThat(Reads.reactions(node.storage, GROUP, 1, Long.MAX_VALUE - 1, ALICE).values())
+    assertThat(node.reactions(GROUP, 1, Long.MAX_VALUE - 1, ALICE).values())
         .allMatch(reactions -> reactions.size() <= Limits.PAGE_REACTIONS_MAX);
   }
 
@@ -346,7 +387,7 @@ class MessagesTest {
 
     assertThat(node.texts()).containsExactly("", "", "+");
     assertThat(content(2).getTarget()).isZero();
-    assertThat(Reads.reactions(node.storage, CHAT, 1, 9, BOB)).isEmpty();
+    assertThat(node.reactions(CHAT, 1, 9, BOB)).isEmpty();
     assertThat(node.summary(BOB_1).unreadMentions()).isZero();
     assertThat(node.summary(BOB_1).unread()).isZero();
   }

@@ -90,6 +90,11 @@ final class ReferenceChats {
     static final Marks NONE = new Marks(0, 0, 0, 0);
   }
 
+  static final Content TOMBSTONE = Content.newBuilder().setKind(Kind.KIND_TOMBSTONE).build();
+
+  /// @param seq of the event
+  record Reacted(String text, long seq) {}
+
   static final class Line {
     final DeviceId from;
     final long csn;
@@ -143,7 +148,7 @@ final class ReferenceChats {
     final Map<DeviceId, List<Integer>> sends = new HashMap<>();
     final Map<DeviceId, Long> positions = new HashMap<>();
     final Map<UserId, Marks> marks = new HashMap<>();
-    final Map<Long, Map<UserId, String>> reactions = new HashMap<>();
+    final Map<Long, Map<UserId, Reacted>> reactions = new HashMap<>();
     final Map<UserId, Block> blocks = new HashMap<>();
     long ttlSeconds;
 
@@ -413,7 +418,7 @@ final class ReferenceChats {
           if (event.getBody().isEmpty()) {
             all.remove(user);
           } else {
-            all.put(user, event.getBody().toStringUtf8());
+            all.put(user, new Reacted(event.getBody().toStringUtf8(), seq));
           }
         }
         case KIND_TIMER -> ttlSeconds = event.getTtlS();
@@ -424,7 +429,7 @@ final class ReferenceChats {
     void erase(long seq) {
       Line target = line(seq);
       voidEdit(target);
-      target.content = Content.newBuilder().setKind(Kind.KIND_TOMBSTONE).build();
+      target.content = TOMBSTONE;
       target.editedMillis = 0;
       target.editSeq = 0;
       target.asSent = false;

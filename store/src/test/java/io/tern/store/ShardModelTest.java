@@ -600,7 +600,9 @@ class ShardModelTest {
         } else {
           assertThat(Reads.isBlocked(node.storage, id)).isEqualTo(chat.isBlocked());
         }
-        compareReactions(chat);
+        for (UserId user : USERS) {
+          compareReactions(chat, user);
+        }
       }
       for (RecordKey key : RECORDS) {
         Reads.Recorded found = Reads.record(node.storage, key, node.now);
@@ -636,8 +638,10 @@ class ShardModelTest {
         assertThat(entry.sender()).isEqualTo(line.from);
         assertThat(entry.csn()).isEqualTo(line.csn);
         assertThat(entry.tsMillis()).isEqualTo(line.tsMillis);
-        assertThat(entry.editedMillis()).isEqualTo(line.editedMillis);
-        assertThat(ShardNode.contentOf(entry)).isEqualTo(line.content);
+        boolean isWithheld = !member.isIn() && line.editSeq > member.left();
+        assertThat(entry.editedMillis()).isEqualTo(isWithheld ? 0 : line.editedMillis);
+        assertThat(ShardNode.contentOf(entry))
+            .isEqualTo(isWithheld ? ReferenceChats.TOMBSTONE : line.content);
       }
       assertThat(seq - 1).isEqualTo(chat.head(viewer));
     }
@@ -691,11 +695,15 @@ class ShardModelTest {
       assertThat(found.members()).isEqualTo(members);
     }
 
-    void compareReactions(Chat chat) {
-      UserId viewer = USERS.getFirst();
+    void compareReactions(Chat chat, UserId viewer) {
       var expected = new HashMap<Long, Map<String, Reaction>>();
+      long head = chat.members.containsKey(viewer) ? chat.head(viewer) : 0;
       chat.reactions.forEach((seq, all) -> {
-        all.forEach((user, text) -> {
+        all.forEach((user, reacted) -> {
+          if (reacted.seq() > head) {
+            return;
+          }
+          String text = reacted.text();
           var texts = expected.computeIfAbsent(seq, s -> new HashMap<>());
           Reaction before = texts.getOrDefault(text, Reaction.newBuilder().setText(text).build());
           texts.put(
@@ -707,7 +715,7 @@ class ShardModelTest {
         });
       });
       Map<Long, List<Reaction>> found =
-          Reads.reactions(node.storage, chat.id, 1, Math.max(1, chat.head()), viewer);
+          node.reactions(chat.id, 1, Math.max(1, chat.head()), viewer);
       assertThat(found.keySet()).isEqualTo(expected.keySet());
       found.forEach((seq, reactions) ->
           assertThat(reactions)

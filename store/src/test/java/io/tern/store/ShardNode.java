@@ -9,6 +9,7 @@ import io.tern.protocol.UserId;
 import io.tern.protocol.v1.Content;
 import io.tern.protocol.v1.GroupBirth;
 import io.tern.protocol.v1.Kind;
+import io.tern.protocol.v1.Reaction;
 import io.tern.protocol.v1.Send;
 import io.tern.protocol.v1.Setting;
 import io.tern.store.memory.MemoryStorage;
@@ -16,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /// A shard for tests, on a simulated disk, with a clock that the test moves. `commit` after each
@@ -173,6 +175,12 @@ final class ShardNode {
 
   Entry entry(ChatId chat, UserId viewer, long seq) {
     return Reads.after(storage, chat, viewer, seq, 1, Integer.MAX_VALUE).entries().getFirst();
+  }
+
+  /// What pages of the entries `first` to `last` tell `viewer`.
+  Map<Long, List<Reaction>> reactions(ChatId chat, long first, long last, UserId viewer) {
+    long head = Reads.before(storage, chat, viewer, Long.MAX_VALUE, 1, 1).head();
+    return Reactions.to(storage, chat, first, last, head, viewer);
   }
 
   Reads.Summary summary(ChatId chat, DeviceId viewer) {

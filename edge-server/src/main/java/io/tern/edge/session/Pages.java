@@ -30,6 +30,7 @@ import io.tern.router.Directory;
 import io.tern.router.Hides;
 import io.tern.router.Readers.Shards;
 import io.tern.store.Entry;
+import io.tern.store.Reactions;
 import io.tern.store.Reads;
 import io.tern.store.Slots;
 import java.nio.ByteBuffer;
@@ -90,7 +91,7 @@ final class Pages {
       page = Reads.before(shard, chat, user, before, limit, contentMax);
       newest = true;
     }
-    List<PageEntry> entries = pageEntries(shards, page.entries(), user);
+    List<PageEntry> entries = pageEntries(shards, page, user);
     List<PageEntry> fitting = fitting(entries, bytesMax, newest);
     return Reply.of(
         FrameType.HISTORY_PAGE,
@@ -103,17 +104,19 @@ final class Pages {
             .toByteArray());
   }
 
-  private static List<PageEntry> pageEntries(Shards shards, List<Entry> entries, UserId user) {
+  private static List<PageEntry> pageEntries(Shards shards, Reads.Page found, UserId user) {
+    List<Entry> entries = found.entries();
     if (entries.isEmpty()) {
       return List.of();
     }
     ChatId chat = entries.getFirst().chat();
     Map<Long, List<Reaction>> reactions =
-        Reads.reactions(
+        Reactions.to(
             shards.of(Slots.of(chat)),
             chat,
             entries.getFirst().seq(),
             entries.getLast().seq(),
+            found.head(),
             user);
     var page = new ArrayList<PageEntry>(entries.size());
     for (Entry entry : Hides.applied(shards, user, entries)) {

@@ -152,7 +152,18 @@ final class ModelComparison {
     if (line.isVoid(now) || editsHidden(user, room, line)) {
       return VOID;
     }
-    return line.isGone(now) || model.isHidden(user, room.id, line.seq) ? GONE : line.content;
+    return line.isGone(now)
+            || model.isHidden(user, room.id, line.seq)
+            || wasEditedAfter(user, room, line)
+        ? GONE
+        : line.content;
+  }
+
+  /// Whether what `user` could know of it is no longer there.
+  private static boolean wasEditedAfter(long user, Room room, Line line) {
+    Part part = room.parts.get(user);
+    Line edit = line.lastEdit;
+    return part != null && edit != null && edit.seq > part.left;
   }
 
   /// Whether it edits a message that `user` has deleted for themselves.
@@ -416,11 +427,21 @@ final class ModelComparison {
       Map<String, String> reactions = new TreeMap<>();
       got.getReactionsList()
           .forEach(r -> reactions.put(r.getText(), r.getCount() + (r.getOwn() ? " own" : "")));
+      Part part = must(room.parts.get(me));
       Map<String, Integer> counts = new TreeMap<>();
-      line.reactions.values().forEach(text -> counts.merge(text, 1, Integer::sum));
+      Set<String> mine = new HashSet<>();
+      line.reactions.forEach((user, event) -> {
+        if (part.sees(event.seq)) {
+          String text = event.content.getBody().toStringUtf8();
+          counts.merge(text, 1, Integer::sum);
+          if (user == me) {
+            mine.add(text);
+          }
+        }
+      });
       Map<String, String> theirs = new TreeMap<>();
-      counts.forEach((text, count) ->
-          theirs.put(text, count + (text.equals(line.reactions.get(me)) ? " own" : "")));
+      counts.forEach(
+          (text, count) -> theirs.put(text, count + (mine.contains(text) ? " own" : "")));
       run.expect(what + " reactions", reactions, theirs);
     }
   }

@@ -84,7 +84,9 @@ final class ReferenceModel {
     /// When the body goes by itself.
     final long goneMillis;
 
-    final Map<Long, String> reactions = new TreeMap<>();
+    /// By user: the event that made it.
+    final Map<Long, Line> reactions = new TreeMap<>();
+
     Content content;
     long editedMillis;
     boolean removed;
@@ -333,7 +335,7 @@ final class ReferenceModel {
         if (content.getBody().isEmpty()) {
           target.reactions.remove(user);
         } else {
-          target.reactions.put(user, content.getBody().toStringUtf8());
+          target.reactions.put(user, line);
         }
       }
       default -> {}
