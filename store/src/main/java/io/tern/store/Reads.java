@@ -615,6 +615,12 @@ public final class Reads {
     return value != null && !Protos.parse(Device.parser(), value).getRemoved();
   }
 
+  /// Whether the device has been here and may come again: what [Command.Enrol] would say, without a
+  /// commit. `shard` is the user's shard.
+  public static boolean mayReturn(KeyValues shard, DeviceId device, long nowMillis) {
+    return deviceExists(shard, device) && refusal(shard, device, nowMillis) == null;
+  }
+
   /// When `member` got and read entry `seq`, as far as it is shown: the first step of the member's
   /// watermarks at or past it.
   public static Times times(KeyValues shard, ChatId chat, UserId member, long seq) {

@@ -20,6 +20,8 @@ import io.tern.router.Delivery;
 import io.tern.router.Directory;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
+import io.tern.store.Reads;
+import io.tern.store.Slots;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -121,20 +123,13 @@ final class Handshake {
       return;
     }
     if (ticket.length > 0) {
-      edge.authenticator()
-          .openTicket(
-              ticket,
-              count,
-              identity -> {
-                if (identity instanceof Authenticator.Refused && token.length > 0) {
-                  verifyToken(token, index, began);
-                } else {
-                  host.execute(() -> onIdentity(identity, index, true, began));
-                }
-              });
-    } else {
-      verifyToken(token, index, began);
+      Authenticator.Identity identity = edge.authenticator().openTicket(ticket, count);
+      if (identity instanceof Authenticator.Accepted || token.length == 0) {
+        onIdentity(identity, index, true, began);
+        return;
+      }
     }
+    verifyToken(token, index, began);
   }
 
   private void verifyToken(byte[] token, int index, long began) {
@@ -165,13 +160,43 @@ final class Handshake {
         session.identified(accepted.device(), accepted.untilMillis());
         this.accepted = accepted;
         resumed = byTicket;
-        enrol(began);
+        lookUp(began);
       }
     }
   }
 
-  /// Creates user and device where absent, and finds out whether the device has been removed: also
-  /// with a ticket, which says only that it was there once. The answer comes as a delivery.
+  /// Asks a reader whether the device may come in as one that has been here, which most have. A
+  /// ticket too says only that it was there once. What changes after this look and before the
+  /// device has its route is found when the store is told that it is there.
+  private void lookUp(long now) {
+    DeviceId who = session.who();
+    long wallMillis = edge.wallMillis().getAsLong();
+    boolean asked =
+        edge.readers()
+            .<Boolean>ask(
+                shards -> Reads.mayReturn(shards.of(Slots.of(who.user())), who, wallMillis),
+                known -> host.execute(() -> onLookedUp(known, now)),
+                failure -> host.execute(() -> onLookedUp(false, now)));
+    edge.counters().add(asked ? Count.QUESTIONS : Count.QUESTIONS_REFUSED);
+    if (!asked) {
+      enrol(now);
+    }
+  }
+
+  private void onLookedUp(boolean known, long now) {
+    Authenticator.Accepted identity = accepted;
+    if (!session.isIdentifying() || identity == null) {
+      return;
+    }
+    if (known) {
+      attach(identity, now);
+    } else {
+      enrol(now);
+    }
+  }
+
+  /// Creates user and device where absent, or learns why it may not come in. The answer comes as a
+  /// delivery.
   private void enrol(long now) {
     DeviceId who = session.who();
     if (!edge.commands().submit(new Command.Enrol(who), session.origin(0))) {

@@ -9,8 +9,8 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
-/// Checks tokens and tickets away from the event loops: a signature is CPU only, and after a
-/// restart everybody logs in at once. Any thread.
+/// Checks tokens away from the event loops: a signature is CPU only, and after a restart everybody
+/// logs in at once. Tickets are opened where they are. Any thread.
 public final class TokenAuthenticator implements Authenticator {
 
   private static final Refused BUSY = new Refused(ErrorCode.BUSY, "too many logins wait");
@@ -37,25 +37,24 @@ public final class TokenAuthenticator implements Authenticator {
 
   @Override
   public void verifyToken(byte[] token, Consumer<Identity> then) {
-    run(() -> tokens.verify(token, wallMillis.getAsLong()), then);
-  }
-
-  @Override
-  public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
-    run(() -> tickets.open(ticket, count, wallMillis.getAsLong()), then);
-  }
-
-  private void run(Supplier<Identity> check, Consumer<Identity> then) {
     try {
-      executor.execute(() -> {
-        long began = System.nanoTime();
-        Identity found = check.get();
-        stages.took(StageWatch.Stage.TOKEN, System.nanoTime() - began);
-        then.accept(found);
-      });
+      executor.execute(
+          () -> then.accept(check(() -> tokens.verify(token, wallMillis.getAsLong()))));
     } catch (RejectedExecutionException e) {
       then.accept(BUSY);
     }
+  }
+
+  @Override
+  public Identity openTicket(byte[] ticket, long count) {
+    return check(() -> tickets.open(ticket, count, wallMillis.getAsLong()));
+  }
+
+  private Identity check(Supplier<Identity> check) {
+    long began = System.nanoTime();
+    Identity found = check.get();
+    stages.took(StageWatch.Stage.TOKEN, System.nanoTime() - began);
+    return found;
   }
 
   @Override

@@ -96,6 +96,37 @@ class DevicesTest {
     assertThat(remove(phone, 2).error()).isNotEqualTo(ErrorCode.INTERNAL);
   }
 
+  /// A reader has looked: that costs no commit.
+  @Test
+  void aDeviceThatHasBeenHereIsLetInWithoutTheShard() {
+    node.login(ALICE, 1);
+    assertThat(node.enrols).isEqualTo(1);
+
+    assertThat(node.login(ALICE, 1).session.isLive()).isTrue();
+    assertThat(node.enrols).isEqualTo(1);
+    assertThat(node.login(ALICE, 2).session.isLive()).isTrue();
+    assertThat(node.enrols).isEqualTo(2);
+  }
+
+  @Test
+  void aDeviceRemovedBetweenTheLookAtItAndItsRouteEndsAtOnce() {
+    Node.Client phone = node.login(ALICE, 1);
+    node.login(ALICE, 2);
+    node.beforeAttach =
+        () -> {
+          node.beforeAttach = () -> {};
+          node.commit(new Command.Revoke(new DeviceId(ALICE, 2)));
+        };
+
+    var again = node.new Client(new DeviceId(ALICE, 2));
+    again.hello();
+    node.settle();
+
+    assertThat(node.enrols).isEqualTo(2);
+    assertThat(again.finished).isEqualTo(CloseReason.REVOKED);
+    assertThat(phone.session.isLive()).isTrue();
+  }
+
   @Test
   void aDeviceRemovedWhileTheDirectoryIsAwayEndsWithinASweep() {
     Node.Client phone = node.login(ALICE, 1);
@@ -233,6 +264,9 @@ class DevicesTest {
       node.partitions.forEach(Node.Partition::round);
       while (!node.tasks.isEmpty() && !laptop.session.isLive()) {
         node.tasks.poll().run();
+      }
+      if (!laptop.session.isLive() && !node.questions.isEmpty()) {
+        node.questions.poll().run();
       }
     }
     var scan = List.copyOf(node.questions);

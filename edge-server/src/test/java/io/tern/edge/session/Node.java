@@ -141,6 +141,9 @@ final class Node {
   /// Whether the directory does not answer.
   boolean directoryAway;
 
+  /// What happens just before a device gets its route.
+  Runnable beforeAttach = () -> {};
+
   /// What everything asks.
   private final Directory asked =
       new Directory() {
@@ -154,6 +157,7 @@ final class Node {
         @Override
         public CompletableFuture<Attached> attach(
             DeviceId device, EdgeId at, long session, boolean active) {
+          beforeAttach.run();
           return there().attach(device, at, session, active);
         }
 
@@ -198,6 +202,9 @@ final class Node {
 
   /// How often a session has said that its device is there.
   long seen;
+
+  /// How often one has asked the shard to create its device.
+  long enrols;
 
   private int ops;
 
@@ -274,9 +281,17 @@ final class Node {
     settle();
   }
 
+  /// Has the shard do something and tell of it, before anything else goes on.
+  void commit(Command command) {
+    assertThat(submit(command, Origin.NOBODY)).isTrue();
+    assertThat(partition(command.slot()).round()).isTrue();
+  }
+
   private boolean submit(Command command, Origin origin) {
     if (command instanceof Command.Seen) {
       seen++;
+    } else if (command instanceof Command.Enrol) {
+      enrols++;
     }
     return partition(command.slot()).ring.add(new Waiting(command, origin));
   }
@@ -549,8 +564,8 @@ final class Node {
     }
 
     @Override
-    public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
-      then.accept(new Refused(ErrorCode.RESUME_REJECTED, ""));
+    public Identity openTicket(byte[] ticket, long count) {
+      return new Refused(ErrorCode.RESUME_REJECTED, "");
     }
 
     @Override

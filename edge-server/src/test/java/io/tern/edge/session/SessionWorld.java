@@ -291,11 +291,10 @@ final class SessionWorld extends FakeHost implements Commands, Readers, Authenti
   }
 
   @Override
-  public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
-    then.accept(
-        takesTickets
-            ? new Accepted(new DeviceId(ME, 1), identityUntil, 1)
-            : new Refused(ErrorCode.RESUME_REJECTED, ""));
+  public Identity openTicket(byte[] ticket, long count) {
+    return takesTickets
+        ? new Accepted(new DeviceId(ME, 1), identityUntil, 1)
+        : new Refused(ErrorCode.RESUME_REJECTED, "");
   }
 
   @Override
