@@ -136,6 +136,7 @@ class MetricsTest {
               List.of("tern_logins_waited_total", "tern_pages_waited_total")),
           entry("turns.waiting-max", List.of("tern_logins_put_off_total")),
           entry("turns.wait-max", List.of("tern_logins_put_off_total")),
+          entry("turns.handshake-wait-max", List.of("tern_handshakes_put_off_total")),
           entry("store.disk-reserve", List.of("tern_disk_has_room", error(300, "tcp", "BUSY"))),
           entry(
               "router.ring-events", List.of("tern_rings_full_total", "tern_router_refused_total")),

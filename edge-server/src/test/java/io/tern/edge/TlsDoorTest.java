@@ -178,7 +178,7 @@ class TlsDoorTest {
         start(
             "turns.rate-min=1",
             "turns.rate-max=1",
-            "turns.wait-max=1500 ms",
+            "turns.handshake-wait-max=1500 ms",
             "limits.loopback-exempt=false")) {
       InetSocketAddress tls = server.server.listening().tls().getFirst();
       var sockets = new ArrayList<Socket>();

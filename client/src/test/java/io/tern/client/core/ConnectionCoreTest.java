@@ -113,6 +113,18 @@ class ConnectionCoreTest {
   }
 
   @Test
+  void aConnectionMayTakeAsLongAsAHandshakeMayWait() {
+    client.start();
+    client.sleep(39_999);
+    assertThat(client.disconnects).isZero();
+    assertThat(client.connects).hasSize(1);
+
+    client.sleep(1);
+    assertThat(client.disconnects).isEqualTo(1);
+    assertThat(client.state()).isInstanceOf(Down.class);
+  }
+
+  @Test
   void busyAtHelloIsObeyed() {
     client.start().connected().error(0, ErrorCode.BUSY.number(), 7_000, 0);
     assertThat(((Down) client.state()).retryMillis()).isBetween(7_000L, 7_500L);

@@ -479,7 +479,8 @@ public record ServerConfig(
         from.number("turns.rate-max", rateMin, 1_000_000),
         from.number("turns.under-way-max", 1, 65_536),
         from.number("turns.waiting-max", 1, 10_000_000),
-        from.duration("turns.wait-max", MS, Duration.ofMinutes(1)));
+        from.duration("turns.wait-max", MS, Duration.ofMinutes(1)),
+        from.duration("turns.handshake-wait-max", MS, Duration.ofMinutes(2)));
   }
 
   private static RocksStoreConfig store(Settings from) {

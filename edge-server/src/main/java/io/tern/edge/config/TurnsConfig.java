@@ -10,10 +10,12 @@ import java.time.Duration;
 /// @param underWayMax turns at once
 /// @param waitingMax logins that wait for their turn
 /// @param waitMax how long a login waits; who would wait longer is told when to come back
+/// @param handshakeWaitMax how long a TLS handshake waits, which cannot be told anything
 public record TurnsConfig(
     Duration delayTarget,
     int rateMin,
     int rateMax,
     int underWayMax,
     int waitingMax,
-    Duration waitMax) {}
+    Duration waitMax,
+    Duration handshakeWaitMax) {}

@@ -36,7 +36,8 @@ public enum Count {
   SESSIONS_ENDED("Sessions that had come up and ended."),
   TAKEOVERS("Sessions that replaced another one of their device."),
   HANDSHAKES_WAITED("TLS handshakes that waited for their turn."),
-  HANDSHAKES_PUT_OFF("Connections closed before their TLS handshake: turns.wait-max, waiting-max."),
+  HANDSHAKES_PUT_OFF(
+      "Connections closed before their TLS handshake: turns.handshake-wait-max, waiting-max."),
   LOGINS_WAITED("Logins that waited for their turn."),
   LOGINS_PUT_OFF(
       "Logins answered BUSY with a time to come back: turns.wait-max, turns.waiting-max."),

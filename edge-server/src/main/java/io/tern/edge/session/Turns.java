@@ -3,6 +3,7 @@ package io.tern.edge.session;
 import io.tern.edge.config.TurnsConfig;
 import io.tern.edge.metrics.Count;
 import io.tern.edge.metrics.Counters;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,8 +37,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Bounds: `waitingMax` logins and as many handshakes, and one page a session. A login that would
 /// wait longer than `waitMax` is refused at once, and told to come back when those before it should
-/// be through. A handshake cannot be told anything: it is refused when it has waited so long, for
-/// by then the rate may have risen, and another try costs more than a wait.
+/// be through. A handshake cannot be told anything: it is refused when it has waited for
+/// `handshakeWaitMax`, for by then the rate may have risen, and another try costs more than a wait.
+/// With 8 s in place of 28, 15,000 devices that came back to a new server tried 35,000 times more,
+/// which kept it so busy that they were back after 58 to 83 s in place of 32 (docs/performance.md).
 public final class Turns {
 
   /// How soon something that waits is looked at.
@@ -291,8 +294,8 @@ public final class Turns {
         delayMax = 0;
       }
       grant(now, begun);
-      drop(logins, now, tooLate);
-      drop(handshakes, now, tooLate);
+      drop(logins, now, config.waitMax(), tooLate);
+      drop(handshakes, now, config.handshakeWaitMax(), tooLate);
       retries = new long[tooLate.size()];
       for (int i = 0; i < retries.length; i++) {
         retries[i] = refuse(tooLate.get(i));
@@ -395,10 +398,10 @@ public final class Turns {
   }
 
   /// Takes those that have waited too long out of `line`.
-  private void drop(Line line, long now, List<Turn> tooLate) {
+  private void drop(Line line, long now, Duration waitMax, List<Turn> tooLate) {
     for (Turn turn = line.turns.peek(); turn != null; turn = line.turns.peek()) {
       if (!turn.over) {
-        if (now - turn.asked < config.waitMax().toNanos()) {
+        if (now - turn.asked < waitMax.toNanos()) {
           break;
         }
         turn.over = true;

@@ -115,7 +115,14 @@ class ServerConfigTest {
         .isEqualTo(new BudgetsConfig(4096, 512, 1200, 60, 1200, 3000, 60, 300, 100_000));
     assertThat(config.turns())
         .isEqualTo(
-            new TurnsConfig(Duration.ofMillis(5), 500, 10_000, 32, 20_000, Duration.ofSeconds(8)));
+            new TurnsConfig(
+                Duration.ofMillis(5),
+                500,
+                10_000,
+                32,
+                20_000,
+                Duration.ofSeconds(8),
+                Duration.ofSeconds(28)));
     assertThat(config.router()).isEqualTo(RouterConfig.DEFAULT);
     assertThat(config.catchUp()).isEqualTo(CatchUpConfig.DEFAULT);
     assertThat(config.directory()).isEqualTo(MemoryDirectory.Config.DEFAULT);
@@ -292,6 +299,7 @@ class ServerConfigTest {
         Map.entry("turns.under-way-max", "5"),
         Map.entry("turns.waiting-max", "50"),
         Map.entry("turns.wait-max", "3 s"),
+        Map.entry("turns.handshake-wait-max", "4 s"),
         Map.entry("catch-up.backlog-max", "500"),
         Map.entry("catch-up.chats-max", "64"),
         Map.entry("catch-up.piece-entries", "16"),
@@ -485,6 +493,7 @@ class ServerConfigTest {
           budgets.keys-max              | 10          | budgets.keys-max = 10: must be a number, 1024 to 10000000
           turns.rate-max                | 499         | turns.rate-max = 499: must be a number, 500 to 1000000
           turns.wait-max                | 2 m         | turns.wait-max = 120 s: must be a time, 1 ms to 60 s
+          turns.handshake-wait-max      | 1 h         | turns.handshake-wait-max = 3600 s: must be a time, 1 ms to 120 s
           store.shards                  | -1          | store.shards = -1: must be a number, 0 to
           store.block-cache             | 1 KiB       | store.block-cache = 1 KiB: must be a size, 1 MiB to
           store.disk-reserve            | plenty      | store.disk-reserve = plenty: must be a size, 0 B to

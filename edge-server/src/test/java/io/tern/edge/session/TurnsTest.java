@@ -35,7 +35,14 @@ class TurnsTest {
   private Turns turns(int rateMin, int rateMax, int underWay, int waiting, Duration waitMax) {
     var turns =
         new Turns(
-            new TurnsConfig(Duration.ofMillis(5), rateMin, rateMax, underWay, waiting, waitMax),
+            new TurnsConfig(
+                Duration.ofMillis(5),
+                rateMin,
+                rateMax,
+                underWay,
+                waiting,
+                waitMax,
+                waitMax.multipliedBy(2)),
             counters,
             new Random(5),
             () -> now);
@@ -285,7 +292,7 @@ class TurnsTest {
 
   @Test
   void aHandshakeWaitsAsLongAsItMayAndIsThenPutOff() {
-    Turns turns = turns(10, 1_000, 32, 1_000, Duration.ofSeconds(2));
+    Turns turns = turns(10, 1_000, 32, 1_000, Duration.ofSeconds(1));
     var begun = new ArrayList<Long>();
     var putOff = new ArrayList<Long>();
     for (int i = 0; i < 1_500; i++) {

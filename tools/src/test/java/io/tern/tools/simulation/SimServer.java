@@ -66,7 +66,8 @@ final class SimServer {
 
   /// So few that logins wait, and some are put off.
   private static final TurnsConfig TURNS =
-      new TurnsConfig(Duration.ofMillis(5), 40, 200, 2, 8, Duration.ofSeconds(1));
+      new TurnsConfig(
+          Duration.ofMillis(5), 40, 200, 2, 8, Duration.ofSeconds(1), Duration.ofSeconds(2));
 
   private final World world;
   private final Function<Storage, CommitLog> logs;
@@ -436,8 +437,8 @@ final class SimServer {
     }
 
     @Override
-    public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
-      then.accept(read(ticket, 1));
+    public Identity openTicket(byte[] ticket, long count) {
+      return read(ticket, 1);
     }
 
     @Override

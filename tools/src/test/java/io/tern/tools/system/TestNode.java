@@ -97,7 +97,14 @@ final class TestNode implements AutoCloseable {
   private static final long SYNC_NANOS = 2_000_000;
 
   private static final TurnsConfig TURNS =
-      new TurnsConfig(Duration.ofMillis(5), 200, 10_000, 32, 1_000, Duration.ofSeconds(8));
+      new TurnsConfig(
+          Duration.ofMillis(5),
+          200,
+          10_000,
+          32,
+          1_000,
+          Duration.ofSeconds(8),
+          Duration.ofSeconds(28));
 
   private final int port;
   private final List<MemoryStorage> disks = new ArrayList<>();
@@ -286,8 +293,8 @@ final class TestNode implements AutoCloseable {
     }
 
     @Override
-    public void openTicket(byte[] ticket, long count, Consumer<Identity> then) {
-      then.accept(new Refused(ErrorCode.RESUME_REJECTED, "no tickets here"));
+    public Identity openTicket(byte[] ticket, long count) {
+      return new Refused(ErrorCode.RESUME_REJECTED, "no tickets here");
     }
 
     @Override
