@@ -123,12 +123,10 @@ final class CatchUps {
     return child;
   }
 
-  /// Each device runs its code once: an optimising compiler would take 41 % of the core's time for
-  /// nothing. The hybrid key exchange, which the SDK takes by itself, costs a client some 0.3 ms of
-  /// that core more, and the server 0.08 ms.
+  /// The hybrid key exchange, which the SDK takes by itself, costs a client some 0.3 ms of that
+  /// core more, and the server 0.08 ms.
   private List<String> crowdOptions() {
-    var options = new ArrayList<>(bench.loadOptions());
-    options.add("-XX:TieredStopAtLevel=1");
+    var options = new ArrayList<>(bench.briefLoadOptions());
     options.add("-Djdk.tls.namedGroups=x25519");
     return options;
   }
@@ -162,7 +160,7 @@ final class CatchUps {
     if (returning != null) {
       args.add("--until-told");
     }
-    try (Child load = Subject.TERN.load(bench, args, bench.log(name))) {
+    try (Child load = Subject.TERN.load(bench, bench.briefLoadOptions(), args, bench.log(name))) {
       if (returning != null) {
         load.awaitLine("measuring", bench.warmup() + EXTRA_SECONDS);
         returning.tell("return");

@@ -112,7 +112,7 @@ final class Idle {
   private Child sessions(List<String> connect) throws IOException {
     var args = new ArrayList<>(connect);
     args.addAll(List.of("--users", Integer.toString(STEP), "--idle", "--seconds", "900"));
-    return Subject.TERN.load(bench, args, bench.log("idle-sessions"));
+    return Subject.TERN.load(bench, bench.loadOptions(), args, bench.log("idle-sessions"));
   }
 
   private static double cpuPercent(ProcessUsage usage, int seconds)

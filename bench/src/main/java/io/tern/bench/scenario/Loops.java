@@ -114,7 +114,7 @@ final class Loops {
     Path json = bench.out().resolve(name + ".json");
     var all = new ArrayList<>(args);
     all.addAll(List.of("--json", json.toString()));
-    try (Child load = subject.load(bench, all, bench.log(name + "-load"))) {
+    try (Child load = subject.load(bench, bench.loadOptions(), all, bench.log(name + "-load"))) {
       load.rest();
       int exit = load.await(bench.seconds() + bench.warmup() + EXTRA_SECONDS);
       if (!Files.exists(json)) {

@@ -48,7 +48,7 @@ import picocli.CommandLine.Option;
 
 /// Devices that have been away while people wrote to them, and come back at once. A child of
 /// [CatchUps]: says `away` when everything is waiting for them; on a line of input they return, and
-/// it says `back` when all have everything, after writing the result.
+/// it says `back` when all have everything, after writing the result. They stay until it is ended.
 @Command(name = "returning-sessions")
 public final class ReturningSessions implements Callable<Integer> {
 
@@ -135,6 +135,8 @@ public final class ReturningSessions implements Callable<Integer> {
     }
     Json.write(json, comeBack(loop));
     System.out.println("back");
+    // The connections stay: when all of them end at once, those who write beside it feel that too.
+    var _ = input.readLine();
     return 0;
   }
 

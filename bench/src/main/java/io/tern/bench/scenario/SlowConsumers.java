@@ -119,7 +119,7 @@ final class SlowConsumers {
     args.addAll(List.of("--seconds", Integer.toString(bench.seconds())));
     args.addAll(List.of("--warmup", Integer.toString(bench.warmup())));
     args.addAll(List.of("--json", json.toString()));
-    try (Child load = Subject.TERN.load(bench, args, bench.log(name))) {
+    try (Child load = Subject.TERN.load(bench, bench.loadOptions(), args, bench.log(name))) {
       load.rest();
       int exit = load.await(bench.seconds() + bench.warmup() + EXTRA_SECONDS);
       if (!Files.exists(json)) {

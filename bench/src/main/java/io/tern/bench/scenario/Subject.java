@@ -21,9 +21,9 @@ enum Subject {
     }
 
     @Override
-    Child load(Bench bench, List<String> args, Path log) throws IOException {
-      return Child.start(
-          bench.loadCore(), bench.loadOptions(), BareLoad.class.getName(), args, log);
+    Child load(Bench bench, List<String> jvmOptions, List<String> args, Path log)
+        throws IOException {
+      return Child.start(bench.loadCore(), jvmOptions, BareLoad.class.getName(), args, log);
     }
   },
   TERN {
@@ -43,11 +43,12 @@ enum Subject {
     }
 
     @Override
-    Child load(Bench bench, List<String> args, Path log) throws IOException {
+    Child load(Bench bench, List<String> jvmOptions, List<String> args, Path log)
+        throws IOException {
       var load = new ArrayList<String>();
       load.add("load");
       load.addAll(args);
-      return Child.start(bench.loadCore(), bench.loadOptions(), TERN_MAIN, load, log);
+      return Child.start(bench.loadCore(), jvmOptions, TERN_MAIN, load, log);
     }
   };
 
@@ -58,7 +59,8 @@ enum Subject {
       throws IOException;
 
   /// The generator, with the options that both have.
-  abstract Child load(Bench bench, List<String> args, Path log) throws IOException;
+  abstract Child load(Bench bench, List<String> jvmOptions, List<String> args, Path log)
+      throws IOException;
 
   String label() {
     return this == TERN ? "Tern" : "yardstick";
