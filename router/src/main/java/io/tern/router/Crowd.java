@@ -54,6 +54,11 @@ final class Crowd {
       }
     }
 
+    /// As the other, by whom it is: one of the members.
+    void add(UserId user) {
+      add(crowd.numbers.number(user));
+    }
+
     /// Whether it was there.
     boolean remove(int member) {
       if (!members.get(member)) {

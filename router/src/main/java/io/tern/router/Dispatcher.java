@@ -153,9 +153,7 @@ public final class Dispatcher implements Deliveries {
         } else {
           to.forEach(member -> whereabouts.owe(member, entry.chat(), entry.seq(), round));
         }
-        for (var member : due.waiting()) {
-          pushes.addUnlessAcknowledged(round, entry.chat(), member, entry.seq());
-        }
+        watch(round, due);
       }
       for (var duty : owed.duties()) {
         // Whoever waited for it has gone with the life before, and asks again.
@@ -165,6 +163,22 @@ public final class Dispatcher implements Deliveries {
       pushes.flush();
       watch.close(round);
       users.clear();
+    }
+  }
+
+  private void watch(Watch.Round round, OutboxRecord.Due due) {
+    var entry = due.entry();
+    var many =
+        pushes.addMany(round, entry.chat(), due.members(), due.waiting().size(), entry.seq());
+    for (var member : due.waiting()) {
+      if (many != null) {
+        many.add(member);
+      } else {
+        pushes.addUnlessAcknowledged(round, entry.chat(), member, entry.seq());
+      }
+    }
+    if (many != null) {
+      watch.close(many);
     }
   }
 
@@ -384,7 +398,7 @@ public final class Dispatcher implements Deliveries {
       outgoing.entry(entry, sent.members(), users);
     }
     var members = sent.members();
-    var many = pushes.addMany(round, entry.chat(), members, entry.seq());
+    var many = pushes.addMany(round, entry.chat(), members, members.size(), entry.seq());
     for (int i = 0; i < members.size(); i++) {
       var member = members.get(i);
       if (!found) {

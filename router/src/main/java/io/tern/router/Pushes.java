@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// say ([Dispatcher#isFull]).
 final class Pushes {
 
-  /// With more members than this a group is watched as a whole ([Crowd]).
+  /// When more members than this may have to acknowledge, a group is watched as a whole ([Crowd]).
   private static final int FEW = 64;
 
   /// An entry that becomes a push intent when the edges have been served.
@@ -65,8 +65,10 @@ final class Pushes {
   /// An entry of a group with many members; null when each of them is to be added by itself.
   ///
   /// @param members recognised by identity
-  Crowd.@Nullable Waiting addMany(Watch.Round round, ChatId chat, List<UserId> members, long seq) {
-    return members.size() > FEW && watch.weight() < watchedMax
+  /// @param most as many of them may have to acknowledge it
+  Crowd.@Nullable Waiting addMany(
+      Watch.Round round, ChatId chat, List<UserId> members, int most, long seq) {
+    return most > FEW && watch.weight() < watchedMax
         ? watch.addMany(round, chat, members, seq)
         : null;
   }

@@ -204,6 +204,33 @@ class DispatcherWatchTest extends DispatcherFixture {
     assertThat(settled).hasSize(5);
   }
 
+  /// As many as wait after a crash under load: they are on their way back.
+  @Test
+  void whatAFormerLifeOwedALargeGroupIsWatchedHoweverMuchItIs() {
+    var members = crowd();
+    var waiting = members.subList(2, MEMBERS);
+    var owed = new ArrayList<OutboxRecord>();
+    for (int n = 1; n <= 30; n++) {
+      var due = new OutboxRecord.Due(entry(ALICE, GROUP), members, waiting);
+      owed.add(new OutboxRecord(n, List.of(due), List.of()));
+    }
+    dispatcher.recover(owed, now);
+    assertThat(dispatcher.watched()).isEqualTo(30 * (MEMBERS - 2));
+    assertThat(pushes).isEmpty();
+
+    var some = waiting.subList(1, MEMBERS - 2);
+    some.forEach(member -> ack(new DeviceId(member, 1), GROUP, 31));
+    endOfBatch();
+    assertThat(settled).isEmpty();
+    pass(11);
+    assertThat(pushes)
+        .hasSize(30)
+        .doesNotHaveDuplicates()
+        .allMatch(push -> push.user().equals(waiting.getFirst()));
+    assertThat(settled).hasSize(30).doesNotHaveDuplicates();
+    assertThat(dispatcher.watched()).isZero();
+  }
+
   @Test
   void whatAFormerLifeOwedIsDeliveredWatchedAndPushedOnlyAfterTheWatch() {
     var bob = attach(BOB, EDGE, 2);

@@ -210,6 +210,10 @@ final class OutboxRecords {
     private final List<UserId> everyone;
     private final long[] delivered;
 
+    // Of the entry that was read last. Neighbours mostly have the same.
+    private List<UserId> seers = List.of();
+    private List<UserId> waiting = List.of();
+
     Members(KeyValues storage, ChatId chat) {
       this.storage = storage;
       this.chat = chat;
@@ -221,22 +225,29 @@ final class OutboxRecords {
     }
 
     List<UserId> seers(long seq) {
-      return chat.isGroup()
-          ? members.stream().filter(m -> m.sees(seq)).map(m -> m.user).toList()
-          : everyone;
+      if (!chat.isGroup()) {
+        return everyone;
+      }
+      seers = shared(seers, members.stream().filter(m -> m.sees(seq)).map(m -> m.user).toList());
+      return seers;
     }
 
     List<UserId> waitingFor(Entry entry) {
-      var waiting = new ArrayList<UserId>(1);
+      var now = new ArrayList<UserId>(1);
       for (int i = 0; i < delivered.length; i++) {
         ChatState.Member member = members.get(i);
         if (member.sees(entry.seq())
             && !member.user.equals(entry.sender().user())
             && delivered(i) < entry.seq()) {
-          waiting.add(member.user);
+          now.add(member.user);
         }
       }
-      return List.copyOf(waiting);
+      waiting = shared(waiting, List.copyOf(now));
+      return waiting;
+    }
+
+    private static List<UserId> shared(List<UserId> before, List<UserId> now) {
+      return before.equals(now) ? before : now;
     }
 
     private long delivered(int i) {

@@ -481,6 +481,29 @@ class GroupTest {
     assertThat(info().members()).isEqualTo(before.members());
   }
 
+  /// After a crash a large group has thousands of them.
+  @Test
+  void whatIsOwedToTheSameMembersHasOneListOfThem() {
+    node.create(ALICE_1, GROUP, BOB);
+    node.send(ALICE_1, GROUP, 1, "one");
+    node.send(ALICE_1, GROUP, 2, "two");
+    node.edit(ALICE_1, GROUP, add(EVE));
+    node.send(ALICE_1, GROUP, 3, "three");
+    node.restart();
+
+    var owed = node.shard.outbox().stream().flatMap(record -> record.entries().stream()).toList();
+    assertThat(owed).hasSize(5);
+    for (int first : new int[] {1, 3}) {
+      OutboxRecord.Due one = owed.get(first);
+      OutboxRecord.Due next = owed.get(first + 1);
+      assertThat(next.members()).isNotEmpty().isSameAs(one.members());
+      assertThat(next.waiting()).isNotEmpty().isSameAs(one.waiting());
+    }
+    assertThat(owed.get(2).members()).containsExactly(ALICE, BOB);
+    assertThat(owed.get(3).members()).containsExactly(ALICE, BOB, EVE);
+    assertThat(owed.get(3).waiting()).containsExactly(BOB, EVE);
+  }
+
   @Test
   void dutiesAreOwedAgainAfterARestart() {
     node.create(ALICE_1, GROUP, BOB);
