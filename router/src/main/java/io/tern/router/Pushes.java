@@ -88,7 +88,7 @@ final class Pushes {
   void flush() {
     for (var push : pushesNow) {
       if (waiting() > 0 || !offer(push.user, push.chat, push.seq)) {
-        refused.add(watch.add(push.round, push.chat, push.user, push.seq));
+        refuse(watch.add(push.round, push.chat, push.user, push.seq));
       }
     }
     pushesNow.clear();
@@ -112,11 +112,8 @@ final class Pushes {
       var pending = round.first;
       while (pending != null) {
         var next = pending.nextOfRound;
-        metrics.onWatchExpired();
-        if (waiting() == 0 && offer(pending.member.user, pending.member.chat, pending.seq)) {
-          watch.pushed(pending);
-        } else {
-          refused.add(pending);
+        if (!pending.refused) {
+          expire(pending);
         }
         pending = next;
       }
@@ -124,6 +121,20 @@ final class Pushes {
         expire(crowd);
       }
     }
+  }
+
+  private void expire(Watch.Pending pending) {
+    metrics.onWatchExpired();
+    if (waiting() == 0 && offer(pending.member.user, pending.member.chat, pending.seq)) {
+      watch.pushed(pending);
+    } else {
+      refuse(pending);
+    }
+  }
+
+  private void refuse(Watch.Pending pending) {
+    pending.refused = true;
+    refused.add(pending);
   }
 
   private void expire(Crowd.Waiting entry) {

@@ -61,6 +61,9 @@ final class Watch {
     @Nullable Pending nextOfRound;
     private boolean done;
 
+    /// The push queue has not taken it: it waits for that, no longer for a clock.
+    boolean refused;
+
     private Pending(Member member, long seq, Round round) {
       this.member = member;
       this.seq = seq;

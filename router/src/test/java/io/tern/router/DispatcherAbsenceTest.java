@@ -136,6 +136,26 @@ class DispatcherAbsenceTest extends DispatcherFixture {
     assertThat(settled).hasSize(CONFIG.watchedMax() + 1);
   }
 
+  @Test
+  void aRefusedPushCountsOnceHoweverLongItWaits() {
+    pushQueueAccepts = false;
+    for (int i = 0; i < CONFIG.watchedMax(); i++) {
+      on(ALICE, CHAT);
+      endOfBatch();
+    }
+    pass(11);
+    assertThat(dispatcher.isFull()).as("the watch has ended").isFalse();
+
+    on(ALICE, CHAT);
+    endOfBatch();
+    assertThat(dispatcher.isFull()).isTrue();
+    pushQueueAccepts = true;
+    pushes.clear();
+    pass(1);
+    assertThat(pushes).hasSize(CONFIG.watchedMax() + 1).doesNotHaveDuplicates();
+    assertThat(dispatcher.isFull()).isFalse();
+  }
+
   /// A directory in which Bob attaches at `EDGE`, as session 3, just before he gets news, and with
   /// `leaves` detaches right after it.
   private Directory whereBobComesWhileNewsAreAdded(boolean leaves) {
