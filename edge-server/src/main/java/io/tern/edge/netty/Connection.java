@@ -4,7 +4,9 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.tern.edge.logging.Wordless;
@@ -33,6 +35,10 @@ import org.slf4j.LoggerFactory;
 /// is copied to `kept`, the one buffer that lives between passes; it is released when it is empty,
 /// at the farewell, and when the channel goes. `out` gathers this pass's frames and becomes the
 /// channel's when it is written. An idle connection has neither.
+///
+/// **The end.** When the client has closed its side the channel says so and stays open, and the
+/// loop closes it when it comes to it ([EdgeLoop#onHungUp]). Nothing is written any more, and the
+/// session lives until then: a newer one of its device takes over from it as from any other.
 ///
 /// Bounds: `kept` holds at most one frame (64 KiB) and what one read brought behind it; while a
 /// frame is held the socket is not read. `out` goes to the channel at [#WRITE_BYTES].
@@ -64,6 +70,10 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   private boolean served;
 
   private boolean wakes;
+
+  /// The client has closed its side, and the channel waits to be closed.
+  private boolean hungUp;
+
   private boolean gone;
 
   /// Why it ends, until the farewell is written.
@@ -83,6 +93,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
             loop.acks(),
             loop.edge().nanoTime().getAsLong());
     loop.add(session);
+    channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
   }
 
   // ---- from the channel ------------------------------------------------------------------------
@@ -166,7 +177,27 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event instanceof SslCloseCompletionEvent) {
       channel.close();
+    } else if (event == ChannelInputShutdownEvent.INSTANCE) {
+      onHungUp();
     }
+  }
+
+  private void onHungUp() {
+    if (session.isClosing()) {
+      // Both sides are closed: epoll would report it in every pass.
+      close();
+      return;
+    }
+    hungUp = true;
+    // NIO would read its end in every pass.
+    channel.config().setAutoRead(false);
+    releaseOut();
+    loop.onHungUp(this);
+  }
+
+  /// As the channel does itself when the client's side is closed: without a word.
+  void close() {
+    channel.unsafe().close(channel.voidPromise());
   }
 
   @Override
@@ -187,10 +218,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     session.onClosed();
     loop.remove(session);
     releaseKept();
-    if (out != null) {
-      out.release();
-      out = null;
-    }
+    releaseOut();
     loop.admission().leave(charged, inside);
     charged = null;
   }
@@ -211,7 +239,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
 
   @Override
   public void write(FrameType type, int flags, int rid, long chat, long seq, byte[] body) {
-    if (gone) {
+    if (gone || hungUp) {
       return;
     }
     ByteBuf to = out;
@@ -338,7 +366,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
 
   void endOfPass(long now) {
     touched = false;
-    if (gone) {
+    if (gone || hungUp) {
       return;
     }
     if (kept != null && !session.isHeld()) {
@@ -373,6 +401,13 @@ final class Connection extends ChannelInboundHandlerAdapter implements SessionHo
     if (kept != null) {
       kept.release();
       kept = null;
+    }
+  }
+
+  private void releaseOut() {
+    if (out != null) {
+      out.release();
+      out = null;
     }
   }
 

@@ -6,16 +6,27 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import com.google.protobuf.ByteString;
+import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.channel.IoEventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.tern.edge.config.BudgetsConfig;
 import io.tern.edge.config.DrainConfig;
 import io.tern.edge.config.ServerConfig;
+import io.tern.edge.config.Transport;
 import io.tern.edge.logging.LineEncoder;
 import io.tern.edge.metrics.Counters;
 import io.tern.edge.session.Authenticator;
+import io.tern.edge.session.CloseReason;
 import io.tern.edge.session.Disconnector;
 import io.tern.edge.session.Drain;
 import io.tern.edge.session.EdgeBudgets;
@@ -25,6 +36,7 @@ import io.tern.edge.session.PresenceDesk;
 import io.tern.edge.session.Shedding;
 import io.tern.edge.session.StageWatch;
 import io.tern.edge.session.Turns;
+import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.FrameHeader;
 import io.tern.protocol.FrameReader;
@@ -43,17 +55,27 @@ import io.tern.router.presence.MemoryPresenceHub;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
 import io.tern.store.memory.MemoryStorage;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.slf4j.LoggerFactory;
 
 /// The shell on Netty's embedded channel, fed in odd pieces; every buffer it was given or took must
@@ -68,11 +90,13 @@ class ConnectionTest {
   private final List<Command> commands = new ArrayList<>();
   private final List<ByteBuf> given = new ArrayList<>();
   private final EmbeddedChannel channel = new EmbeddedChannel();
-  private final EdgeLoop loop = loop();
+  private final Counters counters = new Counters();
+  private final Disconnector disconnector =
+      new Disconnector(counters, new Disconnector.Spread(1, 2));
+  private EdgeLoop loop = loop(channel.eventLoop());
   private @Nullable RuntimeException bug;
 
-  private EdgeLoop loop() {
-    var counters = new Counters();
+  private EdgeLoop loop(EventLoop eventLoop) {
     var limits =
         ServerConfig.load(
                 null, Map.of("limits.cheap.rate", "0", "limits.unauthenticated-per-ip-max", "64"))
@@ -86,7 +110,7 @@ class ConnectionTest {
             directory,
             (to, delivery) -> {},
             authenticator(),
-            new Disconnector(counters, new Disconnector.Spread(1, 2)),
+            disconnector,
             new KnownUsers(1024),
             counters,
             StageWatch.NONE,
@@ -111,7 +135,7 @@ class ConnectionTest {
             Trace.OFF);
     return new EdgeLoop(
         0,
-        channel.eventLoop(),
+        eventLoop,
         edge,
         new Admission(limits, BudgetsConfig.NONE, counters, System::nanoTime, () -> {}));
   }
@@ -333,5 +357,147 @@ class ConnectionTest {
     assertThat(text)
         .contains("session ", "IllegalStateException", "IllegalArgumentException", "at io.tern")
         .doesNotContain("my body");
+  }
+
+  private void hangUp() {
+    channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+  }
+
+  @Test
+  void aClientThatHangsUpEndsItsSession() {
+    connect();
+    read(login(), 0, login().length);
+    hangUp();
+    channel.runPendingTasks();
+    assertThat(channel.isOpen()).isFalse();
+    assertThat(directory.lookup(List.of(new UserId(5))).getFirst().sessions()).isEmpty();
+    assertThat(disconnector.ended(CloseReason.PEER_CLOSED)).isOne();
+  }
+
+  /// Nothing is written to who has gone, and what it had not acknowledged is its news.
+  @Test
+  void aSessionWhoseClientHasHungUpStillTakesWhatIsForIt() {
+    connect();
+    read(login(), 0, login().length);
+    written();
+    var route = directory.lookup(List.of(new UserId(5))).getFirst().sessions().getFirst();
+    hangUp();
+    var chat = ChatId.direct(new UserId(5), new UserId(6));
+    var entry =
+        new Delivery.Entries(chat, 1, new UserId(6), new byte[0], new byte[0], List.of(route));
+    loop.sessions().take(List.of(entry), System.nanoTime());
+    channel.runPendingTasks();
+    assertThat(written()).isEmpty();
+    assertThat(directory.attach(route.device(), EDGE, 9, true).join().news()).containsExactly(chat);
+  }
+
+  /// Between the end of the client and that of its session the device has come back.
+  @Test
+  void aSessionWhoseClientHasHungUpGivesWayToANewerOne() {
+    connect();
+    read(login(), 0, login().length);
+    var route = directory.lookup(List.of(new UserId(5))).getFirst().sessions().getFirst();
+    hangUp();
+    var newer = directory.attach(route.device(), EDGE, 9, true).join();
+    assertThat(newer.replaced()).isEqualTo(route);
+    loop.sessions().take(List.of(new Delivery.Replaced(route)), System.nanoTime());
+    channel.runPendingTasks();
+    assertThat(channel.isOpen()).isFalse();
+    assertThat(disconnector.ended(CloseReason.REPLACED)).isOne();
+    assertThat(disconnector.ended(CloseReason.PEER_CLOSED)).isZero();
+    assertThat(directory.lookup(List.of(new UserId(5))).getFirst().sessions())
+        .containsExactly(newer.now());
+  }
+
+  /// A process that held many connections ends: the others are read and answered meanwhile.
+  @ParameterizedTest
+  @EnumSource(names = {"AUTO", "NIO"})
+  void anAnswerGoesOutBetweenTheEndsOfMany(Transport transport) throws Exception {
+    int many = 200;
+    var group = new MultiThreadIoEventLoopGroup(1, transport.ioHandlers());
+    var eventLoop = (EventLoop) group.next();
+    loop = loop(eventLoop);
+    loop.edge()
+        .turns()
+        .runBy((millis, task) -> eventLoop.schedule(task, millis, TimeUnit.MILLISECONDS));
+    var left = new AtomicInteger();
+    var crowd = new ArrayList<Socket>();
+    try {
+      var address = (InetSocketAddress) listen(transport, group, left).localAddress();
+      for (int i = 0; i < many; i++) {
+        crowd.add(loggedIn(address));
+      }
+      try (Socket one = loggedIn(address)) {
+        var held = new CountDownLatch(1);
+        var holds = new CountDownLatch(1);
+        var _ =
+            eventLoop.submit(() -> {
+              holds.countDown();
+              held.await();
+              return null;
+            });
+        holds.await();
+        for (Socket socket : crowd) {
+          socket.close();
+        }
+        one.getOutputStream().write(frame(FrameType.PING, 0, 0, 0, new byte[] {7}));
+        held.countDown();
+        while (readFrame(one) != FrameType.PONG) {}
+        assertThat(left.get()).as("sessions when it was answered").isGreaterThan(many / 2);
+      }
+      Awaitility.await().until(() -> loop.admission().connections() == 0);
+    } finally {
+      group.shutdownGracefully(0, 1, TimeUnit.SECONDS).sync();
+    }
+  }
+
+  /// @param left how many sessions there are at each write
+  private Channel listen(Transport transport, IoEventLoopGroup group, AtomicInteger left)
+      throws InterruptedException {
+    return new ServerBootstrap()
+        .group(group)
+        .channel(transport.serverChannel())
+        .childHandler(
+            new ChannelInitializer<Channel>() {
+              @Override
+              protected void initChannel(Channel accepted) {
+                loop.admission().enter(null);
+                accepted
+                    .pipeline()
+                    .addLast(
+                        new ChannelOutboundHandlerAdapter() {
+                          @Override
+                          public void flush(ChannelHandlerContext ctx) {
+                            left.set(loop.sessions().size());
+                            ctx.flush();
+                          }
+                        },
+                        new Connection(loop, accepted, Door.PLAIN, null));
+              }
+            })
+        .bind(InetAddress.getLoopbackAddress(), 0)
+        .sync()
+        .channel();
+  }
+
+  private static Socket loggedIn(InetSocketAddress address) throws IOException {
+    var socket = new Socket(address.getAddress(), address.getPort());
+    socket.getOutputStream().write(login());
+    assertThat(readFrame(socket)).isEqualTo(FrameType.HELLO_ACK);
+    return socket;
+  }
+
+  private static FrameType readFrame(Socket socket) throws IOException {
+    ByteBuf read = Unpooled.buffer();
+    var header = new FrameHeader();
+    FrameReader.Result result;
+    do {
+      int next = socket.getInputStream().read();
+      assertThat(next).as("the server closed").isNotNegative();
+      read.writeByte(next).readerIndex(0);
+      result = FrameReader.read(read, 1 << 20, header);
+    } while (result == FrameReader.Result.INCOMPLETE);
+    assertThat(result).isEqualTo(FrameReader.Result.FRAME);
+    return Objects.requireNonNull(FrameType.of(header.type()));
   }
 }
