@@ -1,5 +1,6 @@
 package io.tern.tools.history;
 
+import io.tern.protocol.UserId;
 import io.tern.tools.history.ChatLog.Amendment;
 import io.tern.tools.history.DeviceRecorder.Kind;
 import java.util.ArrayList;
@@ -142,6 +143,14 @@ final class Amendments {
   private void stale(ChatLog log, long seq, String why) {
     evidence.findings.add(
         Rule.STALE, log, () -> "seq %d is %s, %s".formatted(seq, evidence.describe(log, seq), why));
+  }
+
+  /// Whether `user` had left before `seq` was edited: what they could know of it is gone.
+  boolean isWithheld(ChatLog log, UserId user, long seq) {
+    var stay = log.membership.spanAt(user, seq);
+    return stay != null
+        && log.amendmentsOf(seq).stream()
+            .anyMatch(change -> change.isEdit() && sends.seq[change.send()] > stay.to());
   }
 
   /// Whether what was delivered is one of the contents that the entry has had; with whether that

@@ -35,6 +35,9 @@ final class ChatLog {
   /// Edits and revokes that were sent, by the seq of their message.
   final Map<Long, List<Amendment>> amendments = new HashMap<>(2);
 
+  /// Who read a tombstone where, be it the message's or for the reader alone.
+  final List<Tombstone> tombstones = new ArrayList<>();
+
   /// Highest seq that anyone has seen so far, in the pass through time.
   long seenMax;
 
@@ -111,6 +114,8 @@ final class ChatLog {
       read = Math.max(read, toRead);
     }
   }
+
+  record Tombstone(DeviceState reader, long seq) {}
 
   record Summary(DeviceState device, UserId user, long delivered, long read) {}
 

@@ -273,8 +273,11 @@ public final class HistoryChecker {
     int seq = (int) event.operand(0);
     long tsMillis = event.operand(2);
     long csn = event.operand(3);
-    var sight = amendments.sightOf(log, seq, event.operand(1));
-    if (sight == Amendments.Sight.WRONG) {
+    long hash = event.operand(1);
+    var sight = amendments.sightOf(log, seq, hash);
+    boolean isWithheld =
+        hash == ContentHash.TOMBSTONE && amendments.isWithheld(log, device.user(), seq);
+    if (sight == Amendments.Sight.WRONG && !isWithheld) {
       deliveredWrong(device, log, event);
       return;
     }

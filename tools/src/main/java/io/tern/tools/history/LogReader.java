@@ -60,6 +60,7 @@ final class LogReader {
       matchWithSends(log);
     }
     amendments.findAmended();
+    evidence.logs.values().forEach(this::checkTombstones);
     evidence.devices.forEach(device -> device.chats.forEach(chat -> checkReading(device, chat)));
   }
 
@@ -98,6 +99,10 @@ final class LogReader {
     int sender = event.other;
     long hash = event.operand(1);
     long tsMillis = event.operand(2);
+    boolean isGone = log.isRead && hash == ContentHash.TOMBSTONE;
+    if (isGone) {
+      log.tombstones.add(new ChatLog.Tombstone(device, seq));
+    }
     if (seq <= 0) {
       findings.add(Rule.HOLE, log, () -> "%s saw an entry at seq %d".formatted(device, seq));
     } else if (!log.has(seq)) {
@@ -105,7 +110,11 @@ final class LogReader {
     } else {
       int at = (int) seq;
       // What is not read at the end may have been seen before and after an edit.
-      boolean mayDiffer = !log.isRead && !log.amendmentsOf(seq).isEmpty();
+      boolean mayDiffer = isGone || (!log.isRead && !log.amendmentsOf(seq).isEmpty());
+      if (log.isRead && log.hash[at] == ContentHash.TOMBSTONE) {
+        // Gone for those who came before; whether rightly so is seen at the end.
+        log.hash[at] = hash;
+      }
       if (log.sender[at] != sender || (log.hash[at] != hash && !mayDiffer)) {
         findings.add(
             Rule.DIVERGED,
@@ -121,6 +130,24 @@ final class LogReader {
             () ->
                 "seq %d has time %d for others and %d for %s"
                     .formatted(seq, log.tsMillis[at], tsMillis, device));
+      }
+    }
+  }
+
+  /// Where others read a message, only those read a tombstone who had left before it was edited.
+  private void checkTombstones(ChatLog log) {
+    for (var tombstone : log.tombstones) {
+      long seq = tombstone.seq();
+      var reader = tombstone.reader();
+      if (log.has(seq)
+          && log.hash[(int) seq] != ContentHash.TOMBSTONE
+          && !amendments.isWithheld(log, reader.user(), seq)) {
+        findings.add(
+            Rule.DIVERGED,
+            log,
+            () ->
+                "seq %d is %s for others and gone for %s"
+                    .formatted(seq, evidence.describe(log, seq), reader));
       }
     }
   }

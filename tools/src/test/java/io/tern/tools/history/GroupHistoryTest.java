@@ -503,6 +503,47 @@ class GroupHistoryTest {
   }
 
   @Test
+  void whatIsEditedIsGoneForThoseWhoHadLeft() {
+    story.change(story.ann, added(CAT));
+    story.deaf.add(story.cat);
+    var message = story.tell(story.ann);
+    var other = story.tell(story.ann);
+    var end = story.change(story.ann, removed(CAT));
+    edit(message, 41);
+    story.rewrite(message.seq(), 41);
+    story.withhold(story.cat, message.seq());
+    // Who comes late gets it as it is by now.
+    story.show(
+        story.cat,
+        new GroupStory.Line(
+            message.seq(),
+            message.sender(),
+            ContentHash.TOMBSTONE,
+            message.tsMillis(),
+            message.csn(),
+            null));
+    story.show(story.cat, other);
+    story.show(story.cat, end);
+
+    assertThat(story.end().violations()).isEmpty();
+  }
+
+  @Test
+  void whatIsGoneForThoseWhoAreThereIsTold() {
+    story.change(story.ann, added(CAT));
+    var message = story.tell(story.ann);
+    edit(message, 41);
+    story.rewrite(message.seq(), 41);
+    story.change(story.ann, removed(CAT));
+    story.withhold(story.cat, message.seq());
+    story.withhold(story.ben, message.seq());
+
+    var report = story.end();
+    assertThat(report.counts()).containsOnlyKeys(Rule.DIVERGED).containsValue(2L);
+    assertThat(report.toString()).contains("gone for");
+  }
+
+  @Test
   void anAcknowledgedEditThatChangedNothingIsTold() {
     var message = story.tell(story.ann);
     edit(message, 41);

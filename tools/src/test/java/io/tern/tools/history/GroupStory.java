@@ -49,6 +49,8 @@ final class GroupStory {
   final DeviceRecorder cat = device(CAT, 1);
   final List<DeviceRecorder> all = List.of(ann, annTablet, ben, cat);
 
+  private final Map<DeviceRecorder, Set<Long>> withheld = new HashMap<>();
+
   /// Who is not told of what: the hole in a test's story.
   final Set<DeviceRecorder> deaf = new HashSet<>();
 
@@ -191,6 +193,11 @@ final class GroupStory {
     log.set((int) seq - 1, new Line(seq, old.sender, hash, old.tsMillis, old.csn, old.event));
   }
 
+  /// In the end `device` reads a tombstone there, whatever others read.
+  void withhold(DeviceRecorder device, long seq) {
+    withheld.computeIfAbsent(device, d -> new HashSet<>()).add(seq);
+  }
+
   /// The end of a good run: everyone reads what they may, and is at head.
   Report end() {
     for (var device : all) {
@@ -211,7 +218,9 @@ final class GroupStory {
   }
 
   void read(DeviceRecorder device, Line line) {
-    device.entry(GROUP, line.seq, line.sender, line.hash, line.tsMillis);
+    boolean isGone = withheld.getOrDefault(device, Set.of()).contains(line.seq);
+    long hash = isGone ? ContentHash.TOMBSTONE : line.hash;
+    device.entry(GROUP, line.seq, line.sender, hash, line.tsMillis);
     if (line.event != null) {
       device.facts(GROUP, line.seq, GroupFacts.of(line.sender.user(), line.event), true);
     }
