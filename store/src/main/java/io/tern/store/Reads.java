@@ -132,7 +132,15 @@ public final class Reads {
   public record DeviceInfo(int index, long createdMillis, long lastSeenMillis) {}
 
   /// When a member got and read an entry, in milliseconds since 1970; 0 = has not.
-  public record Times(long deliveredMillis, long readMillis) {}
+  public record Times(long deliveredMillis, long readMillis) {
+
+    /// What of it had happened by `lastMillis`.
+    Times upTo(long lastMillis) {
+      return new Times(
+          deliveredMillis > lastMillis ? 0 : deliveredMillis,
+          readMillis > lastMillis ? 0 : readMillis);
+    }
+  }
 
   /// What an entry counts against a page's bytes besides its content.
   static final int ENTRY_BYTES = 32;
@@ -319,7 +327,8 @@ public final class Reads {
     return state != null && !state.blocked && state.bothHaveWritten();
   }
 
-  /// How far the viewer's own entry `seq` has got; null when it is not the viewer's.
+  /// How far the viewer's own entry `seq` has got, until they left; null when it is not the
+  /// viewer's.
   ///
   /// @param after the last member of the page before; null for the first page
   public static @Nullable EntryInfo entryInfo(
@@ -330,10 +339,10 @@ public final class Reads {
       @Nullable UserId after,
       int membersMax) {
     Visible visible = visible(shard, chat, viewer);
-    byte[] value =
-        visible == null || seq < visible.first || seq > visible.last
-            ? null
-            : shard.get(Keys.entry(chat, seq));
+    if (visible == null || seq < visible.first || seq > visible.last) {
+      return null;
+    }
+    byte[] value = shard.get(Keys.entry(chat, seq));
     if (value == null) {
       return null;
     }
@@ -342,6 +351,7 @@ public final class Reads {
     if (header.sender != viewer.value()) {
       return null;
     }
+    long lastMillis = lastMillis(shard, chat, visible);
     var page = new ArrayList<MemberTimes>();
     int total = 0;
     int delivered = 0;
@@ -349,7 +359,7 @@ public final class Reads {
     boolean more = false;
     for (UserId user : whoSaw(shard, chat, seq, viewer)) {
       total++;
-      Times times = times(shard, chat, user, seq);
+      Times times = times(shard, chat, user, seq).upTo(lastMillis);
       delivered += times.deliveredMillis == 0 ? 0 : 1;
       read += times.readMillis == 0 ? 0 : 1;
       if (after == null || user.value() > after.value()) {
@@ -361,6 +371,17 @@ public final class Reads {
       }
     }
     return new EntryInfo(List.copyOf(page), more, total, delivered, read);
+  }
+
+  /// When the viewer left; Long.MAX_VALUE while they are in the chat.
+  private static long lastMillis(KeyValues shard, ChatId chat, Visible visible) {
+    byte[] left = visible.last == Long.MAX_VALUE ? null : shard.get(Keys.entry(chat, visible.last));
+    if (left == null) {
+      return Long.MAX_VALUE;
+    }
+    var header = new EntryCodec.Header();
+    header.read(left);
+    return header.tsMillis;
   }
 
   /// What operators may know of an entry; null when there is none.

@@ -457,6 +457,27 @@ class ReceiptsTest {
   }
 
   @Test
+  void whoHasLeftLearnsNotWhoReadItLater() {
+    node.create(ALICE_1, GROUP, BOB, EVE);
+    node.send(ALICE_1, GROUP, 1, "one");
+    ack(BOB_1, 2);
+    node.now += 1000;
+    read(EVE_1, 2);
+    long then = node.now;
+    node.edit(ALICE_1, GROUP, new GroupChange.Leave());
+    EntryInfo before = info(2);
+    node.now += 1000;
+    read(BOB_1, 2);
+
+    assertThat(info(2)).isEqualTo(before);
+    assertThat(before.members())
+        .containsExactlyInAnyOrder(
+            new MemberTimes(BOB, new Reads.Times(then - 1000, 0)),
+            new MemberTimes(EVE, new Reads.Times(then, then)));
+    assertThat(before.read()).isEqualTo(1);
+  }
+
+  @Test
   void aDirectEntryHasOneReader() {
     node.send(ALICE_1, 1, "one");
     node.ack(BOB_1, 1);
