@@ -58,7 +58,7 @@ enum Subject {
   abstract Child server(Bench bench, List<String> jvmOptions, Path data, Path log)
       throws IOException;
 
-  /// The generator, with the options that both have.
+  /// The generator, with the arguments that both have.
   abstract Child load(Bench bench, List<String> jvmOptions, List<String> args, Path log)
       throws IOException;
 

@@ -39,8 +39,9 @@ import org.jspecify.annotations.Nullable;
 /// wait longer than `waitMax` is refused at once, and told to come back when those before it should
 /// be through. A handshake cannot be told anything: it is refused when it has waited for
 /// `handshakeWaitMax`, for by then the rate may have risen, and another try costs more than a wait.
-/// With 8 s in place of 28, 15,000 devices that came back to a new server tried 35,000 times more,
-/// which kept it so busy that they were back after 58 to 83 s in place of 32 (docs/performance.md).
+/// With 8 s in place of 28, 15,000 devices that came back to a new server tried 38,000 to 45,000
+/// times more, which kept it so busy that they were back after 80 s in place of 24 to 45
+/// (docs/adr/0015).
 public final class Turns {
 
   /// How soon something that waits is looked at.
