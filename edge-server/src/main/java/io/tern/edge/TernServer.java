@@ -134,6 +134,7 @@ public final class TernServer implements AutoCloseable {
   /// @throws io.tern.edge.config.CannotListen with one line, when an address cannot be had
   /// @throws IOException when a file cannot be read or written
   public static TernServer start(ServerConfig config) throws IOException {
+    Niceness.ofCompilers();
     return start(config, TernServer::halt, System.out::println);
   }
 
