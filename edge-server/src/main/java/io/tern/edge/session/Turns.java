@@ -6,6 +6,7 @@ import io.tern.edge.metrics.Counters;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
@@ -21,14 +22,16 @@ import org.jspecify.annotations.Nullable;
 /// the others wait, pages before logins before handshakes (who is in is brought up to date before
 /// another is let in), the first that came first.
 ///
-/// **The rate** follows what live work feels. Every [#WINDOW_NANOS] in which something waits, the
-/// longest of the delays seen (SENDs from their reading to their SENT, and by how much this very
-/// timer of an event loop was late) is compared with the target: over it the rate falls to 7/10,
-/// else it rises by 1/20. So it settles where about one window in eight is over the target. The
-/// target is the configured one, or [#AMBIENT_FACTOR] times what the longest SEND of a window takes
-/// while nobody logs in, whichever is more: on a slow disk, or while the JIT compiler has the core,
-/// it is not the logins' fault. That is followed by the same rule, so about one window in eight is
-/// longer: what the slow windows take beside a crowd is the factor times what they take without.
+/// **The rate** follows what live work feels: SENDs, from their reading to their SENT, and by how
+/// much this very timer of an event loop is late. Every [#WINDOW_NANOS] in which something waits,
+/// the median of either is compared with the target: over it the rate falls to 7/10, else it rises
+/// by a tenth. The target is the configured one, or [#AMBIENT_FACTOR] times the median SEND while
+/// nobody logs in, whichever is more: on a slow disk it is not the logins' fault.
+///
+/// The median, because the longest ones are not the logins' fault either. A collection of 17 ms, or
+/// a sync of the disk that takes 20, is in every window of some, however few turns there are: a
+/// rate that followed the longest SEND of a window fell until 15,000 devices needed 45 s to come
+/// back, and what was felt beside them was the same as when they needed 12 (docs/adr/0016).
 ///
 /// **What begins at once** is little: a turn takes the event loop for a quarter of a millisecond,
 /// and who writes waits for all of them.
@@ -47,27 +50,28 @@ public final class Turns {
   /// How soon something that waits is looked at.
   static final long TICK_MILLIS = 1;
 
-  static final long WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+  /// At 200 SENDs a second twenty of them.
+  static final long WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
   /// Where the rate begins, before anything was measured.
   static final int RATE_START = 1_000;
 
   /// What may begin at once is what this time brings, so that a pass of an event loop stays short.
-  private static final long BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
+  private static final long BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
+
+  /// Somebody who comes alone takes three, one after the other.
+  private static final int BURST_MIN = 4;
 
   private static final double SLOWER = 0.7;
-  private static final double FASTER = 1.05;
+  private static final double FASTER = 1.1;
 
-  /// A crowd should keep the 99th percentile of SEND within three times of what it is without one;
-  /// the timer, which is read more often than SENDs come, is measured against the same target.
+  /// A crowd should keep the 99th percentile of SEND within three times of what it is without one.
   static final double AMBIENT_FACTOR = 2;
 
-  /// Of each of the steps by which the rate moves, so that a quiet hour is remembered for some
+  /// By how much the ambient delay moves a window, so that a quiet hour is remembered for some
   /// seconds.
-  private static final double AMBIENT_WEIGHT = 1.0 / 8;
+  private static final double AMBIENT_STEP = 1.03;
 
-  private static final double AMBIENT_UP = Math.pow(1 / SLOWER, AMBIENT_WEIGHT);
-  private static final double AMBIENT_DOWN = Math.pow(1 / FASTER, AMBIENT_WEIGHT);
   private static final double AMBIENT_MIN_NANOS = 100_000;
 
   private static final long RETRY_MILLIS_MIN = 500;
@@ -97,10 +101,10 @@ public final class Turns {
   private long filledAt;
 
   private long windowBegan;
-  private long delayMax;
+  private final Delays sends = new Delays();
+  private final Delays ticksLate = new Delays();
 
-  /// What the longest SEND of a window in which no turn is taken stays under in seven windows of
-  /// eight, in nanoseconds.
+  /// The median SEND while no turn is taken, in nanoseconds.
   private double ambient = AMBIENT_MIN_NANOS;
 
   private @Nullable Timer timer;
@@ -116,6 +120,28 @@ public final class Turns {
     rate = Math.clamp(RATE_START, config.rateMin(), config.rateMax());
     tokens = burst();
     filledAt = nanoTime.getAsLong();
+  }
+
+  /// What was seen in a window: the first of it, if it is more than fits.
+  private static final class Delays {
+    private final long[] nanos = new long[256];
+    private int n;
+
+    void add(long delay) {
+      if (n < nanos.length) {
+        nanos[n++] = delay;
+      }
+    }
+
+    /// 0 without any.
+    long median() {
+      Arrays.sort(nanos, 0, n);
+      return n == 0 ? 0 : nanos[n / 2];
+    }
+
+    void clear() {
+      n = 0;
+    }
   }
 
   /// Those of a kind that wait.
@@ -239,13 +265,14 @@ public final class Turns {
     if (waiting() + underWay == 0) {
       long now = nanoTime.getAsLong();
       if (now - windowBegan >= WINDOW_NANOS) {
-        ambient =
-            Math.max(AMBIENT_MIN_NANOS, ambient * (delayMax > ambient ? AMBIENT_UP : AMBIENT_DOWN));
-        windowBegan = now;
-        delayMax = 0;
+        if (sends.n > 0) {
+          double step = sends.median() > ambient ? AMBIENT_STEP : 1 / AMBIENT_STEP;
+          ambient = Math.max(AMBIENT_MIN_NANOS, ambient * step);
+        }
+        beginWindow(now);
       }
     }
-    delayMax = Math.max(delayMax, nanos);
+    sends.add(nanos);
   }
 
   /// When a login that is not even let wait may come back.
@@ -288,11 +315,10 @@ public final class Turns {
     synchronized (this) {
       ticks = false;
       long now = nanoTime.getAsLong();
-      delayMax = Math.max(delayMax, now - tickDue);
+      ticksLate.add(now - tickDue);
       if (now - windowBegan >= WINDOW_NANOS) {
         adapt();
-        windowBegan = now;
-        delayMax = 0;
+        beginWindow(now);
       }
       grant(now, begun);
       drop(logins, now, config.waitMax(), tooLate);
@@ -419,12 +445,18 @@ public final class Turns {
   }
 
   private double burst() {
-    return Math.max(1, rate * BURST_NANOS / 1e9);
+    return Math.max(BURST_MIN, rate * BURST_NANOS / 1e9);
+  }
+
+  private void beginWindow(long now) {
+    windowBegan = now;
+    sends.clear();
+    ticksLate.clear();
   }
 
   private void adapt() {
     double target = Math.max((double) config.delayTarget().toNanos(), AMBIENT_FACTOR * ambient);
-    if (delayMax > target) {
+    if (sends.median() > target || ticksLate.median() > target) {
       counters.add(Count.TURNS_SLOWED);
       rate = Math.max(config.rateMin(), rate * SLOWER);
     } else {
@@ -459,8 +491,7 @@ public final class Turns {
     tickDue = now + TimeUnit.MILLISECONDS.toNanos(TICK_MILLIS);
     if (waiting() == 1) {
       // The first that waits begins a window.
-      windowBegan = now;
-      delayMax = 0;
+      beginWindow(now);
     }
     by.in(TICK_MILLIS, this::tick);
   }

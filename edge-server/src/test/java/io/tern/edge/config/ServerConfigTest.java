@@ -116,7 +116,7 @@ class ServerConfigTest {
     assertThat(config.turns())
         .isEqualTo(
             new TurnsConfig(
-                Duration.ofMillis(5),
+                Duration.ofMillis(2),
                 500,
                 10_000,
                 32,
