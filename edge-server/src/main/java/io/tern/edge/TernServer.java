@@ -357,7 +357,7 @@ public final class TernServer implements AutoCloseable {
                 AdminRoutes.of(
                         health,
                         this::notReady,
-                        metrics::scrape,
+                        metrics,
                         config.admin().listen().getAddress().isLoopbackAddress())
                     .with(UserRoutes.of(accounts.admin(), Clock.systemUTC()))
                     .with(KeyRoutes.of(signingKeys, Clock.systemUTC()))

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.management.ThreadMXBean;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import io.tern.edge.config.ServerConfig;
@@ -17,6 +18,7 @@ import io.tern.protocol.v1.HelloAck;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -378,6 +380,20 @@ class MetricsTest {
             .satisfies(line -> assertThat(line).doesNotEndWith("} 0"));
       }
     }
+  }
+
+  /// In the whole process: the server's part is 1.4 MB, the rest is the client's. The least of
+  /// some, since other threads allocate too.
+  @Test
+  void aScrapeAllocatesLessThanFourMegabytes() throws IOException, InterruptedException {
+    var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long least = Long.MAX_VALUE;
+    for (int i = 0; i < 5; i++) {
+      long before = threads.getTotalThreadAllocatedBytes();
+      scrape();
+      least = Math.min(least, threads.getTotalThreadAllocatedBytes() - before);
+    }
+    assertThat(least).isLessThan(4_000_000);
   }
 
   private static void scrape() throws IOException, InterruptedException {

@@ -15,6 +15,7 @@ import io.tern.edge.admin.AdminCredentials.Administrator;
 import io.tern.edge.admin.HealthCheck;
 import io.tern.edge.http.Endpoint.Access;
 import io.tern.edge.http.Endpoint.Form;
+import io.tern.edge.metrics.ServerMetrics;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -59,13 +60,9 @@ public final class AdminRoutes {
   /// Health, readiness, metrics, and who asks.
   ///
   /// @param notReady why nobody should be sent here now; empty = they should
-  /// @param metrics the Prometheus text
   /// @param openToTools whether health, readiness and metrics are for anyone, as on loopback
   public static AdminRoutes of(
-      HealthCheck health,
-      Supplier<String> notReady,
-      Supplier<String> metrics,
-      boolean openToTools) {
+      HealthCheck health, Supplier<String> notReady, ServerMetrics metrics, boolean openToTools) {
     Access tools = openToTools ? Access.OPEN : Access.READ;
     return new AdminRoutes(
         List.of(
@@ -145,7 +142,7 @@ public final class AdminRoutes {
         });
   }
 
-  private static Endpoint metrics(Supplier<String> metrics, Access access) {
+  private static Endpoint metrics(ServerMetrics metrics, Access access) {
     return new Endpoint(
         "metrics",
         HttpMethod.GET,
@@ -156,7 +153,7 @@ public final class AdminRoutes {
         null,
         Form.TEXT,
         "Prometheus metrics.",
-        call -> new Reply.Text(METRICS_TYPE, metrics.get()));
+        call -> new Reply.Text(METRICS_TYPE, metrics.scrape()));
   }
 
   private static Endpoint credential() {
