@@ -59,8 +59,9 @@ public final class Turns {
   /// What may begin at once is what this time brings, so that a pass of an event loop stays short.
   private static final long BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
-  /// Somebody who comes alone takes three, one after the other.
-  private static final int BURST_MIN = 4;
+  /// At a low rate it may be what twice the time brings, up to this: somebody who comes alone takes
+  /// three, one after the other.
+  private static final int BURST_FEW = 4;
 
   private static final double SLOWER = 0.7;
   private static final double FASTER = 1.1;
@@ -445,7 +446,8 @@ public final class Turns {
   }
 
   private double burst() {
-    return Math.max(BURST_MIN, rate * BURST_NANOS / 1e9);
+    double brought = rate * BURST_NANOS / 1e9;
+    return Math.max(brought, Math.clamp(2 * brought, 1, BURST_FEW));
   }
 
   private void beginWindow(long now) {

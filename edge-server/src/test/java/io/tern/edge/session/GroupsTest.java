@@ -409,6 +409,8 @@ class GroupsTest {
     for (UserId user : crowd) {
       // Enrolled and gone: a thousand connections would prove no more.
       node.login(user, 1).disconnect();
+      // Logins take turns.
+      node.now += 1_000_000;
     }
     ChatId group = group(alice.create("t".repeat(256), crowd.toArray(UserId[]::new)));
     long seq = alice.text(group, "to all").seq();
