@@ -1,5 +1,7 @@
 package io.tern.edge;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
@@ -35,55 +37,63 @@ final class Niceness {
 
   private static final Logger log = LoggerFactory.getLogger(Niceness.class);
 
-  private static final @Nullable MethodHandle NICE = find("nice", 1);
-  private static final @Nullable MethodHandle GET_PRIORITY = find("getpriority", 2);
-  private static final @Nullable MethodHandle SET_PRIORITY = find("setpriority", 3);
+  /// As `setpriority(2)` has it: the calling thread.
+  private static final int SELF = 0;
+
+  private static final @Nullable MethodHandle GET = find("getpriority", 2);
+  private static final @Nullable MethodHandle SET = find("setpriority", 3);
 
   private Niceness() {}
 
   /// `task`, on a thread that gives way.
   static Runnable nice(Runnable task) {
     return () -> {
-      lower();
+      lower(SELF, NICER);
       task.run();
     };
   }
 
   /// Lets the threads of this JVM's compilers give way, and those that they start. To call it again
   /// changes nothing. A server that is new, or sees its first crowd, has the C2 compiler busy for
-  /// seconds, and SENDs waited 20 ms for the core that it had (docs/adr/0016).
+  /// seconds, and SENDs waited for the core that it had (docs/adr/0016).
   static void ofCompilers() {
-    MethodHandle get = GET_PRIORITY;
-    MethodHandle set = SET_PRIORITY;
-    if (get == null || set == null) {
+    if (SET == null) {
       return;
     }
     try (Stream<Path> threads = Files.list(THREADS)) {
-      int own = (int) get.invokeExact(PRIO_PROCESS, 0);
-      for (Path thread : (Iterable<Path>) threads::iterator) {
-        String name = Files.readString(thread.resolve("comm")).strip();
-        if (name.startsWith("C1 Compiler") || name.startsWith("C2 Compiler")) {
-          int id = Integer.parseInt(thread.getFileName().toString());
-          int failed = (int) set.invokeExact(PRIO_PROCESS, id, own + NICER_COMPILERS);
-          log.debug("{} gives way: {}", name, failed == 0);
-        }
-      }
-    } catch (Throwable t) {
-      log.debug("nice", t);
+      threads
+          .filter(Niceness::isCompiler)
+          .forEach(thread -> {
+            lower(Integer.parseInt(thread.getFileName().toString()), NICER_COMPILERS);
+          });
+    } catch (IOException | UncheckedIOException e) {
+      log.debug("no list of threads", e);
     }
   }
 
-  private static void lower() {
-    MethodHandle nice = NICE;
-    if (nice == null) {
+  private static boolean isCompiler(Path thread) {
+    try {
+      String name = Files.readString(thread.resolve("comm"));
+      return name.startsWith("C1 Compiler") || name.startsWith("C2 Compiler");
+    } catch (IOException e) {
+      // It has ended.
+      return false;
+    }
+  }
+
+  /// Gives `thread` the niceness of the calling one and `nicer` more.
+  private static void lower(int thread, int nicer) {
+    MethodHandle get = GET;
+    MethodHandle set = SET;
+    if (get == null || set == null) {
       return;
     }
     try {
-      // On Linux it concerns the calling thread only.
-      int now = (int) nice.invokeExact(NICER);
-      log.debug("{} has niceness {}", Thread.currentThread().getName(), now);
+      int own = (int) get.invokeExact(PRIO_PROCESS, SELF);
+      int failed = (int) set.invokeExact(PRIO_PROCESS, thread, own + nicer);
+      log.debug("thread {} gives way: {}", thread, failed == 0);
     } catch (Throwable t) {
-      log.debug("nice", t);
+      log.debug("setpriority", t);
     }
   }
 

@@ -48,6 +48,8 @@ class NicenessTest {
     Niceness.ofCompilers();
     Niceness.ofCompilers();
     assertThat(niceness("C1 Compiler")).isNotEmpty().containsOnly(Math.min(19, own + 5));
+    // A test's JVM may do without C2.
+    assertThat(niceness("C2 Compiler")).allMatch(niceness -> niceness == Math.min(19, own + 5));
     assertThat(own()).isEqualTo(own);
   }
 
