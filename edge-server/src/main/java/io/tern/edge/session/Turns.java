@@ -28,10 +28,10 @@ import org.jspecify.annotations.Nullable;
 /// by a tenth. The target is the configured one, or [#AMBIENT_FACTOR] times the median SEND while
 /// nobody logs in, whichever is more: on a slow disk it is not the logins' fault.
 ///
-/// The median, because the longest ones are not the logins' fault either. A collection of 17 ms, or
-/// a sync of the disk that takes 20, is in every window of some, however few turns there are: a
-/// rate that followed the longest SEND of a window fell until 15,000 devices needed 45 s to come
-/// back, and what was felt beside them was the same as when they needed 12 (docs/adr/0016).
+/// The median, because the longest ones are not the logins' fault either. Now and then a window has
+/// a collection, or a sync of the disk that takes 20 ms, however few turns there are: a rate that
+/// followed the longest SEND of a window fell until 15,000 devices needed 45 s to come back, and
+/// what was felt beside them was the same as when they needed 12 (docs/adr/0016).
 ///
 /// **What begins at once** is little: a turn takes the event loop for a quarter of a millisecond,
 /// and who writes waits for all of them.

@@ -10,6 +10,7 @@ import io.tern.tools.LiveServer.Commands;
 import io.tern.tools.LiveServer.Result;
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -59,6 +60,29 @@ class ServerEndsTest {
               ".* listens at plain=127\\.0\\.0\\.1:%d http=127\\.0\\.0\\.1:\\d+ admin=127\\.0\\.0\\.1:%d"
                   .formatted(plan.port(), admin));
     }
+  }
+
+  @Test
+  void theCompilersOfAServerGiveWayToItsOtherThreads() throws IOException {
+    assumeTrue(Files.isDirectory(Path.of("/proc/self/task")), "Linux");
+    try (var server = ServerProcess.start(plan(folder.resolve("data")))) {
+      server.awaitReady();
+      Path threads = Path.of("/proc", Long.toString(server.process().pid()), "task");
+      assertThat(niceness(threads, "C1 Compiler")).isEqualTo(niceness(threads, "tern-shard-0") + 5);
+    }
+  }
+
+  /// Of the first thread whose name begins so: field 19 of `/proc/PID/stat`.
+  private static int niceness(Path threads, String name) throws IOException {
+    try (Stream<Path> all = Files.list(threads)) {
+      for (Path thread : all.toList()) {
+        if (Files.readString(thread.resolve("comm")).startsWith(name)) {
+          String stat = Files.readString(thread.resolve("stat"));
+          return Integer.parseInt(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[16]);
+        }
+      }
+    }
+    throw new AssertionError("no thread " + name);
   }
 
   @Test
