@@ -19,13 +19,17 @@ class NicenessTest {
 
   private static final Path THREADS = Path.of("/proc/self/task");
 
-  /// Of each thread whose name begins so.
+  /// Of each thread whose name begins so, without those that end while they are looked at.
   private static List<Integer> niceness(String name) throws IOException {
     var found = new ArrayList<Integer>();
     try (Stream<Path> threads = Files.list(THREADS)) {
       for (Path thread : threads.toList()) {
-        if (Files.readString(thread.resolve("comm")).startsWith(name)) {
-          found.add(of(thread));
+        try {
+          if (Files.readString(thread.resolve("comm")).startsWith(name)) {
+            found.add(of(thread));
+          }
+        } catch (IOException e) {
+          assertThat(thread).as("a thread that has ended: %s", e).doesNotExist();
         }
       }
     }

@@ -2,7 +2,6 @@ package io.tern.bench.measure;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -61,8 +60,11 @@ public final class ProcessUsage {
           if (Files.readString(thread.resolve("comm")).startsWith(COMPILER)) {
             sum += cpuMicros(thread);
           }
-        } catch (NoSuchFileException e) {
-          // It has ended meanwhile.
+        } catch (IOException e) {
+          // It has ended meanwhile: there is no file, or nothing to read in an open one.
+          if (Files.exists(thread)) {
+            throw e;
+          }
         }
       }
     }
