@@ -3,6 +3,7 @@ package io.tern.router;
 import io.tern.store.KeyValues;
 import io.tern.store.Slots;
 import io.tern.store.Storage;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -45,6 +46,15 @@ final class ReaderPool implements Readers, AutoCloseable {
     } catch (RejectedExecutionException e) {
       metrics.onReadersRefused();
       return false;
+    }
+  }
+
+  @Override
+  public <T> @Nullable T fromMemory(Function<Shards, T> question) {
+    try {
+      return question.apply(slot -> shards.get(Slots.shardOf(slot, shards.size())).inMemory());
+    } catch (Storage.NotInMemory | UncheckedIOException e) {
+      return null;
     }
   }
 

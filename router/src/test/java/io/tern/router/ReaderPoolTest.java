@@ -27,6 +27,7 @@ class ReaderPoolTest {
   private final AtomicInteger open = new AtomicInteger();
   private final AtomicInteger refused = new AtomicInteger();
   private final ReaderPool readers = create();
+  private boolean isCold;
 
   @AfterEach
   void close() {
@@ -72,6 +73,29 @@ class ReaderPoolTest {
     await().until(() -> !failures.isEmpty());
     assertThat(failures.getFirst()).hasMessage("no such chat");
     assertThat(open).hasValue(0);
+  }
+
+  @Test
+  void whatIsInMemoryIsAnsweredOnTheCallingThreadAndWithoutASnapshot() {
+    Thread asking = Thread.currentThread();
+
+    Boolean same =
+        readers.fromMemory(shards -> {
+          assertThat(shards.of(Slots.COUNT - 1).get(new byte[] {1})).isNull();
+          return Thread.currentThread() == asking;
+        });
+
+    assertThat(same).isTrue();
+    assertThat(opened).hasValue(0);
+  }
+
+  @Test
+  void whatIsNotInMemoryHasNoAnswer() {
+    isCold = true;
+
+    assertThat(
+            readers.<Integer>fromMemory(shards -> shards.of(0).get(new byte[] {1}) == null ? 1 : 2))
+        .isNull();
   }
 
   @Test
@@ -169,6 +193,14 @@ class ReaderPoolTest {
     Counted(Storage storage) {
       super(storage);
       this.storage = storage;
+    }
+
+    @Override
+    public KeyValues inMemory() {
+      if (isCold) {
+        throw new NotInMemory();
+      }
+      return storage.inMemory();
     }
 
     @Override

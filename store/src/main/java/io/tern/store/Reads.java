@@ -574,15 +574,17 @@ public final class Reads {
   /// Why the device may not act for its user: REVOKED, BANNED; null when it may, or has never been
   /// there. `shard` is the user's shard.
   public static @Nullable ErrorCode refusal(KeyValues shard, DeviceId device, long nowMillis) {
-    User user = Users.of(shard, device.user());
+    return refusal(Users.of(shard, device.user()), shard.get(Keys.device(device)), nowMillis);
+  }
+
+  private static @Nullable ErrorCode refusal(User user, byte @Nullable [] device, long nowMillis) {
     if (user.getErased()) {
       return ErrorCode.REVOKED;
     }
     if (user.getBannedUntilMs() > nowMillis) {
       return ErrorCode.BANNED;
     }
-    byte[] found = shard.get(Keys.device(device));
-    return found != null && Protos.parse(Device.parser(), found).getRemoved()
+    return device != null && Protos.parse(Device.parser(), device).getRemoved()
         ? ErrorCode.REVOKED
         : null;
   }
@@ -639,7 +641,8 @@ public final class Reads {
   /// Whether the device has been here and may come again: what [Command.Enrol] would say, without a
   /// commit. `shard` is the user's shard.
   public static boolean mayReturn(KeyValues shard, DeviceId device, long nowMillis) {
-    return deviceExists(shard, device) && refusal(shard, device, nowMillis) == null;
+    byte[] found = shard.get(Keys.device(device));
+    return found != null && refusal(Users.of(shard, device.user()), found, nowMillis) == null;
   }
 
   /// When `member` got and read entry `seq`, as far as it is shown: the first step of the member's

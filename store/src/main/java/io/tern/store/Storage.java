@@ -11,6 +11,11 @@ public interface Storage extends KeyValues, AutoCloseable {
   ///   end
   void write(Batch batch, boolean sync);
 
+  /// The newest values as far as they can be read without the disk, for a thread that must not
+  /// wait. Not a view of one moment: two values may be from before and after a write. Each method
+  /// may throw [NotInMemory].
+  KeyValues inMemory();
+
   /// A frozen view for a reader; to be closed by it.
   Snapshot snapshot();
 
@@ -21,6 +26,16 @@ public interface Storage extends KeyValues, AutoCloseable {
   interface Snapshot extends KeyValues, AutoCloseable {
     @Override
     void close();
+  }
+
+  /// What was asked for may be on the disk, and was not read.
+  final class NotInMemory extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    /// It is no fault, and often thrown: it has no stack trace.
+    public NotInMemory() {
+      super("not in memory", null, false, false);
+    }
   }
 
   /// The log can no longer keep what it promised (an fsync failed, a write was refused). Nothing

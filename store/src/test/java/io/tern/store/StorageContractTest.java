@@ -76,6 +76,21 @@ public abstract class StorageContractTest {
   }
 
   @Test
+  void whatWasWrittenJustNowIsInMemory() {
+    put("a", "b");
+
+    assertThat(storage.inMemory().get(bytes("a"))).isNotNull();
+    assertThat(storage.inMemory().get(bytes("c"))).isNull();
+    write(batch -> batch.delete(bytes("a")));
+    assertThat(storage.inMemory().get(bytes("a"))).isNull();
+    var keys = new ArrayList<String>();
+    KeyValues.Visitor visitor = (key, value) -> keys.add(new String(key, StandardCharsets.UTF_8));
+    storage.inMemory().scan(bytes("a"), bytes("z"), visitor);
+    storage.inMemory().scanDown(bytes("a"), bytes("z"), visitor);
+    assertThat(keys).containsExactly("b", "b");
+  }
+
+  @Test
   void aScanIsFromInclusiveToExclusiveAscending() {
     put("d", "a", "c", "b");
 

@@ -1,6 +1,7 @@
 package io.tern.bench.micro;
 
 import io.tern.store.Batch;
+import io.tern.store.KeyValues;
 import io.tern.store.Storage;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,11 @@ final class Discarding implements Storage {
   @Override
   public void scanDown(byte[] from, byte[] to, Visitor visitor) {
     // Nothing there.
+  }
+
+  @Override
+  public KeyValues inMemory() {
+    return this;
   }
 
   @Override

@@ -18,11 +18,13 @@ import io.tern.protocol.v1.SessionLimits;
 import io.tern.router.Attachment;
 import io.tern.router.Delivery;
 import io.tern.router.Directory;
+import io.tern.router.Readers;
 import io.tern.store.Command;
 import io.tern.store.Outcome;
 import io.tern.store.Reads;
 import io.tern.store.Slots;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -165,16 +167,24 @@ final class Handshake {
     }
   }
 
-  /// Asks a reader whether the device may come in as one that has been here, which most have. A
-  /// ticket too says only that it was there once. What changes after this look and before the
-  /// device has its route is found when the store is told that it is there.
+  /// Looks whether the device may come in as one that has been here, which most have: in memory,
+  /// and with a reader where that does not say. A ticket too says only that it was there once. What
+  /// changes after this look and before the device has its route is found when the store is told
+  /// that it is there.
   private void lookUp(long now) {
     DeviceId who = session.who();
     long wallMillis = edge.wallMillis().getAsLong();
+    Function<Readers.Shards, Boolean> mayReturn =
+        shards -> Reads.mayReturn(shards.of(Slots.of(who.user())), who, wallMillis);
+    Boolean inMemory = edge.readers().fromMemory(mayReturn);
+    if (inMemory != null) {
+      onLookedUp(inMemory, now);
+      return;
+    }
     boolean asked =
         edge.readers()
-            .<Boolean>ask(
-                shards -> Reads.mayReturn(shards.of(Slots.of(who.user())), who, wallMillis),
+            .ask(
+                mayReturn,
                 known -> host.execute(() -> onLookedUp(known, now)),
                 failure -> host.execute(() -> onLookedUp(false, now)));
     edge.counters().add(asked ? Count.QUESTIONS : Count.QUESTIONS_REFUSED);

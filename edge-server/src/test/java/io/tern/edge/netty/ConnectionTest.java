@@ -148,6 +148,11 @@ class ConnectionTest {
         then.accept(question.apply(slot -> storage));
         return true;
       }
+
+      @Override
+      public <T> @Nullable T fromMemory(Function<Shards, T> question) {
+        return null;
+      }
     };
   }
 

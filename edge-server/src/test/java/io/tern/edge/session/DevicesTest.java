@@ -2,6 +2,7 @@ package io.tern.edge.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tern.edge.metrics.Count;
 import io.tern.protocol.ChatId;
 import io.tern.protocol.DeviceId;
 import io.tern.protocol.ErrorCode;
@@ -96,7 +97,7 @@ class DevicesTest {
     assertThat(remove(phone, 2).error()).isNotEqualTo(ErrorCode.INTERNAL);
   }
 
-  /// A reader has looked: that costs no commit.
+  /// It was looked at: that costs no commit.
   @Test
   void aDeviceThatHasBeenHereIsLetInWithoutTheShard() {
     node.login(ALICE, 1);
@@ -106,6 +107,20 @@ class DevicesTest {
     assertThat(node.enrols).isEqualTo(1);
     assertThat(node.login(ALICE, 2).session.isLive()).isTrue();
     assertThat(node.enrols).isEqualTo(2);
+  }
+
+  @Test
+  void aReaderLooksOnlyForWhatIsNotInMemory() {
+    node.login(ALICE, 1);
+    long before = node.counters.get(Count.QUESTIONS);
+    node.login(ALICE, 1);
+    long warm = node.counters.get(Count.QUESTIONS) - before;
+
+    node.allIsOnDisk = true;
+    assertThat(node.login(ALICE, 1).session.isLive()).isTrue();
+
+    assertThat(node.counters.get(Count.QUESTIONS) - before - warm).isEqualTo(warm + 1);
+    assertThat(node.enrols).isEqualTo(1);
   }
 
   @Test

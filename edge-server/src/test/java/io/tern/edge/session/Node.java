@@ -141,6 +141,9 @@ final class Node {
   /// Whether the directory does not answer.
   boolean directoryAway;
 
+  /// A restart, so to say: what is asked of the memory is not there.
+  boolean allIsOnDisk;
+
   /// What happens just before a device gets its route.
   Runnable beforeAttach = () -> {};
 
@@ -236,6 +239,11 @@ final class Node {
               Function<Shards, T> question, Consumer<? super T> then, Consumer<Throwable> failed) {
             questions.add(() -> then.accept(question.apply(slot -> partition(slot).disk)));
             return true;
+          }
+
+          @Override
+          public <T> @Nullable T fromMemory(Function<Shards, T> question) {
+            return allIsOnDisk ? null : question.apply(slot -> partition(slot).disk.inMemory());
           }
         };
     desk = new PresenceDesk(hub, asked, readers, relay, counters);

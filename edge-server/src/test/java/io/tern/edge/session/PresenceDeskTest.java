@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /// Who is told of coming and going, without sessions.
@@ -55,6 +56,11 @@ class PresenceDeskTest {
               questions++;
               then.accept(question.apply(slot -> storage));
               return true;
+            }
+
+            @Override
+            public <T> @Nullable T fromMemory(Function<Shards, T> question) {
+              return null;
             }
           },
           (edge, delivery) -> told.add(new Told(edge, (Delivery.Presence) delivery)),

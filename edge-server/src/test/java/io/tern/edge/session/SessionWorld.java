@@ -34,6 +34,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /// One session in a world made of lists: what it writes, submits and asks is there to be looked at,
 /// and nothing happens until the test says so. One thread, its own time.
@@ -279,6 +280,12 @@ final class SessionWorld extends FakeHost implements Commands, Readers, Authenti
     }
     questions.add(() -> then.accept(question.apply(slot -> storage)));
     return true;
+  }
+
+  /// Everything is on the disk.
+  @Override
+  public <T> @Nullable T fromMemory(Function<Shards, T> question) {
+    return null;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.tern.store.memory;
 
 import io.tern.store.Batch;
+import io.tern.store.KeyValues;
 import io.tern.store.Storage;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -154,6 +155,12 @@ public final class MemoryStorage implements Storage {
   public synchronized void scanDown(byte[] from, byte[] to, Visitor visitor) {
     requireOpen();
     visit(map, from, to, true, visitor);
+  }
+
+  /// Everything.
+  @Override
+  public KeyValues inMemory() {
+    return this;
   }
 
   @Override

@@ -11,9 +11,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ReadOptions;
+import org.rocksdb.ReadTier;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
+import org.rocksdb.Status;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 import org.slf4j.Logger;
@@ -36,6 +38,9 @@ final class RocksStorage implements Storage {
   private final WriteOptions synced = new WriteOptions().setSync(true);
   private final WriteOptions unsynced = new WriteOptions().setSync(false);
   private final ReadOptions readOptions = new ReadOptions();
+  private final ReadOptions cachedOptions =
+      new ReadOptions().setReadTier(ReadTier.BLOCK_CACHE_TIER);
+  private final KeyValues inMemory = new InMemory();
 
   /// Users, or negative once closed.
   private final AtomicInteger users = new AtomicInteger();
@@ -102,6 +107,11 @@ final class RocksStorage implements Storage {
   }
 
   @Override
+  public KeyValues inMemory() {
+    return inMemory;
+  }
+
+  @Override
   public Snapshot snapshot() {
     enter();
     return new RocksSnapshot(db.getSnapshot());
@@ -122,6 +132,7 @@ final class RocksStorage implements Storage {
       LockSupport.parkNanos(CLOSE_PARK_NANOS);
     }
     readOptions.close();
+    cachedOptions.close();
     synced.close();
     unsynced.close();
     db.close();
@@ -174,7 +185,10 @@ final class RocksStorage implements Storage {
 
   /// A damaged block, or a disk that does not answer. Ends the question that asked, or the shard,
   /// if it was its owner who needed it; what lies elsewhere can still be read.
-  private UncheckedIOException unreadable(RocksDBException e) {
+  private RuntimeException unreadable(RocksDBException e) {
+    if (e.getStatus() != null && e.getStatus().getCode() == Status.Code.Incomplete) {
+      return new NotInMemory();
+    }
     return new UncheckedIOException(new IOException("cannot read " + folder, e));
   }
 
@@ -187,6 +201,40 @@ final class RocksStorage implements Storage {
 
   private void leave() {
     users.getAndDecrement();
+  }
+
+  /// Memtables and cached blocks.
+  private final class InMemory implements KeyValues {
+
+    @Override
+    public byte @Nullable [] get(byte[] key) {
+      enter();
+      try {
+        return RocksStorage.this.get(cachedOptions, key);
+      } finally {
+        leave();
+      }
+    }
+
+    @Override
+    public void scan(byte[] from, byte[] to, Visitor visitor) {
+      enter();
+      try {
+        RocksStorage.this.scan(cachedOptions, from, to, visitor);
+      } finally {
+        leave();
+      }
+    }
+
+    @Override
+    public void scanDown(byte[] from, byte[] to, Visitor visitor) {
+      enter();
+      try {
+        RocksStorage.this.scanDown(cachedOptions, from, to, visitor);
+      } finally {
+        leave();
+      }
+    }
   }
 
   private final class RocksSnapshot implements Snapshot, KeyValues {

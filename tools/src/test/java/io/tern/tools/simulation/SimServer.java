@@ -420,6 +420,13 @@ final class SimServer {
             });
         return true;
       }
+
+      @Override
+      public <T> @Nullable T fromMemory(Function<Shards, T> question) {
+        return world.oneIn(3)
+            ? null
+            : question.apply(slot -> disks.get(Slots.shardOf(slot, SHARDS)).inMemory());
+      }
     }
   }
 

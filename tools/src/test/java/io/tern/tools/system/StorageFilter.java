@@ -1,6 +1,7 @@
 package io.tern.tools.system;
 
 import io.tern.store.Batch;
+import io.tern.store.KeyValues;
 import io.tern.store.Storage;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,11 @@ class StorageFilter implements Storage {
   @Override
   public void scanDown(byte[] from, byte[] to, Visitor visitor) {
     disk.scanDown(from, to, visitor);
+  }
+
+  @Override
+  public KeyValues inMemory() {
+    return disk.inMemory();
   }
 
   @Override
