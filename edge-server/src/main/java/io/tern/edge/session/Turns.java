@@ -34,7 +34,9 @@ import org.jspecify.annotations.Nullable;
 /// what was felt beside them was the same as when they needed 12 (docs/adr/0016).
 ///
 /// **What begins at once** is little: a turn takes the event loop for a quarter of a millisecond,
-/// and who writes waits for all of them.
+/// and who writes waits for all of them. While something waits, time brings turns with the timer
+/// alone, so once a pass of the loop: if each that is done brought the next one, and took longer
+/// than the rate has it, the pass would not end (Netty ends it after a second).
 ///
 /// Any thread; a short lock. What a turn runs is run without it.
 ///
@@ -67,7 +69,7 @@ public final class Turns {
   private static final double FASTER = 1.1;
 
   /// A crowd should keep the 99th percentile of SEND within three times of what it is without one.
-  static final double AMBIENT_FACTOR = 2;
+  static final double AMBIENT_FACTOR = 3;
 
   /// By how much the ambient delay moves a window, so that a quiet hour is remembered for some
   /// seconds.
@@ -321,7 +323,8 @@ public final class Turns {
         adapt();
         beginWindow(now);
       }
-      grant(now, begun);
+      refill(now);
+      grant(begun);
       drop(logins, now, config.waitMax(), tooLate);
       drop(handshakes, now, config.handshakeWaitMax(), tooLate);
       retries = new long[tooLate.size()];
@@ -358,7 +361,10 @@ public final class Turns {
         tokens = Math.min(burst(), tokens + 1);
       }
       if (waiting() > 0) {
-        grant(nanoTime.getAsLong(), begun);
+        if (!ticks) {
+          refill(nanoTime.getAsLong());
+        }
+        grant(begun);
       }
     }
     begun.forEach(next -> next.begin.run());
@@ -375,7 +381,9 @@ public final class Turns {
         break;
       }
     }
-    refill(turn.asked);
+    if (!ticks) {
+      refill(turn.asked);
+    }
     if (underWay >= config.underWayMax() || tokens < 1) {
       return false;
     }
@@ -400,8 +408,7 @@ public final class Turns {
     tokens--;
   }
 
-  private void grant(long now, List<Turn> begun) {
-    refill(now);
+  private void grant(List<Turn> begun) {
     while (underWay < config.underWayMax() && tokens >= 1) {
       Turn turn = poll();
       if (turn == null) {

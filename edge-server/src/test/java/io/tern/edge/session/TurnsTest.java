@@ -163,6 +163,36 @@ class TurnsTest {
     assertThat(turns.rate()).isEqualTo(50);
   }
 
+  /// Each turn takes the loop for longer than the rate has it, and a turn that is done lets another
+  /// begin: who writes would wait for all of them.
+  @Test
+  void aPassOfTheLoopEndsHoweverLongItsTurnsTake() {
+    Turns turns = turns(10_000, 10_000, 32, 20_000, Duration.ofSeconds(60));
+    var loop = new ArrayDeque<Turns.Turn>();
+    int done = 0;
+    for (int i = 0; i < 5_000; i++) {
+      var held = new Turns.Turn[1];
+      held[0] = turns.handshake(() -> loop.add(held[0]), () -> {});
+      if (held[0].hasBegun()) {
+        loop.add(held[0]);
+      }
+    }
+    while (done < 5_000) {
+      int inThisPass = 0;
+      for (Turns.Turn turn = loop.poll(); turn != null; turn = loop.poll()) {
+        now += MS / 4;
+        turn.done();
+        inThisPass++;
+      }
+      // What two milliseconds bring.
+      assertThat(inThisPass).isBetween(1, 20);
+      done += inThisPass;
+      // To the tick that is due, and not to the next.
+      pass(Duration.ofNanos(MS / 2));
+    }
+    assertThat(turns.underWay()).isZero();
+  }
+
   @Test
   void whereSendsAreSlowByThemselvesLoginsAreNotBlamed() {
     Turns turns = turns(200, 10_000, 32, 20_000, Duration.ofSeconds(60));
