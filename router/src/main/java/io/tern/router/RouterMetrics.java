@@ -9,7 +9,7 @@ public interface RouterMetrics {
   /// A command found the ring of `shard` full (events or bytes). Any thread.
   default void onRefused(int shard) {}
 
-  /// The first command of a batch is taken up. Prepare thread.
+  /// A batch is taken up: told of its first command that is timed. Prepare thread.
   ///
   /// @param nanos since an edge took it off its socket
   default void onTaken(int shard, long nanos) {}

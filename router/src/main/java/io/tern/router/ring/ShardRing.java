@@ -271,6 +271,9 @@ public final class ShardRing implements Commands, AutoCloseable {
     private long nowMillis;
     private long takenNanos;
 
+    /// How long it took until this batch was taken up.
+    private boolean takenTold;
+
     @Override
     public void setSequenceCallback(Sequence sequenceCallback) {
       progress = sequenceCallback;
@@ -281,13 +284,16 @@ public final class ShardRing implements Commands, AutoCloseable {
       if (events == 0) {
         nowMillis = clock.millis();
         takenNanos = System.nanoTime();
-        long since = event.origin.sinceNanos();
-        if (since != 0) {
-          metrics.onTaken(config.shard(), takenNanos - since);
-        }
+        takenTold = false;
         for (Long n = settled.poll(); n != null; n = settled.poll()) {
           machine.settle(n);
         }
+      }
+      long since = event.origin.sinceNanos();
+      if (since != 0 && !takenTold) {
+        // The first that is timed: an acknowledgement, which is not, may have waited for it.
+        takenTold = true;
+        metrics.onTaken(config.shard(), Math.max(0, takenNanos - since));
       }
       event.outcome = machine.prepare(Objects.requireNonNull(event.command), nowMillis);
       events++;

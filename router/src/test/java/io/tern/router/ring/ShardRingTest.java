@@ -373,6 +373,36 @@ class ShardRingTest {
         .isTrue();
   }
 
+  /// An acknowledgement is not timed, and often comes before the send that it waited for.
+  @Test
+  void aSendBehindAnAcknowledgementIsTimedToo() {
+    var machine = new Notes();
+    var gate = new Semaphore(0);
+    machine.gate = gate;
+    var rounds = new Rounded(machine);
+    var taken = new CopyOnWriteArrayList<Long>();
+    var ring =
+        start(
+            config(64),
+            machine,
+            rounds,
+            new RouterMetrics() {
+              @Override
+              public void onTaken(int shard, long nanos) {
+                taken.add(nanos);
+              }
+            });
+    ring.submit(send(1), Origin.NOBODY);
+    await().until(() -> machine.inCommit);
+    ring.submit(ack(1), Origin.NOBODY);
+    ring.submit(send(1), new Origin(null, 0, 0, System.nanoTime()));
+    ring.submit(send(1), new Origin(null, 0, 0, System.nanoTime()));
+    gate.release(10);
+
+    await().until(() -> rounds.dispatched.get() == 4);
+    assertThat(taken).singleElement().satisfies(nanos -> assertThat(nanos).isNotNegative());
+  }
+
   /// Producers that pause at random make both handlers park again and again, prepare also where it
   /// waits for a send. Nothing else would ever wake them here: one lost wake-up, and this test does
   /// not end.
