@@ -13,7 +13,7 @@ public interface Storage extends KeyValues, AutoCloseable {
 
   /// The newest values as far as they can be read without the disk, for a thread that must not
   /// wait. Not a view of one moment: two values may be from before and after a write. Each method
-  /// may throw [NotInMemory].
+  /// may throw [NotInMemory], a scan when it has visited some.
   KeyValues inMemory();
 
   /// A frozen view for a reader; to be closed by it.

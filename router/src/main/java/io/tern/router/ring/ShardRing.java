@@ -64,7 +64,7 @@ public final class ShardRing implements Commands, AutoCloseable {
   private static final int SPINS = 0;
 
   /// How long acknowledgements wait for a send (docs/adr/0007, 0017): a *delivered* receipt may be
-  /// so much later. While many log in 2 ms made three times the commits of 10.
+  /// so much later. While many log in, 2 ms woke a shard three times as often as 10.
   private static final long LINGER_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   /// Every so many ticks the shard has one, whatever there is to do: operators see from it that the
@@ -271,7 +271,7 @@ public final class ShardRing implements Commands, AutoCloseable {
     private long nowMillis;
     private long takenNanos;
 
-    /// How long it took until this batch was taken up.
+    /// Whether it has been told how long this batch waited.
     private boolean takenTold;
 
     @Override

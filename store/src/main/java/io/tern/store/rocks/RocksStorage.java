@@ -40,7 +40,10 @@ final class RocksStorage implements Storage {
   private final ReadOptions readOptions = new ReadOptions();
   private final ReadOptions cachedOptions =
       new ReadOptions().setReadTier(ReadTier.BLOCK_CACHE_TIER);
-  private final KeyValues inMemory = new InMemory();
+  private final KeyValues newest = new Newest(readOptions);
+
+  /// From memtables and cached blocks.
+  private final KeyValues inMemory = new Newest(cachedOptions);
 
   /// Users, or negative once closed.
   private final AtomicInteger users = new AtomicInteger();
@@ -78,32 +81,17 @@ final class RocksStorage implements Storage {
 
   @Override
   public byte @Nullable [] get(byte[] key) {
-    enter();
-    try {
-      return get(readOptions, key);
-    } finally {
-      leave();
-    }
+    return newest.get(key);
   }
 
   @Override
   public void scan(byte[] from, byte[] to, Visitor visitor) {
-    enter();
-    try {
-      scan(readOptions, from, to, visitor);
-    } finally {
-      leave();
-    }
+    newest.scan(from, to, visitor);
   }
 
   @Override
   public void scanDown(byte[] from, byte[] to, Visitor visitor) {
-    enter();
-    try {
-      scanDown(readOptions, from, to, visitor);
-    } finally {
-      leave();
-    }
+    newest.scanDown(from, to, visitor);
   }
 
   @Override
@@ -183,8 +171,9 @@ final class RocksStorage implements Storage {
     }
   }
 
-  /// A damaged block, or a disk that does not answer. Ends the question that asked, or the shard,
-  /// if it was its owner who needed it; what lies elsewhere can still be read.
+  /// What was not to be read from the disk; else a damaged block, or a disk that does not answer:
+  /// ends the question that asked, or the shard, if it was its owner who needed it; what lies
+  /// elsewhere can still be read.
   private RuntimeException unreadable(RocksDBException e) {
     if (e.getStatus() != null && e.getStatus().getCode() == Status.Code.Incomplete) {
       return new NotInMemory();
@@ -203,14 +192,20 @@ final class RocksStorage implements Storage {
     users.getAndDecrement();
   }
 
-  /// Memtables and cached blocks.
-  private final class InMemory implements KeyValues {
+  /// The newest values. Each call is a user.
+  private final class Newest implements KeyValues {
+
+    private final ReadOptions options;
+
+    Newest(ReadOptions options) {
+      this.options = options;
+    }
 
     @Override
     public byte @Nullable [] get(byte[] key) {
       enter();
       try {
-        return RocksStorage.this.get(cachedOptions, key);
+        return RocksStorage.this.get(options, key);
       } finally {
         leave();
       }
@@ -220,7 +215,7 @@ final class RocksStorage implements Storage {
     public void scan(byte[] from, byte[] to, Visitor visitor) {
       enter();
       try {
-        RocksStorage.this.scan(cachedOptions, from, to, visitor);
+        RocksStorage.this.scan(options, from, to, visitor);
       } finally {
         leave();
       }
@@ -230,7 +225,7 @@ final class RocksStorage implements Storage {
     public void scanDown(byte[] from, byte[] to, Visitor visitor) {
       enter();
       try {
-        RocksStorage.this.scanDown(cachedOptions, from, to, visitor);
+        RocksStorage.this.scanDown(options, from, to, visitor);
       } finally {
         leave();
       }
